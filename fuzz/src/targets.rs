@@ -46,6 +46,7 @@ targets! {
     "bodies.multipart", target::bodies::multipart, bodies::multiparts, bodies::MULTIPART;
     "bodies.xml", target::bodies::xml, bodies::xmls, bodies::XML;
     "bundle.bundle", target::bundle::bundle, files::bundles, &[];
+    "bundle.pages", target::bundle::pages, files::pages, &[];
     "bundle.parts", target::bundle::parts, files::parts, &[];
     "cidr.image", target::cidr::image, files::images, &[];
     "cidr.lists", target::cidr::lists, files::lists, files::ADDRESSES;

@@ -102,6 +102,7 @@ fn response(stream: u32, head: &ResponseHead<'_>) -> Response {
         denied: head.denied,
         own: head.own,
         pinned: head.pinned,
+        usual: head.usual,
         body: length(head.body),
         backend: (head.backend != response::BACKEND_NONE).then_some(head.backend),
         backend_us: head.backend_us,

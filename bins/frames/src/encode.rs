@@ -144,6 +144,7 @@ fn put_response(out: &mut Vec<u8>, head: &Response) -> Result<(), WireError> {
         denied: head.denied,
         own: head.own,
         pinned: head.pinned,
+        usual: head.usual,
         body: length(head.body),
         backend: head.backend.unwrap_or(BACKEND_NONE),
         backend_us: head.backend_us,

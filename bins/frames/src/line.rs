@@ -185,6 +185,7 @@ pub struct Response {
     pub denied: bool,
     pub own: bool,
     pub pinned: bool,
+    pub usual: bool,
     pub body: Length,
     /// Absent where the response is of no server.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -104,6 +104,7 @@ fn response(f: &mut fmt::Formatter<'_>, head: &Response) -> fmt::Result {
         ("denied", head.denied),
         ("own", head.own),
         ("pinned", head.pinned),
+        ("usual", head.usual),
     ];
     for (name, _) in flags.iter().filter(|(_, set)| *set) {
         write!(f, ", {name}")?;

@@ -3,8 +3,8 @@
 
 use std::io::Write;
 
-use fosse_bundle::{Part, Parts};
-use fosse_gather::places::Places;
+use fosse_bundle::{PAGE_BYTES_MAX, PAGES_BYTES_MAX, Part, Parts, encode_pages};
+use fosse_gather::places::{Places, Refused};
 use fosse_gather::{Problems, includes, rules};
 use fosse_settings::Load;
 use fosse_wire::WireError;
@@ -23,11 +23,34 @@ pub fn of(task: &Load, places: &Places) -> Vec<u8> {
     }
     let bundle = rules(&task.rules, places, &mut problems);
     let images = lists(&task.lists, places, &mut problems);
+    let pages = pages(&task.pages, places, &mut problems);
     refuse_any(&problems);
+    let pages = encode_pages(pages.iter().map(Vec::as_slice)).unwrap_or_else(|error| too_much(error));
     let rules = bundle.encode().unwrap_or_else(|error| too_much(error));
     let mut parts = vec![Part::Rules(&rules)];
     parts.extend(images.iter().map(|(listener, image)| Part::Addresses { listener: *listener, image }));
+    parts.extend((!task.pages.is_empty()).then_some(Part::Pages(&pages)));
     Parts { parts }.encode().unwrap_or_else(|error| too_much(error))
+}
+
+/// Returns the files that sites respond with, in their order; what cannot be read is noted.
+fn pages(names: &[String], places: &Places, problems: &mut Problems) -> Vec<Vec<u8>> {
+    let mut left = PAGES_BYTES_MAX;
+    let mut page = |name: &String| match places.read(name, PAGE_BYTES_MAX.min(left)) {
+        Ok(bytes) => {
+            left -= bytes.len();
+            bytes
+        }
+        Err(Refused::Long(_)) if left < PAGE_BYTES_MAX => {
+            problems.note(format_args!("{name}: with it all pages are longer than {PAGES_BYTES_MAX} bytes"));
+            Vec::new()
+        }
+        Err(refused) => {
+            problems.note(format_args!("{name}: {refused}"));
+            Vec::new()
+        }
+    };
+    names.iter().map(&mut page).collect()
 }
 
 /// Ends the program where there are problems, after the last of them.

@@ -1,5 +1,5 @@
-//! fosse-load: reads rule files with all they include, and address lists, below fixed directories,
-//! and writes them in one piece on fd 1; or the files that a configuration includes.
+//! fosse-load: reads rule files with all they include, address lists and pages, below fixed
+//! directories, and writes them in one piece on fd 1; or the files that a configuration includes.
 //!
 //! The blob on fd 5 names what to read. In a shell, patterns on the command line do: they are one
 //! rule set then. The directories are opened before the lock, or come as descriptors; after

@@ -16,6 +16,7 @@ use crate::exchange::{Exchange, Framing, Lease, SITE_NONE};
 use crate::limit::Limit;
 use crate::origin::Origin;
 use crate::output::ClientOutput;
+use crate::pages::{self, Reader, Subject};
 use crate::refused::{Refused, host_of};
 use crate::settings::Settings;
 use crate::sources::Charge;
@@ -103,6 +104,8 @@ pub struct Conn {
     pub(crate) log: Record,
     /// Method and target of its request, where slow ones are logged.
     pub(crate) asked: Vec<u8>,
+    /// The reader of the pages that its request's site has, where it has some.
+    pub(crate) reader: Option<Box<Reader>>,
 }
 
 impl Conn {
@@ -131,6 +134,7 @@ impl Conn {
             pinned: false,
             log: Record::default(),
             asked: Vec::new(),
+            reader: None,
         }
     }
 
@@ -274,7 +278,10 @@ impl Conn {
         context.buffers.lend(&mut self.output.bytes);
         let methods = context.settings.policy(self.exchange.policy).map(|policy| policy.methods.as_slice());
         let (status, why, methods) = (refused.status, refused.why, methods.unwrap_or_default());
-        error_response::write(&mut self.output.bytes, status, why, methods, self.exchange.is_head);
+        let request = self.exchange.open.then_some(self.exchange.request);
+        let subject = Subject { status, request, detail: why, host: host_of(head) };
+        let page = pages::of_refusal(&subject, self.reader.as_deref(), &context.settings);
+        error_response::write(&mut self.output.bytes, (status, why), methods, self.exchange.is_head, page.as_ref());
         self.close_after(Ending::Linger, context);
     }
 

@@ -2,21 +2,39 @@
 
 use fosse_http1::{HeadWriter, Unwritable, reason};
 
-/// Appends a whole response that ends its connection, without the body where the request was HEAD.
-/// The text is for people who debug a client and holds nothing of the request. `methods` are those
-/// of the site.
-pub(crate) fn write(out: &mut Vec<u8>, status: u16, why: &str, methods: &[String], to_head: bool) {
-    let length = u64::try_from(why.len() + 1).unwrap_or(0);
-    // Names and values are constants of this file, so nothing can be unwritable.
-    if write_head(out, status, methods, length).is_ok() && !to_head {
-        out.extend_from_slice(why.as_bytes());
-        out.push(b'\n');
+use crate::pages::Page;
+
+/// Appends a whole response that ends its connection, without the body where the request was HEAD:
+/// the page, or a text for people who debug a client, which holds nothing of the request. `methods`
+/// are those of the site.
+pub(crate) fn write(
+    out: &mut Vec<u8>,
+    (status, why): (u16, &str),
+    methods: &[String],
+    to_head: bool,
+    page: Option<&Page<'_>>,
+) {
+    let usual = format!("{why}\n");
+    let (content_type, body) = match page {
+        Some(page) => (page.content_type, page.body.as_slice()),
+        None => ("text/plain", usual.as_bytes()),
+    };
+    let length = u64::try_from(body.len()).unwrap_or(0);
+    // Names and values are constants of this file or of the configuration, so nothing can be
+    // unwritable.
+    if write_head(out, status, methods, (content_type, length)).is_ok() && !to_head {
+        out.extend_from_slice(body);
     }
 }
 
-fn write_head(out: &mut Vec<u8>, status: u16, methods: &[String], length: u64) -> Result<(), Unwritable> {
+fn write_head(
+    out: &mut Vec<u8>,
+    status: u16,
+    methods: &[String],
+    (content_type, length): (&str, u64),
+) -> Result<(), Unwritable> {
     let mut head = HeadWriter::response(out, status, reason(status).as_bytes())?;
-    head.field(b"Content-Type", b"text/plain")?;
+    head.field(b"Content-Type", content_type.as_bytes())?;
     head.content_length(length);
     head.field(b"Cache-Control", b"no-store")?;
     let connection: &[u8] = if status == 426 { b"close, upgrade" } else { b"close" };
@@ -44,7 +62,7 @@ mod tests {
     fn what_a_client_may_do_instead_is_said() {
         let written = |status| {
             let mut out = Vec::new();
-            write(&mut out, status, "no", &["GET".into(), "POST".into()], true);
+            write(&mut out, (status, "no"), &["GET".into(), "POST".into()], true, None);
             String::from_utf8(out).unwrap()
         };
         assert!(written(405).contains("\r\nAllow: GET, POST\r\n"));
@@ -58,7 +76,7 @@ mod tests {
     #[test]
     fn a_local_response_is_whole_and_ends_the_connection() {
         let mut out = Vec::new();
-        write(&mut out, 503, "no", &[], false);
+        write(&mut out, (503, "no"), &[], false, None);
         assert_eq!(
             out,
             b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nCache-Control: no-store\r\nConnection: close\r\nRetry-After: 1\r\n\r\nno\n"

@@ -79,6 +79,8 @@ pub struct Exchange {
     pub(crate) response_begun: bool,
     /// The framing of the response body.
     pub(crate) framing: Framing,
+    /// Its body has been written in place of the one that comes.
+    pub(crate) replaced: bool,
     /// The connection ends after this response.
     pub(crate) close: bool,
     /// The client asked for that itself.
@@ -149,6 +151,7 @@ impl Exchange {
             expect: Expect::No,
             response_begun: false,
             framing: Framing::None,
+            replaced: false,
             close: false,
             client_closes: false,
             abort_on_close: false,

@@ -165,7 +165,7 @@ impl Conn {
 
     fn take_whole_head(&mut self, bytes: &[u8], context: &mut Context, out: &mut Outbox) -> Step {
         self.search = HeadSearch::default();
-        self.named = None;
+        (self.named, self.reader) = (None, None);
         let mut head = match RequestHead::parse(bytes, &context.settings.head) {
             Ok(head) => head,
             Err(why) => return why.into(),

@@ -21,6 +21,7 @@ pub mod limits;
 mod origin;
 mod outbound;
 mod output;
+mod pages;
 mod peers;
 pub mod policy;
 mod refusal_events;

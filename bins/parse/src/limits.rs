@@ -88,3 +88,7 @@ pub(crate) const ACCESS_BYTES_MAX: usize = 64 * 1024;
 const _: () = assert!(WINDOW_BYTES_MAX > WINDOW_BYTES_INITIAL && GRANT_BYTES_MIN <= WINDOW_BYTES_INITIAL / 2);
 const _: () = assert!(READ_HEAD_BYTES_MAX <= READ_BYTES_MAX);
 const _: () = assert!(fosse_wire::channel::MESSAGE_BYTES_MAX <= READ_BYTES_MAX);
+
+/// Bytes of a page with the values of its variables: twice that of its file would be more than all
+/// of a slow client may take.
+pub(crate) const PAGE_WRITTEN_BYTES_MAX: usize = 32 * 1024;

@@ -1,7 +1,7 @@
 //! Response frames in, bytes for the client out. The ring is trusted no more than a client: a frame
 //! out of order, a field with a line end in it or a byte too many ends the conversation.
 
-use fosse_http1::{HeadWriter, LAST_CHUNK, Name, NameSet, Unwritable, reason, trailer_allowed, write_chunk};
+use fosse_http1::{HeadWriter, LAST_CHUNK, Name, NameSet, Unwritable, reason, same_name, trailer_allowed, write_chunk};
 use fosse_wire::fields::Fields;
 use fosse_wire::frame::ResetReason;
 use fosse_wire::order::Return;
@@ -13,6 +13,7 @@ use fosse_wire::{Frame, Kind, Outbox, WireError};
 use crate::conn::{Conn, Phase};
 use crate::context::Context;
 use crate::exchange::{Expect, Framing, Lease};
+use crate::pages::{self, Page};
 use crate::refused::Refused;
 
 const CONNECTION: Name = Name::new("Connection");
@@ -94,7 +95,12 @@ impl Conn {
             self.report_refusal(b"", refused, context);
         }
         self.decide_close(head, context);
-        self.write_head(head, context)?;
+        let asked = (self.exchange.policy, self.exchange.request);
+        let page = pages::of_response(head, asked, self.reader.as_deref(), &context.settings);
+        self.write_head(head, page.as_ref(), context)?;
+        if let Some(page) = page {
+            self.write_page(&page);
+        }
         if head.lease {
             self.exchange.lease = Lease::Wanted;
         }
@@ -115,7 +121,7 @@ impl Conn {
             let phrase = reason(head.status).as_bytes();
             let mut writer =
                 HeadWriter::response(&mut self.output.bytes, head.status, phrase).map_err(|_| UNWRITABLE)?;
-            put_fields(&mut writer, head.fields)?;
+            put_fields(&mut writer, head.fields.into_iter())?;
             writer.finish();
         }
         Ok(())
@@ -148,11 +154,24 @@ impl Conn {
         exchange.close |= self.phase == Phase::Body || (exchange.http10 && head.body == BodyLength::Chunked);
     }
 
-    fn write_head(&mut self, head: &ResponseHead<'_>, context: &Context) -> Result<(), WireError> {
+    fn write_head(
+        &mut self,
+        head: &ResponseHead<'_>,
+        page: Option<&Page<'_>>,
+        context: &Context,
+    ) -> Result<(), WireError> {
         let phrase = reason(head.status).as_bytes();
+        let body = page.map_or(head.body, |page| BodyLength::Exact(u64::try_from(page.body.len()).unwrap_or(0)));
+        let head = &ResponseHead { body, ..*head };
         let framing = framing_of(head, self.exchange.is_head, self.exchange.http10);
         let mut writer = HeadWriter::response(&mut self.output.bytes, head.status, phrase).map_err(|_| UNWRITABLE)?;
-        put_fields(&mut writer, head.fields)?;
+        match page {
+            Some(page) => {
+                put_fields(&mut writer, head.fields.into_iter().filter(|(name, _)| !same_name(name, b"content-type")))?;
+                writer.field(b"Content-Type", page.content_type.as_bytes()).map_err(|_| UNWRITABLE)?;
+            }
+            None => put_fields(&mut writer, head.fields.into_iter())?,
+        }
         if head.upgrade {
             let offered = context.settings.upgrade_token(self.exchange.upgrade);
             if offered.is_empty() || !head.lease || self.phase != Phase::Response {
@@ -172,6 +191,17 @@ impl Conn {
         Ok(())
     }
 
+    /// Writes a page, in place of the body that comes.
+    fn write_page(&mut self, page: &Page<'_>) {
+        let exchange = &mut self.exchange;
+        if let Framing::Exact(length) = exchange.framing {
+            self.output.make_room(page.body.len());
+            self.output.bytes.extend_from_slice(&page.body);
+            exchange.bytes_out = length;
+        }
+        (exchange.framing, exchange.replaced) = (Framing::None, true);
+    }
+
     #[inline]
     fn on_data(&mut self, data: &[u8], context: &mut Context) -> Result<(), WireError> {
         let length = u32::try_from(data.len()).map_err(|_| WireError::Credit)?;
@@ -181,8 +211,8 @@ impl Conn {
         }
         exchange.response_credit.spend(length)?;
         // A verdict does not say what the method was: after HEAD the page of a denial has nowhere
-        // to go.
-        if exchange.framing == Framing::None && exchange.denied {
+        // to go. Nor has one in whose place the site's has been written.
+        if exchange.framing == Framing::None && (exchange.denied || exchange.replaced) {
             return Ok(());
         }
         exchange.bytes_out += u64::from(length);
@@ -308,7 +338,10 @@ fn put_framing(writer: &mut HeadWriter<'_>, head: &ResponseHead<'_>, framing: Fr
 }
 
 /// Writes the fields as they came; one that is written here is a fault.
-fn put_fields(writer: &mut HeadWriter<'_>, fields: Fields<'_>) -> Result<(), WireError> {
+fn put_fields<'a>(
+    writer: &mut HeadWriter<'_>,
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+) -> Result<(), WireError> {
     for (name, value) in fields {
         if OURS.contains(name) {
             return Err(WireError::Field("response framing"));

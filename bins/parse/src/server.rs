@@ -58,7 +58,10 @@ impl Server {
     /// Those of epoll_ctl(2).
     pub fn new(process: &Process, mut given: Given, lane: Sealed<Lane>) -> Result<Self, ExitReason> {
         let Lane { input, output, access, request_first } = given.open(lane);
-        let settings = Settings::new(given.settings());
+        let mut settings = Settings::new(given.settings());
+        if let Some(pages) = given.optional(11) {
+            settings.take_page_files(pages).map_err(|why| ExitReason::Failed(format!("pages: {why}")))?;
+        }
         let access = access.filter(|_| settings.blob.access_log);
         let accept = given.required(8);
         process.event_loop.add(&input, RING_IN, Interest::IN)?;

@@ -1,11 +1,14 @@
 //! The configuration, arranged for looking up.
 
 use core::time::Duration;
+use std::os::fd::OwnedFd;
 
+use fosse_bundle::{PAGES_IMAGE_BYTES_MAX, Pages};
 use fosse_counters::{Counters, ROW_NONE};
 use fosse_http1::{FIELD_BYTES_MAX, FIELDS_COUNT_MAX, HEAD_BYTES_MAX, HeadLimits, Host, TARGET_BYTES_MAX};
 use fosse_routing::Router;
-use fosse_settings::{Net, Parse, ParseListener, ParsePolicy, TrustedFields};
+use fosse_settings::{ErrorPages, Net, Parse, ParseListener, ParsePolicy, TrustedFields};
+use fosse_sys::blob::Mapped;
 
 /// The settings of this generation.
 #[derive(Debug)]
@@ -19,6 +22,10 @@ pub struct Settings {
     pub(crate) host_of_default: Option<Host>,
     /// Sites and their policies.
     pub(crate) router: Router,
+    /// Number of the pages for what has not come as far as to a site: those of the default site.
+    pub(crate) error_pages_of_default: Option<u32>,
+    /// The files of pages, which all lanes share; none where no site has any.
+    pub(crate) page_files: Option<Pages<Mapped>>,
 }
 
 impl Settings {
@@ -34,7 +41,8 @@ impl Settings {
         };
         let router = Router::new(&blob);
         let host_of_default = host_of_default(&blob).filter(|host| router.site(host.name()) == blob.default_site);
-        Self { blob, head, host_of_default, router }
+        let error_pages_of_default = error_pages_of_default(&blob);
+        Self { blob, head, host_of_default, router, error_pages_of_default, page_files: None }
     }
 
     /// Returns the settings without a configuration: one site for every host, for use in a shell.
@@ -61,6 +69,32 @@ impl Settings {
     /// Returns a policy by its number; none in a shell.
     pub(crate) fn policy(&self, number: u32) -> Option<&ParsePolicy> {
         usize::try_from(number).ok().and_then(|number| self.blob.policies.get(number))
+    }
+
+    /// Returns the policy of a site for requests that no route takes.
+    pub(crate) fn own_policy(&self, site: u32) -> u32 {
+        let site = usize::try_from(site).ok().and_then(|site| self.blob.sites.get(site));
+        site.map_or(u32::MAX, |site| site.routes.policy)
+    }
+
+    /// Opens the files of pages.
+    ///
+    /// # Errors
+    /// The reason for which they cannot be used.
+    pub(crate) fn take_page_files(&mut self, fd: OwnedFd) -> Result<(), String> {
+        let image = fosse_sys::blob::map(fd, PAGES_IMAGE_BYTES_MAX).map_err(|error| error.to_string())?;
+        self.page_files = Some(Pages::open(image).map_err(|error| error.to_string())?);
+        Ok(())
+    }
+
+    /// Returns the file of a page by its number.
+    pub(crate) fn page_file(&self, number: u32) -> Option<&[u8]> {
+        self.page_files.as_ref()?.get(usize::try_from(number).ok()?)
+    }
+
+    /// Returns pages by their number.
+    pub(crate) fn error_pages(&self, number: u32) -> Option<&ErrorPages> {
+        usize::try_from(number).ok().and_then(|number| self.blob.error_pages.get(number))
     }
 
     /// Returns the index of an upgrade token that may be offered to backends.
@@ -117,6 +151,11 @@ impl Settings {
         let nets: &[Net] = self.listener(listener).map_or(&[], |listener| &listener.trusted);
         nets.iter().any(|net| net.contains(address))
     }
+}
+
+fn error_pages_of_default(blob: &Parse) -> Option<u32> {
+    let site = blob.sites.get(usize::try_from(blob.default_site?).ok()?)?;
+    blob.policies.get(usize::try_from(site.routes.policy).ok()?)?.error_pages
 }
 
 fn host_of_default(blob: &Parse) -> Option<Host> {

@@ -21,6 +21,7 @@ pub const LANE: &[Expected] = &[
     Expected::required(8, MESSAGES, "connections from accept"),
     Expected::optional(9, MESSAGES, "client sockets for dispatch"),
     Expected::optional(10, LINES, "access log"),
+    Expected::optional(11, MEMORY, "pages"),
 ];
 
 /// The descriptors of the head of a shell pipeline.

@@ -7,6 +7,7 @@ use fosse_wire::request::Endpoint;
 use crate::checks;
 use crate::conn::Conn;
 use crate::context::Context;
+use crate::pages::Reader;
 use crate::refused::Refused;
 
 /// The terms of one request.
@@ -53,7 +54,9 @@ impl Conn {
             target: head.target,
             headers: &head.fields,
         };
-        let policy = settings.router.policy(site, facts).map_err(|_| Refused::UNDECIDED)?;
+        let policy = settings.router.policy(site, facts).map_err(|_| Refused::UNDECIDED);
+        self.reader = Reader::of(policy.unwrap_or_else(|_| settings.own_policy(site)), head, settings);
+        let policy = policy?;
         self.exchange.policy = policy;
         let known = settings.policy(policy);
         if let Some(known) = known {

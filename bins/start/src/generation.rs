@@ -27,6 +27,8 @@ pub(crate) struct Generation {
     pub keeps_records: bool,
     /// Compiled address lists by listener.
     pub addresses: Vec<(u16, OwnedFd)>,
+    /// The pages that sites respond with, where there are any.
+    pub pages: Option<OwnedFd>,
 }
 
 impl Generation {
@@ -42,7 +44,7 @@ impl Generation {
 
     fn new(plan: Plan) -> Self {
         let (blobs, addresses) = (HashMap::new(), Vec::new());
-        Self { plan, number: 0, blobs, rules: None, zygote: None, keeps_records: false, addresses }
+        Self { plan, number: 0, blobs, rules: None, zygote: None, keeps_records: false, addresses, pages: None }
     }
 
     /// Seals each part of a plan and of what was loaded for it. The generation has no number yet.
@@ -63,6 +65,7 @@ impl Generation {
                 Part::Addresses { listener, image } => {
                     generation.addresses.push((listener, seal("addresses", image)?));
                 }
+                Part::Pages(bytes) => generation.pages = Some(seal("pages", bytes)?),
             }
         }
         Ok(generation)

@@ -16,7 +16,6 @@ pub mod range;
 pub mod response;
 pub mod server;
 pub mod startup;
-pub mod types;
 
 /// The name in messages.
 pub(crate) const PROGRAM: &str = "fosse-static";

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
-use fosse_http1::{HeadLimits, HeadWriter, Refusal, RequestHead, Unwritable, Version, reason};
+use fosse_http1::{HeadLimits, HeadWriter, Refusal, RequestHead, Unwritable, Version, content_type, reason};
 use fosse_settings::{CacheControl, Coding, Files};
 use httpdate::fmt_http_date;
 
@@ -16,7 +16,6 @@ use crate::lookup::{Lookup, Meaning};
 use crate::output::Output;
 use crate::path::{NotServed, ServedPath};
 use crate::range::{Wanted, wanted};
-use crate::types::content_type;
 use crate::{encoding, glob};
 
 /// A field of a response.

@@ -70,12 +70,19 @@ pub fn bundles() -> Vec<Vec<u8>> {
     [bundle, Bundle::default()].iter().filter_map(|bundle| bundle.encode().ok()).collect()
 }
 
+/// Pages of sites.
+pub fn pages() -> Vec<Vec<u8>> {
+    let all: [&[&[u8]]; 2] = [&[b"<p>{status} {reason}</p>", b"", b"\x89PNG"], &[]];
+    all.iter().filter_map(|pages| fosse_bundle::encode_pages(pages.iter().copied()).ok()).collect()
+}
+
 /// What fosse-load writes.
 pub fn parts() -> Vec<Vec<u8>> {
-    let (rules, images) = (bundles(), images());
+    let (rules, images, pages) = (bundles(), images(), pages());
     let mut parts = Vec::new();
     parts.extend(rules.first().map(|bytes| Part::Rules(bytes)));
     parts.extend(images.first().map(|image| Part::Addresses { listener: 3, image }));
+    parts.extend(pages.first().map(|bytes| Part::Pages(bytes)));
     [Parts { parts }, Parts::default()].iter().filter_map(|parts| parts.encode().ok()).collect()
 }
 

@@ -94,6 +94,7 @@ pub fn frames() -> Vec<Vec<u8>> {
         ResponseHead { status: 100, interim: true, ..Default::default() },
         ResponseHead { status: 101, upgrade: true, ..Default::default() },
         ResponseHead { status: 403, denied: true, close: true, rule: 9, ..Default::default() },
+        ResponseHead { status: 404, own: true, usual: true, body: BodyLength::Exact(4), ..Default::default() },
     ];
     all.extend(heads.map(|head| one(Kind::Response, Box::new(move |bytes| head.encode(bytes)))));
     all.push(one(

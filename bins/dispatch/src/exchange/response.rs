@@ -46,9 +46,18 @@ static DROPPED: NameSet<22> = NameSet::new([
     "x-sourcefiles",
 ]);
 
+/// Fields that pass with a page in place of a backend's response: what a client may do about it,
+/// and cookies.
+static BESIDE_PAGE: NameSet<5> = NameSet::new(["www-authenticate", "allow", "retry-after", "set-cookie", "date"]);
+
+/// Content-Type of the usual page of a status.
+const USUAL_TYPE: &str = "text/html; charset=utf-8";
+
 /// The parts of one backend's response that do not pass, besides those that never do.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Removed {
+    /// All but a few fields: a page takes the place of the response.
+    pub(crate) for_page: bool,
     /// Challenges that would log in a connection, and word of such logins: the client connection
     /// carries requests of many.
     pub(crate) logins: bool,
@@ -97,6 +106,30 @@ pub(crate) fn head(
     out.frame(stream, Kind::Response, |body| put(body, head, from, (remove, changes), own))
 }
 
+/// Writes the usual page in place of a backend's response, all but its end: `head` with those
+/// fields of the backend's that go with a page.
+///
+/// # Errors
+/// [`WireError`] where the fields do not fit a frame.
+pub(crate) fn page(
+    out: &mut Outbox,
+    (stream, request, to_head): (StreamId, u64, bool),
+    head: &ResponseHead<'_>,
+    from: &BackendHead<'_>,
+    (remove, changes): (Removed, Option<Changes<'_>>),
+    own: Own<'_>,
+) -> Result<(), WireError> {
+    let page = usual_page(head.status, request);
+    let body = BodyLength::Exact(u64::try_from(page.len()).unwrap_or(0));
+    let head = ResponseHead { own: true, usual: true, lease: false, pinned: false, body, ..*head };
+    let remove = Removed { for_page: true, ..remove };
+    out.frame(stream, Kind::Response, |body| put(body, &head, from, (remove, changes), own))?;
+    if !to_head {
+        out.data(stream, Kind::ResponseData, page.as_bytes());
+    }
+    Ok(())
+}
+
 /// Writes 100 Continue: parse tells a client that waits for it to send its body.
 pub(crate) fn go_on(out: &mut Outbox, stream: StreamId) {
     let interim = ResponseHead { status: 100, interim: true, backend: BACKEND_NONE, ..ResponseHead::default() };
@@ -137,9 +170,10 @@ fn put(
     head.encode_fixed(body);
     let mut to = FieldsWriter::new(body);
     let mut dated = head.status < 200;
+    let passes = |name: &[u8]| !DROPPED.contains(name) && (!remove.for_page || BESIDE_PAGE.contains(name));
     for field in &from.fields {
         let removed = || changes.is_some_and(|changes| changes.edits.drop(field.name));
-        if DROPPED.contains(field.name) || hop.iter().any(|h| h.eq_ignore_ascii_case(field.name)) || removed() {
+        if !passes(field.name) || hop.iter().any(|h| h.eq_ignore_ascii_case(field.name)) || removed() {
             continue;
         }
         dated |= field.is("date");
@@ -157,12 +191,16 @@ fn put(
     if !dated {
         to.push(b"Date", own.date.as_bytes())?;
     }
+    if remove.for_page {
+        to.push(b"Content-Type", USUAL_TYPE.as_bytes())?;
+        to.push(b"Cache-Control", b"no-store")?;
+    }
     if let Some(cookie) = own.cookie {
         to.push(b"Set-Cookie", cookie.as_bytes())?;
     }
     if let Some(changes) = changes.filter(|_| head.status >= 200) {
         // One that does not pass is as good as none.
-        let has = |name: &[u8]| !DROPPED.contains(name) && from.fields.iter().any(|field| same_name(field.name, name));
+        let has = |name: &[u8]| passes(name) && from.fields.iter().any(|field| same_name(field.name, name));
         changes.put(&mut to, has)?;
     }
     to.finish();
@@ -236,7 +274,7 @@ pub(crate) fn local(out: &mut Outbox, stream: StreamId, response: &LocalResponse
         Some(Page { content_type, body, .. }) if !content_type.is_empty() => {
             (content_type.as_str(), Cow::Borrowed(body))
         }
-        _ => ("text/html; charset=utf-8", Cow::Owned(usual_page(response.status, response.request))),
+        _ => (USUAL_TYPE, Cow::Owned(usual_page(response.status, response.request))),
     };
     let length = u64::try_from(page.len()).unwrap_or(0);
     let head = ResponseHead {
@@ -244,6 +282,7 @@ pub(crate) fn local(out: &mut Outbox, stream: StreamId, response: &LocalResponse
         close: response.close,
         denied: response.denied,
         own: true,
+        usual: response.is_usual(),
         rule: response.rule,
         cause: response.cause,
         backend: response.backend,
@@ -268,6 +307,12 @@ pub(crate) fn local(out: &mut Outbox, stream: StreamId, response: &LocalResponse
 }
 
 impl LocalResponse<'_> {
+    /// Returns whether a page of the site may take the place of its body: nobody wrote that one for
+    /// it.
+    fn is_usual(&self) -> bool {
+        self.has_body() && self.page.is_none_or(|page| page.is_file || page.content_type.is_empty())
+    }
+
     /// These have none (RFC 9110, sections 15.3.5 and 15.4.5).
     const fn has_body(&self) -> bool {
         !matches!(self.status, 204 | 304)

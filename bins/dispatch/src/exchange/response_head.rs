@@ -65,7 +65,8 @@ pub(crate) fn head(
         return if bytes.len() > limits.head_bytes { Err(Failure::HeadTooLong) } else { Ok((0, false)) };
     };
     connection.searched = 0;
-    let bytes = strict_response(&bytes[..end], lenient)?;
+    let (head, rest) = bytes.split_at(end);
+    let bytes = strict_response(head, lenient)?;
     let head = ResponseHead::parse(&bytes, stream.to_head, limits)?;
     match head.status {
         101 => switching(stream, connection, &head, context)?,
@@ -74,10 +75,56 @@ pub(crate) fn head(
             if pins::asks_for_login(&head.fields) {
                 pins.bind(key, connection, stream.pin(), context.counters);
             }
+            if is_intercepted(connection, terms, head.status) {
+                intercept(stream, connection, terms, &head, context)?;
+                return Ok((end + skip_body(connection, rest), true));
+            }
             final_head(stream, connection, terms, &head, context)?;
         }
     }
     Ok((end, true))
+}
+
+/// Returns whether the client gets a page in place of a response. A login that is under way goes
+/// on.
+fn is_intercepted(connection: &Connection, terms: Terms<'_>, status: u16) -> bool {
+    let statuses = &terms.policy.settings.intercept_errors;
+    connection.pin.is_none() && statuses.iter().any(|(first, last)| (*first..=*last).contains(&status))
+}
+
+/// Writes a page in place of a response.
+fn intercept(
+    stream: &mut Stream,
+    connection: &mut Connection,
+    terms: Terms<'_>,
+    head: &ResponseHead<'_>,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    connection.keep &= head.keep_alive;
+    if matches!(connection.at, At::Records(_)) {
+        connection.keep = false;
+    }
+    connection.at = framing(head, terms.backend.lenient_responses).0;
+    stream.wait = Wait::Bytes;
+    let to_parse = to_parse(stream, connection, head.status, context);
+    let cookie = own_cookie(stream, terms);
+    let own = Own { date: context.shared.date.at(context.event_loop.now_ms()), cookie: cookie.as_deref() };
+    let edits = (Removed { logins: !stream.single_client, ..Removed::default() }, changes(stream, terms.policy));
+    let to = (stream.id, stream.request, stream.to_head);
+    let written = response::page(&mut context.shared.output.outbox, to, &to_parse, head, edits, own);
+    written.map_err(|_| Failure::HeadTooLargeForFrame)?;
+    traffic::count_head(stream, head.status, context);
+    stream.head_sent = true;
+    Ok(())
+}
+
+/// Skips the body of a response that nobody gets, where all of it has come: the connection can be
+/// used again then. Returns its length; 0 where the connection closes.
+fn skip_body(connection: &mut Connection, rest: &[u8]) -> usize {
+    let whole = matches!(connection.at, At::Exact(length) if u64::try_from(rest.len()) == Ok(length));
+    connection.at = At::Exact(0);
+    connection.keep &= whole;
+    if whole { rest.len() } else { 0 }
 }
 
 /// Takes the head of a CGI response. It is always the final one.
@@ -91,6 +138,11 @@ fn cgi_head(
     let head = http_head(cgi)?;
     let head = strict_response(&head, terms.backend.lenient_responses)?;
     let head = ResponseHead::parse(&head, stream.to_head, &terms.head)?;
+    if is_intercepted(connection, terms, head.status) {
+        intercept(stream, connection, terms, &head, context)?;
+        skip_body(connection, b"");
+        return Ok(());
+    }
     final_head(stream, connection, terms, &head, context)
 }
 
@@ -103,7 +155,7 @@ fn interim(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     if head.status == 103 {
-        let (remove, mut counts) = (Removed { logins: !stream.single_client }, stream.interims);
+        let (remove, mut counts) = (Removed { logins: !stream.single_client, ..Removed::default() }, stream.interims);
         let changes = changes(stream, terms.policy);
         let out = &mut context.shared.output.outbox;
         let written = response::interim(out, stream.id, head, (remove, changes), &mut counts);
@@ -143,7 +195,7 @@ fn final_head(
     head: &ResponseHead<'_>,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let (now_ms, now_us) = (context.now_ms(), context.event_loop.now_us());
+    let now_ms = context.now_ms();
     let (at, body) = framing(head, terms.backend.lenient_responses);
     let at = match std::mem::replace(&mut connection.at, At::Head) {
         At::Records(records) => At::Records(records.with_body(head.body)),
@@ -157,25 +209,40 @@ fn final_head(
     let lease = large && terms.may_lease && stream.body == Body::Done && !stream.inspected;
     stream.lease = if lease { Lease::Wanted } else { Lease::No };
     stream.wait = Wait::Bytes;
-    let to_parse = wire::ResponseHead {
-        status: head.status,
-        lease,
-        pinned: connection.pin.is_some(),
-        body,
-        backend: u32::try_from(connection.server).unwrap_or(BACKEND_NONE),
-        backend_us: u32::try_from(now_us.saturating_sub(stream.since_us)).unwrap_or(u32::MAX),
-        retries: stream.retries,
-        ..Default::default()
-    };
-    let cookie = stream.new_owner.map(|id| set_cookie(&terms.backend.sticky_cookie, id, stream.secure));
+    let to_parse = wire::ResponseHead { lease, body, ..to_parse(stream, connection, head.status, context) };
+    let cookie = own_cookie(stream, terms);
     let own = Own { date: context.shared.date.at(now_ms), cookie: cookie.as_deref() };
-    let (remove, changes) = (Removed { logins: !stream.single_client }, changes(stream, terms.policy));
+    let remove = Removed { logins: !stream.single_client, ..Removed::default() };
+    let changes = changes(stream, terms.policy);
     let written = response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, (remove, changes), own);
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;
     traffic::count_head(stream, head.status, context);
     stream.head_sent = true;
     stream.taken_ms = now_ms;
     Ok(())
+}
+
+/// Returns what parse is told of a response, besides its body.
+fn to_parse(
+    stream: &Stream,
+    connection: &Connection,
+    status: u16,
+    context: &Context<'_>,
+) -> wire::ResponseHead<'static> {
+    let backend_us = context.event_loop.now_us().saturating_sub(stream.since_us);
+    wire::ResponseHead {
+        status,
+        pinned: connection.pin.is_some(),
+        backend: u32::try_from(connection.server).unwrap_or(BACKEND_NONE),
+        backend_us: u32::try_from(backend_us).unwrap_or(u32::MAX),
+        retries: stream.retries,
+        ..Default::default()
+    }
+}
+
+/// Returns the cookie by which the client finds its server again, where it has to learn it.
+fn own_cookie(stream: &Stream, terms: Terms<'_>) -> Option<String> {
+    stream.new_owner.map(|id| set_cookie(&terms.backend.sticky_cookie, id, stream.secure))
 }
 
 /// Takes a 101: only what was offered, and for WebSocket only with the right key (RFC 6455, section

@@ -16,7 +16,7 @@ use fosse_settings::{Dispatch, Parse, ParsePolicy, WafFilter, WafMode, WafProfil
 use fosse_wire::launch::Program;
 use fosse_wire::request::Endpoint;
 
-use self::words::{above_root, filter, goal, headers, who_may, why_route, why_site};
+use self::words::{above_root, filter, goal, headers, pages, who_may, why_route, why_site};
 use crate::configuration::Configuration;
 use crate::output::print;
 use crate::{PROGRAM, check};
@@ -92,6 +92,8 @@ fn explained(edge: &Edge, plan: &Plan, head: &RequestHead<'_>, client: Option<Ip
     if let Some(policy) = dispatch.policies.get(index(policy)) {
         out.push_str(&headers("request", &policy.request_headers));
         out.push_str(&headers("response", &policy.response_headers));
+        let error_pages = terms.error_pages.and_then(|number| parse.error_pages.get(index(number)));
+        out.push_str(&pages(error_pages, &policy.intercept_errors));
         let target = changed.target.as_deref().unwrap_or(head.target);
         out.push_str(&goal(edge, &dispatch, policy, &waf, (target, changed.location.as_deref())));
     }
@@ -221,6 +223,17 @@ mod tests {
             "/apis",
         );
         assert!(text.contains("bodies    sent on as they come"), "{text}");
+    }
+
+    #[test]
+    fn says_for_which_errors_there_are_pages() {
+        let pages =
+            "error = [{ status = [\"5xx\", 404], text = \"x\" }]\nerror_json = true\nintercept_errors = [404]\n";
+        let said = explain_of(&TEXT.replace("inspect_responses = true", pages), "a.example", "/");
+        let expected = "\npages     404, 500-599, JSON for those who would rather have it\n\
+            pages     also in place of the application's 404\n";
+        assert!(said.contains(expected), "{said}");
+        assert!(!explain("a.example", "/").contains("\npages "));
     }
 
     #[test]

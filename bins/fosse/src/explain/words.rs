@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use fosse_model::{Edge, address::ListenAddress, model::Listen};
 use fosse_settings::{
-    Action, Condition, Dispatch, DispatchPolicy, FastCgi, HeaderChange, HeaderEdit, Net, ParsePolicy, ParseSite, Part,
-    PathMatch, Template, Test, WafMode, WafProfile,
+    Action, Condition, Dispatch, DispatchPolicy, ErrorPages, FastCgi, HeaderChange, HeaderEdit, Net, ParsePolicy,
+    ParseSite, Part, PathMatch, Template, Test, WafMode, WafProfile,
 };
 
 /// Returns what becomes of a path that leads above the root: a check of the firewall that needs no
@@ -115,6 +115,24 @@ fn networks(policy: &ParsePolicy) -> String {
         (false, true) => format!("{} alone", allowed.join(" ")),
         (false, false) => format!("{} but {}", allowed.join(" "), denied.join(" ")),
     }
+}
+
+/// Returns a line for the pages that take the place of the usual ones of errors, and one for the
+/// statuses of the application in whose place clients get them.
+pub(super) fn pages(pages: Option<&ErrorPages>, intercepted: &[(u16, u16)]) -> String {
+    let range = |first: u16, last: u16| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    let mut out = String::new();
+    if let Some(pages) = pages {
+        let of = |page: &fosse_settings::ErrorPage| range(page.first, page.last);
+        let mut for_whom: Vec<String> = pages.error.iter().map(of).collect();
+        for_whom.extend(pages.error_json.then(|| "JSON for those who would rather have it".to_owned()));
+        let _ = writeln!(out, "pages     {}", for_whom.join(", "));
+    }
+    if !intercepted.is_empty() {
+        let statuses: Vec<String> = intercepted.iter().map(|(first, last)| range(*first, *last)).collect();
+        let _ = writeln!(out, "pages     also in place of the application's {}", statuses.join(", "));
+    }
+    out
 }
 
 /// Returns what the filter does.

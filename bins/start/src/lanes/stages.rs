@@ -85,6 +85,9 @@ pub(crate) fn start(
     let before = |errno| (Program::Parse, errno);
     let number = lanes.take_number().map_err(before)?;
     let (mut channels, accept) = Channels::new(cx.generation).map_err(before)?;
+    if let Some(pages) = &cx.generation.pages {
+        channels.parse.push((11, rustix::io::fcntl_dupfd_cloexec(pages, 3).map_err(before)?));
+    }
     channels.dispatch.extend(health(lanes, children).map(|page| (10, page)));
     channels.dispatch.extend(prober::page_for_lane(lanes, cx.generation).map(|page| (11, page)));
     channels.dispatch.extend(server_states::page_for_lane(lanes).map(|page| (12, page)));

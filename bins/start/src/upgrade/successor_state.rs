@@ -33,7 +33,7 @@ use rustix::process::Pid;
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
 /// The version of the table: who reads another is no successor.
 pub(crate) const VERSION: &str = "fosseup9";
-const MAGIC: [u8; 8] = *b"fosseup9";
+const MAGIC: [u8; 8] = *b"fosseu10";
 
 /// The state that a predecessor has left.
 pub(crate) struct Inheritance {
@@ -117,6 +117,7 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
         r.list(|r| Ok((Program::from_byte(r.0.u8()?)?, r.fd()?)))?.into_iter().collect();
     let rules = r.list(Reader::fd)?.pop();
     let addresses = r.list(|r| Ok((u16::try_from(r.0.u32()?).map_err(|_| WireError::Field("listener"))?, r.fd()?)))?;
+    let pages = r.list(Reader::fd)?.pop();
     let listeners = r.listeners(&plan)?;
     let keeps_records = r.0.u8()? == 1;
     let pid = pid_of(r.0.u32()?).ok_or(WireError::Field("fork server"))?;
@@ -132,7 +133,7 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
         Ok((generation, FilesBackend { root: r.fd()?, settings: r.fd()?, to: r.fd()?, from: r.fd()? }, pid))
     })?;
     r.0.end()?;
-    let generation = Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses };
+    let generation = Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses, pages };
     Ok(Inheritance {
         generation,
         reloads,
@@ -204,7 +205,8 @@ impl<'e> Writer<'e> {
             w.number(u32::from(*listener));
             w.fd(fd);
             Ok(())
-        })
+        })?;
+        self.fds(&generation.pages)
     }
 
     fn listeners(&mut self, listeners: &'e Listeners) -> Result<(), WireError> {

@@ -18,6 +18,8 @@ const BASE: &[Line] = &[
     ("[[site.route]]", "prefix", "\"/p/\""),
     ("[[site.route]]", "backend", "\"app\""),
     ("[[site.exclude]]", "rules", "[920350]"),
+    ("[[site.error]]", "status", "[403]"),
+    ("[[site.error]]", "file", "\"pages/a.html\""),
     ("[[backend]]", "name", "\"app\""),
     ("[[backend]]", "servers", "[\"127.0.0.1:3000\"]"),
     ("[[backend.server]]", "address", "\"127.0.0.1:3004\""),
@@ -53,6 +55,7 @@ const CACHED: &[Line] = &[
 const NO_BACKEND: Line = ("[[site]]", "backend", "");
 const NO_PREFIX: Line = ("[[site.route]]", "prefix", "");
 const NO_GOAL: Line = ("[[site.route]]", "backend", "");
+const NO_FILE: Line = ("[[site.error]]", "file", "");
 const NO_NUMBERS: Line = ("[[site.exclude]]", "rules", "");
 
 /// The changes: table, key, new value, and what else both configurations have.
@@ -129,6 +132,9 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
         "\"text/html\"",
         &[NO_BACKEND, ("[[site]]", "respond", "404"), ("[[site]]", "respond_body", "\"x\"")],
     ),
+    ("[[site]]", "respond_file", "\"pages/a.html\"", &[NO_BACKEND, ("[[site]]", "respond", "404")]),
+    ("[[site]]", "error_json", "true", &[]),
+    ("[[site]]", "intercept_errors", "[404]", &[]),
     ("[[site]]", "waf", "\"detect\"", &[]),
     ("[[site]]", "rules", "[\"b.conf\"]", &[]),
     ("[[site]]", "rules_milliseconds_max", "60", &[]),
@@ -160,6 +166,9 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
         "\"text/html\"",
         &[NO_GOAL, ("[[site.route]]", "respond", "404"), ("[[site.route]]", "respond_body", "\"x\"")],
     ),
+    ("[[site.route]]", "respond_file", "\"pages/a.html\"", &[NO_GOAL, ("[[site.route]]", "respond", "404")]),
+    ("[[site.route]]", "error_json", "true", &[]),
+    ("[[site.route]]", "intercept_errors", "[404]", &[]),
     ("[[site.route]]", "strip_prefix", "true", &[]),
     ("[[site.route]]", "add_prefix", "\"/q\"", &[]),
     ("[[site.route]]", "rewrite", "\"/q\"", &[]),
@@ -189,6 +198,10 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[site.request_headers]", "add", "{ X = \"1\" }", &[]),
     ("[site.request_headers]", "default", "{ X = \"1\" }", &[]),
     ("[site.request_headers]", "remove", "[\"X\"]", &[]),
+    ("[[site.error]]", "status", "[404]", &[]),
+    ("[[site.error]]", "file", "\"pages/b.html\"", &[]),
+    ("[[site.error]]", "text", "\"x\"", &[NO_FILE, ("[[site.error]]", "text", "\"y\"")]),
+    ("[[site.error]]", "content_type", "\"text/css\"", &[]),
     ("[[site.exclude]]", "rules", "[920351]", &[]),
     ("[[site.exclude]]", "tag", "\"t\"", &[NO_NUMBERS, ("[[site.exclude]]", "tag", "\"s\"")]),
     ("[[site.exclude]]", "path", "\"/x\"", &[]),
@@ -253,6 +266,7 @@ const TABLES: &[&str] = &[
     "backend",
     "route",
     "exclude",
+    "error",
     "server",
     "cache_control",
     "health",

@@ -1,16 +1,18 @@
 //! fosse-bundle: what fosse-load found in the file system, as bytes: the rule sets with all their
-//! files, and one compiled address list per listener.
+//! files, one compiled address list per listener, and pages.
 //!
 //! fosse-load writes [`Parts`] on descriptor 1. start cuts them at their lengths, without looking
 //! inside, into sealed memfds: [`Part::Rules`] holds a [`Bundle`] for waf-filter,
-//! [`Part::Addresses`] an image of fosse-cidr for accept.
+//! [`Part::Addresses`] an image of fosse-cidr for accept, [`Part::Pages`] the [`Pages`] of parse.
 
 #![forbid(unsafe_code)]
 
 mod bundle;
+mod pages;
 mod parts;
 
 pub use bundle::{Bundle, FILES_COUNT_MAX, NAME_BYTES_MAX, RuleSet, SETS_COUNT_MAX, is_plain_name};
+pub use pages::{PAGE_BYTES_MAX, PAGES_BYTES_MAX, PAGES_COUNT_MAX, PAGES_IMAGE_BYTES_MAX, Pages, encode_pages};
 pub use parts::{PARTS_COUNT_MAX, Part, Parts};
 
 /// One bundle, or all parts together: CRS 4 takes 1.5 MB, and address lists of a million entries 32

@@ -7,8 +7,9 @@ use fosse_wire::cursor::{Cursor, put_long};
 const MAGIC: [u8; 8] = *b"fosselo1";
 const KIND_RULES: u8 = 0;
 const KIND_ADDRESSES: u8 = 1;
+const KIND_PAGES: u8 = 2;
 
-/// Parts of one output: the rules, and a list for every listener and one for all.
+/// Parts of one output: the rules, a list for every listener and one for all, the pages.
 pub const PARTS_COUNT_MAX: usize = 1024;
 
 /// One part of fosse-load's output.
@@ -23,6 +24,8 @@ pub enum Part<'a> {
         /// Image of fosse-cidr.
         image: &'a [u8],
     },
+    /// Encoded [`crate::Pages`]; at most one, and last.
+    Pages(&'a [u8]),
 }
 
 impl Part<'_> {
@@ -31,6 +34,7 @@ impl Part<'_> {
         match self {
             Self::Rules(_) => (KIND_RULES, 0),
             Self::Addresses { listener, .. } => (KIND_ADDRESSES, *listener),
+            Self::Pages(_) => (KIND_PAGES, 0),
         }
     }
 }
@@ -58,7 +62,7 @@ impl<'a> Parts<'a> {
             let (kind, listener) = part.order();
             out.push(kind);
             out.extend_from_slice(&listener.to_le_bytes());
-            let (Part::Rules(bytes) | Part::Addresses { image: bytes, .. }) = part;
+            let (Part::Rules(bytes) | Part::Addresses { image: bytes, .. } | Part::Pages(bytes)) = part;
             put_long(&mut out, bytes, "part")?;
         }
         if out.len() > crate::BYTES_MAX { Err(WireError::Field("parts")) } else { Ok(out) }
@@ -82,6 +86,7 @@ impl<'a> Parts<'a> {
             parts.push(match (kind, listener) {
                 (KIND_RULES, 0) => Part::Rules(bytes),
                 (KIND_ADDRESSES, listener) => Part::Addresses { listener, image: bytes },
+                (KIND_PAGES, 0) => Part::Pages(bytes),
                 _ => return Err(WireError::Field("part kind")),
             });
         }
@@ -98,10 +103,11 @@ fn in_order(parts: &[Part<'_>]) -> bool {
 mod tests {
     use super::*;
 
-    const SAMPLE: [Part<'static>; 3] = [
+    const SAMPLE: [Part<'static>; 4] = [
         Part::Rules(b"rules"),
         Part::Addresses { listener: 1, image: b"one" },
         Part::Addresses { listener: u16::MAX, image: b"" },
+        Part::Pages(b"pages"),
     ];
 
     #[test]

@@ -4,8 +4,8 @@ use fosse_settings::Template;
 
 use crate::backends::Backends;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
-use crate::model::{Backend, HeaderEdits, Route, Site};
-use crate::names::{BodyText, FilePattern, LocationText, MediaType, Method, Name, Network};
+use crate::model::{Backend, ErrorPage, HeaderEdits, Route, Site};
+use crate::names::{BodyText, ErrorStatus, FilePath, FilePattern, LocationText, MediaType, Method, Name, Network};
 use crate::problem::Span;
 use crate::section::At;
 use crate::value::{Bytes, Seconds};
@@ -24,10 +24,19 @@ pub(crate) enum Does<'a> {
     Backend(&'a Name, &'a Span),
     /// Its client is sent elsewhere, with this status.
     Redirect(&'a LocationText, u16),
-    /// It gets this status, body and type.
-    Respond(u32, Option<&'a BodyText>, &'a MediaType),
+    /// It gets this response.
+    Respond(Respond<'a>),
     /// Nothing is said of it.
     Nothing,
+}
+
+/// A response of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Respond<'a> {
+    pub(crate) status: u32,
+    pub(crate) body: Option<&'a BodyText>,
+    pub(crate) file: Option<&'a FilePath>,
+    pub(crate) media_type: &'a At<MediaType>,
 }
 
 /// Declares accessors of keys that a route takes over from its site.
@@ -53,6 +62,7 @@ impl<'a> Policy<'a> {
         underscores: Underscores,
         security_headers: SecurityHeaders,
         inspect_responses: bool,
+        error_json: bool,
         rules_milliseconds_max: u32,
         body_bytes_max: Bytes,
         body_over_limit: OverLimit,
@@ -127,7 +137,7 @@ impl<'a> Policy<'a> {
                 &route.backend,
                 &route.redirect,
                 route.redirect_status.0,
-                (&route.respond, &route.respond_body, &route.respond_type),
+                (&route.respond, &route.respond_body, &route.respond_file, &route.respond_type),
             )
         });
         let site = self.site;
@@ -136,10 +146,21 @@ impl<'a> Policy<'a> {
                 &site.backend,
                 &site.redirect,
                 site.redirect_status.0,
-                (&site.respond, &site.respond_body, &site.respond_type),
+                (&site.respond, &site.respond_body, &site.respond_file, &site.respond_type),
             ),
             does => does,
         }
+    }
+
+    /// Returns the pages for errors of the route and of the site.
+    pub(crate) fn error(self) -> (&'a [At<ErrorPage>], &'a [At<ErrorPage>]) {
+        (self.route.map_or(&[], |route| &route.error.value), &self.site.error.value)
+    }
+
+    /// Returns the statuses of applications in place of which clients get pages.
+    pub(crate) fn intercept_errors(&self) -> &'a [At<ErrorStatus>] {
+        let own = self.route.and_then(|route| route.intercept_errors.value.as_deref());
+        own.unwrap_or(&self.site.intercept_errors.value)
     }
 
     /// Returns the name of its backend; `None` where it has none.
@@ -176,16 +197,23 @@ impl<'a> Policy<'a> {
     }
 }
 
+/// The keys of a response: its status, body, file and type.
+pub(crate) type RespondKeys<'a> =
+    (&'a At<Option<u32>>, &'a At<Option<BodyText>>, &'a At<Option<FilePath>>, &'a At<MediaType>);
+
 fn done<'a>(
     backend: &'a At<Option<Name>>,
     redirect: &'a At<Option<LocationText>>,
-    status: u16,
-    (respond, body, media_type): (&'a At<Option<u32>>, &'a At<Option<BodyText>>, &'a At<MediaType>),
+    redirect_status: u16,
+    (respond, body, file, media_type): RespondKeys<'a>,
 ) -> Does<'a> {
     match (&backend.value, &redirect.value, respond.value) {
         (Some(name), ..) => Does::Backend(name, &backend.span),
-        (None, Some(to), _) => Does::Redirect(to, status),
-        (None, None, Some(status)) => Does::Respond(status, body.value.as_ref(), &media_type.value),
+        (None, Some(to), _) => Does::Redirect(to, redirect_status),
+        (None, None, Some(status)) => {
+            let (body, file) = (body.value.as_ref(), file.value.as_ref());
+            Does::Respond(Respond { status, body, file, media_type })
+        }
         (None, None, None) => Does::Nothing,
     }
 }

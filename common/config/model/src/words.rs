@@ -38,7 +38,7 @@ fn done(policy: &Policy<'_>) -> String {
     match policy.does() {
         Does::Backend(name, _) => format!(" -> {}", name.0),
         Does::Redirect(to, status) => format!(" -> {status} {}", text(&to.0)),
-        Does::Respond(status, ..) => format!(" -> {status}"),
+        Does::Respond(respond) => format!(" -> {}", respond.status),
         Does::Nothing => String::new(),
     }
 }

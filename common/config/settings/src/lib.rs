@@ -24,8 +24,9 @@ pub use files::{CacheControl, Coding, Files, TryFile};
 pub use parse::{ParseListener, TrustedFields};
 pub use prober::{Check, CheckedServer, Prober};
 pub use site::{
-    Action, Admitted, Condition, DispatchPolicy, DispatchSite, HeaderChange, HeaderEdit, Page, ParsePolicy, ParseSite,
-    Part, PathMatch, Prefixes, Rewrite, Route, SiteRoutes, Template, Test, Underscores, Variable, WafPolicy,
+    Action, Admitted, Condition, DispatchPolicy, DispatchSite, ErrorPage, ErrorPages, HeaderChange, HeaderEdit, Page,
+    PageBody, ParsePolicy, ParseSite, Part, PathMatch, Prefixes, RespondFile, Rewrite, Route, SiteRoutes, Template,
+    Test, Underscores, Variable, WafPolicy,
 };
 
 /// A network: 16 bytes of address (IPv4 mapped into IPv6) and the bits that count, 0 to 128.
@@ -80,6 +81,8 @@ pub struct Parse {
     pub sites: Vec<ParseSite>,
     /// In the order of their number.
     pub policies: Vec<ParsePolicy>,
+    /// Pages of policies, in the order of their number.
+    pub error_pages: Vec<ErrorPages>,
     /// The site for hosts that none names; without one they get 421.
     pub default_site: Option<u32>,
     /// Longest time from the first byte of a request to the end of its head.
@@ -244,6 +247,8 @@ pub struct Load {
     pub rules: Vec<String>,
     /// Address lists: for which listener (`u16::MAX` for all), whether it allows, and the file.
     pub lists: Vec<LoadList>,
+    /// Files that sites respond with, in the order of their number.
+    pub pages: Vec<String>,
     /// Files that the configuration includes, by name or pattern. Where there are any, these are
     /// all that is read.
     pub includes: Vec<String>,

@@ -173,6 +173,56 @@ pub struct ParsePolicy {
     pub rewrite: Rewrite,
     /// Location of a redirect.
     pub redirect: Option<Template>,
+    /// Number of its pages, where it has some.
+    pub error_pages: Option<u32>,
+    /// File that it responds with.
+    pub respond_file: Option<RespondFile>,
+}
+
+/// A page in place of the usual one of a status.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorPage {
+    /// First status that it is for.
+    pub first: u16,
+    /// Last status.
+    pub last: u16,
+    /// Its Content-Type.
+    pub content_type: String,
+    /// Its body, which may hold variables.
+    pub body: PageBody,
+}
+
+/// The body of a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PageBody {
+    /// The file of this number, of those that load has read.
+    File(u32),
+    /// This text.
+    Text(String),
+}
+
+impl Default for PageBody {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+/// The pages of a policy, which many policies may share.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorPages {
+    /// The first that has a status is the page for it.
+    pub error: Vec<ErrorPage>,
+    /// Clients that would rather have JSON get a problem (RFC 9457) in place of a page.
+    pub error_json: bool,
+}
+
+/// The file that a policy responds with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RespondFile {
+    /// Its number, of those that load has read.
+    pub respond_file: u32,
+    /// Its Content-Type.
+    pub content_type: String,
 }
 
 /// One policy as waf-filter sees it.
@@ -217,6 +267,9 @@ pub struct DispatchPolicy {
     pub idle_seconds: Option<Duration>,
     /// Prefixes that the path has lost and got, where it has.
     pub prefixes: Option<Prefixes>,
+    /// Statuses of a backend's responses in place of which clients get pages: first and last of
+    /// each range.
+    pub intercept_errors: Vec<(u16, u16)>,
 }
 
 /// Prefixes by which the paths of clients and those of an application differ. Both are without a
@@ -255,6 +308,8 @@ pub struct Page {
     pub content_type: String,
     /// Its body.
     pub body: String,
+    /// Its body is a file, which parse has.
+    pub is_file: bool,
 }
 
 /// Treatment of header fields with an underscore in their name.

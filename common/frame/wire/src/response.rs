@@ -15,7 +15,7 @@ const FLAG_CLOSE: u8 = 8;
 const FLAG_DENIED: u8 = 16;
 const FLAG_OWN: u8 = 32;
 const FLAG_PINNED: u8 = 64;
-const FLAGS_ALL: u8 = FLAG_LEASE | FLAG_INTERIM | FLAG_UPGRADE | FLAG_CLOSE | FLAG_DENIED | FLAG_OWN | FLAG_PINNED;
+const FLAG_USUAL: u8 = 128;
 
 /// Fixed bytes of a head before its fields.
 const FIXED_BYTES: usize = 26;
@@ -132,6 +132,9 @@ pub struct ResponseHead<'a> {
     /// A local response: an error or a denial by dispatch, nothing of an application. A filter on
     /// the response path has nothing to evaluate.
     pub own: bool,
+    /// A local response whose body is the usual one of its status, in place of which parse writes
+    /// the page that the site has for it.
+    pub usual: bool,
     /// A backend connection belongs to this client's: parse reports its end to dispatch
     /// ([`crate::direct`]).
     pub pinned: bool,
@@ -165,6 +168,7 @@ impl<'a> ResponseHead<'a> {
             (self.denied, FLAG_DENIED),
             (self.own, FLAG_OWN),
             (self.pinned, FLAG_PINNED),
+            (self.usual, FLAG_USUAL),
         ];
         let flags = flags.iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag);
         let mut fixed = Fixed::<FIXED_BYTES>::new();
@@ -196,9 +200,6 @@ impl<'a> ResponseHead<'a> {
         let mut c = Cursor::new(body);
         let status = c.u16()?;
         let flags = c.u8()?;
-        if flags & !FLAGS_ALL != 0 {
-            return Err(WireError::Field("response flags"));
-        }
         let head = Self {
             status,
             lease: flags & FLAG_LEASE != 0,
@@ -208,6 +209,7 @@ impl<'a> ResponseHead<'a> {
             denied: flags & FLAG_DENIED != 0,
             own: flags & FLAG_OWN != 0,
             pinned: flags & FLAG_PINNED != 0,
+            usual: flags & FLAG_USUAL != 0,
             body: BodyLength::take(&mut c)?,
             backend: c.u32()?,
             backend_us: c.u32()?,
@@ -223,9 +225,12 @@ impl<'a> ResponseHead<'a> {
     /// Returns the head where its status and flags agree.
     fn consistent(self) -> Result<Self, WireError> {
         let right = match self.status {
-            101 => self.upgrade && !self.interim,
-            100..=199 => self.interim && !self.upgrade && !self.lease,
-            200..=999 => !(self.interim || self.upgrade || self.own && (self.lease || self.pinned)),
+            101 => self.upgrade && !self.interim && !self.usual,
+            100..=199 => self.interim && !self.upgrade && !self.lease && !self.usual,
+            200..=999 => {
+                let own = !(self.lease || self.pinned);
+                !(self.interim || self.upgrade) && if self.own { own } else { !self.usual }
+            }
             _ => false,
         };
         if right { Ok(self) } else { Err(WireError::Field("status")) }
@@ -275,6 +280,7 @@ mod tests {
             ResponseHead { status: 100, interim: true, ..Default::default() },
             ResponseHead { status: 101, upgrade: true, lease: true, ..Default::default() },
             ResponseHead { status: 403, denied: true, own: true, close: true, rule: 942_100, ..Default::default() },
+            ResponseHead { status: 404, own: true, usual: true, ..Default::default() },
         ];
         for head in heads {
             let mut out = Vec::new();
@@ -294,6 +300,16 @@ mod tests {
             let mut out = Vec::new();
             ResponseHead { status, interim, upgrade, ..Default::default() }.encode(&mut out).unwrap();
             assert_eq!(ResponseHead::decode(&out), Err(WireError::Field("status")), "{status}");
+        }
+        for head in [
+            ResponseHead { status: 200, usual: true, ..Default::default() },
+            ResponseHead { status: 103, interim: true, usual: true, ..Default::default() },
+            ResponseHead { status: 101, upgrade: true, usual: true, ..Default::default() },
+            ResponseHead { status: 200, own: true, usual: true, lease: true, ..Default::default() },
+        ] {
+            let mut out = Vec::new();
+            head.encode(&mut out).unwrap();
+            assert_eq!(ResponseHead::decode(&out), Err(WireError::Field("status")), "{head:?}");
         }
     }
 }

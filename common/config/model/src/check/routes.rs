@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::model::{HeaderEdits, Route, Site, When};
+use crate::model::{ErrorPage, HeaderEdits, Route, Site, When};
 use crate::names::{LocationText, MediaType, Name, RedirectStatus, TargetText, highest_group, named};
+use crate::policy::RespondKeys;
 use crate::problem::{Problems, Span};
 use crate::section::At;
 
@@ -17,8 +18,8 @@ pub(super) fn routes(site: &Site, problems: &mut Problems) {
     }
     one_of(&own, &[&site.backend.span, &site.redirect.span, &site.respond.span], problems);
     with_redirect(&site.redirect, other_than(&site.redirect_status, &RedirectStatus(302)), problems);
-    let body = site.respond_body.written().map(|_| &site.respond_body.span);
-    with_respond(&site.respond, body.or(other_than(&site.respond_type, &MediaType::usual())), problems);
+    respond((&site.respond, &site.respond_body, &site.respond_file, &site.respond_type), problems);
+    error_pages(&site.error, problems);
     if let Some(Some(to)) = site.redirect.sound() {
         groups(to, 0, &site.redirect.span, problems);
     }
@@ -93,8 +94,8 @@ fn done_by(route: &At<Route>, site_does: bool, problems: &mut Problems) {
     }
     one_of(&does, &[&route.backend.span, &route.redirect.span, &route.respond.span], problems);
     with_redirect(&route.redirect, other_than(&route.redirect_status, &RedirectStatus(302)), problems);
-    let body = route.respond_body.written().map(|_| &route.respond_body.span);
-    with_respond(&route.respond, body.or(other_than(&route.respond_type, &MediaType::usual())), problems);
+    respond((&route.respond, &route.respond_body, &route.respond_file, &route.respond_type), problems);
+    error_pages(&route.error, problems);
     let known = route.regex.sound().map(|regex| regex.as_ref().map_or(0, |regex| regex.groups));
     if let (Some(Some(to)), Some(known)) = (route.redirect.sound(), known) {
         groups(to, known, &route.redirect.span, problems);
@@ -142,9 +143,34 @@ fn with_redirect(redirect: &At<Option<LocationText>>, status: Option<&Span>, pro
     }
 }
 
-fn with_respond(respond: &At<Option<u32>>, body: Option<&Span>, problems: &mut Problems) {
-    if let (Some(None), Some(span)) = (respond.sound(), body) {
+/// Notes a body without its response, and one of two.
+fn respond((status, body, file, media_type): RespondKeys<'_>, problems: &mut Problems) {
+    let written = |is_written: bool, span| is_written.then_some(span);
+    let body = written(body.written().is_some(), &body.span);
+    let file = written(file.written().is_some(), &file.span);
+    if let (Some(_), Some(span)) = (body, file) {
+        problems.note_with_cure(span, "a response has one body", "remove respond_body or respond_file");
+    }
+    let first = body.or(file).or_else(|| other_than(media_type, &MediaType::usual()));
+    if let (Some(None), Some(span)) = (status.sound(), first) {
         problems.note_with_cure(span, "a body without respond", "add respond = 200");
+    }
+}
+
+/// Notes pages without a body, and with two.
+fn error_pages(pages: &At<Vec<At<ErrorPage>>>, problems: &mut Problems) {
+    for page in pages.iter().filter(|page| page.file.sound().is_some() && page.text.sound().is_some()) {
+        match (&page.file.value, &page.text.value) {
+            (Some(_), Some(_)) => problems.note_with_cure(&page.text.span, "a page is a file or a text", "remove one"),
+            (None, None) => {
+                problems.note_with_cure(
+                    &page.span,
+                    "[[site.error]] has no page",
+                    "add file = \"PATH\" or text = \"...\"",
+                );
+            }
+            _ => {}
+        }
     }
 }
 

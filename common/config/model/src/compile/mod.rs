@@ -7,6 +7,7 @@ mod fastcgi;
 mod files;
 mod headers;
 mod listeners;
+mod pages;
 mod sites;
 
 use core::time::Duration;
@@ -52,14 +53,15 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         ..Plan::default()
     };
     let rules = sites::RuleSets::of(&edge.site);
+    let pages = pages::PageFiles::of(&edge.site);
     let numbered = sites::Numbered::of(edge, problems);
     let servers = backends::Servers::of(&edge.backend, accounts, problems);
     let encoded = [
         (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
-        (Program::Parse, encode(&parse(edge, &numbered, (&by_name, &servers), problems))),
+        (Program::Parse, encode(&parse(edge, &numbered, (&by_name, &servers), &pages, problems))),
         (Program::Dispatch, encode(&dispatch(edge, &numbered, (&by_name, &servers), (plan.group, accounts), problems))),
         (Program::Connect, encode(&servers.connect)),
-        (Program::Load, encode(&load(edge, &rules))),
+        (Program::Load, encode(&load(edge, &rules, pages.names.clone()))),
     ];
     let filter = edge.site.iter().any(|site| uses_filter(site, &by_name));
     let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &numbered, &by_name, &rules))));
@@ -142,15 +144,17 @@ fn parse(
     edge: &Edge,
     numbered: &sites::Numbered,
     (backends, servers): (&Backends<'_>, &backends::Servers),
+    pages: &pages::PageFiles,
     problems: &mut Problems,
 ) -> blobs::Parse {
-    let (sites, policies) = sites::parse(edge, numbered, backends);
+    let (sites, policies, error_pages) = sites::parse(edge, numbered, backends, pages);
     let (limits, timeouts) = (&edge.limits.value, &edge.timeouts.value);
     blobs::Parse {
         listeners: edge.listen.iter().map(|listen| listeners::parse(listen)).collect(),
         address_lists: listeners::list_count(edge),
         sites,
         policies,
+        error_pages,
         default_site: edge.site.iter().position(|site| site.default.value).and_then(|at| u32::try_from(at).ok()),
         head_seconds: timeouts.head_seconds.duration(),
         body_seconds: timeouts.body_seconds.duration(),
@@ -211,8 +215,8 @@ fn dispatch(
     }
 }
 
-fn load(edge: &Edge, rules: &sites::RuleSets) -> blobs::Load {
-    blobs::Load { rules: rules.entries.clone(), lists: listeners::lists(edge), includes: Vec::new() }
+fn load(edge: &Edge, rules: &sites::RuleSets, pages: Vec<String>) -> blobs::Load {
+    blobs::Load { rules: rules.entries.clone(), lists: listeners::lists(edge), pages, includes: Vec::new() }
 }
 
 /// Returns a size as the settings have it, in 32 bits, or notes that it has more. The limits of the

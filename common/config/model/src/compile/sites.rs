@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use fosse_settings as blobs;
 
+use super::pages::{PageFiles, PageSets};
 use super::{headers, listeners};
 use crate::backends::Backends;
 use crate::exclusions;
 use crate::model::{Edge, OverLimit, Route, Site, Underscores, Utf8, Waf, When};
 use crate::names::{Name, Network, PathPrefix};
-use crate::policy::{Does, Policy};
+use crate::policy::{Does, Policy, Respond};
 use crate::problem::{Problems, Span};
 use crate::section::At;
 
@@ -120,14 +121,21 @@ pub(crate) fn parse(
     edge: &Edge,
     numbered: &Numbered,
     backends: &Backends<'_>,
-) -> (Vec<blobs::ParseSite>, Vec<blobs::ParsePolicy>) {
+    files: &PageFiles,
+) -> (Vec<blobs::ParseSite>, Vec<blobs::ParsePolicy>, Vec<blobs::ErrorPages>) {
+    let mut pages = PageSets::default();
     let sites = edge.site.iter().zip(&numbered.routes).map(|(site, routes)| blobs::ParseSite {
         hosts: hosts(site),
         name: name(site),
         routes: routes.clone(),
     });
-    let policies = edge.site.iter().flat_map(|site| Policy::of(site)).map(|policy| parse_policy(&policy, backends));
-    (sites.collect(), policies.collect())
+    let policies = edge.site.iter().flat_map(|site| Policy::of(site)).map(|policy| blobs::ParsePolicy {
+        error_pages: pages.number(&policy, files),
+        respond_file: files.respond_file(&policy),
+        ..parse_policy(&policy, backends)
+    });
+    let policies = policies.collect();
+    (sites.collect(), policies, pages.sets)
 }
 
 fn parse_policy(policy: &Policy<'_>, backends: &Backends<'_>) -> blobs::ParsePolicy {
@@ -150,6 +158,7 @@ fn parse_policy(policy: &Policy<'_>, backends: &Backends<'_>) -> blobs::ParsePol
         pattern: regex.filter(|_| grouped).map(|regex| regex.pattern.clone()).unwrap_or_default(),
         rewrite,
         redirect,
+        ..blobs::ParsePolicy::default()
     }
 }
 
@@ -261,6 +270,7 @@ fn dispatch_policy(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut 
         first_byte_seconds: policy.first_byte_seconds().map(|time| time.duration()),
         idle_seconds: policy.idle_seconds().map(|time| time.duration()),
         prefixes: policy.route.and_then(prefixes),
+        intercept_errors: policy.intercept_errors().iter().map(|status| (status.0.first, status.0.last)).collect(),
     }
 }
 
@@ -268,10 +278,11 @@ fn action(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems)
     match policy.does() {
         Does::Backend(name, span) => blobs::Action::Backend(index(name, span, backends, problems)),
         Does::Redirect(_, status) => blobs::Action::Redirect(status),
-        Does::Respond(status, body, media_type) => blobs::Action::Respond(blobs::Page {
+        Does::Respond(Respond { status, body, file, media_type }) => blobs::Action::Respond(blobs::Page {
             status: u16::try_from(status).unwrap_or(500),
             content_type: body.map(|_| media_type.0.clone()).unwrap_or_default(),
             body: body.map(|body| body.0.clone()).unwrap_or_default(),
+            is_file: file.is_some(),
         }),
         Does::Nothing => blobs::Action::default(),
     }

@@ -16,7 +16,7 @@ pub use backend::{Backend, CacheControl, Health, Server};
 pub use edge::{Edge, Limits, Timeouts};
 pub use fastcgi::FastCgi;
 pub use listen::Listen;
-pub use site::{Exclude, HeaderEdits, Route, Site, When};
+pub use site::{ErrorPage, Exclude, HeaderEdits, Route, Site, When};
 pub use template::Templates;
 
 /// Every table, in the order of the manual page.
@@ -28,6 +28,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     Site::DOC,
     Route::DOC,
     When::DOC,
+    ErrorPage::DOC,
     HeaderEdits::DOC,
     Exclude::DOC,
     Backend::DOC,

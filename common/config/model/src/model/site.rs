@@ -2,11 +2,11 @@
 
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::names::{
-    ArgumentName, BodyText, EditedField, ExactPath, FilePattern, HeaderText, HeaderTexts, HostPattern, ListenerName,
-    LocationText, MediaType, Method, Name, Network, PathGlob, PathPrefix, PathRegex, RedirectStatus, RuleRange,
-    RuleTag, TargetText, ValueTest,
+    ArgumentName, BodyText, EditedField, ErrorStatus, ExactPath, FilePath, FilePattern, HeaderText, HeaderTexts,
+    HostPattern, ListenerName, LocationText, MediaType, Method, Name, Network, PathGlob, PathPrefix, PathRegex,
+    RedirectStatus, RuleRange, RuleTag, TargetText, ValueTest,
 };
-use crate::section::Presence::{Absent, Default};
+use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
 use crate::value::{Bytes, Seconds};
 
@@ -30,8 +30,20 @@ section! {
         respond: Option<u32>, Absent("there is no such response"), 200..=599;
         /// Body of that response.
         respond_body: Option<BodyText>, Absent("a page that names the status"), 0..=16384;
-        /// Content-Type of that body.
+        /// File of at most 32 KiB that is that body, relative to the directory of the
+        /// configuration.
+        respond_file: Option<FilePath>, Absent("respond_body is the body");
+        /// Content-Type of that body; of a file the one of its name, where this is not written.
         respond_type: MediaType, Default("\"text/plain; charset=utf-8\"");
+        /// Pages in place of the usual ones of responses that fosse gives itself.
+        error: Vec<At<ErrorPage>>, Default("[]"), 0..=64;
+        /// Clients that would rather have JSON get a problem (RFC 9457) with status, title and the
+        /// number of the request in place of a page.
+        error_json: bool, Default("false");
+        /// Statuses in place of whose responses, where the application sends them, clients get a
+        /// page, as for those of fosse itself. Of the application's headers WWW-Authenticate,
+        /// Allow, Retry-After and Set-Cookie pass then.
+        intercept_errors: Vec<At<ErrorStatus>>, Default("[]"), 0..=64;
         /// Requests that something else is done for.
         route: Vec<At<Route>>, Default("[]"), 0..=1000;
         /// Mode of the web application firewall.
@@ -125,8 +137,18 @@ section! {
         respond: Option<u32>, Absent("there is no such response"), 200..=599;
         /// Body of that response.
         respond_body: Option<BodyText>, Absent("a page that names the status"), 0..=16384;
-        /// Content-Type of that body.
+        /// File of at most 32 KiB that is that body, relative to the directory of the
+        /// configuration.
+        respond_file: Option<FilePath>, Absent("respond_body is the body");
+        /// Content-Type of that body; of a file the one of its name, where this is not written.
         respond_type: MediaType, Default("\"text/plain; charset=utf-8\"");
+        /// Pages in place of the usual ones, before those of the site.
+        error: Vec<At<ErrorPage>>, Default("[]"), 0..=64;
+        /// Clients that would rather have JSON get a problem (RFC 9457) in place of a page.
+        error_json: Option<bool>, Absent("as for the site");
+        /// Statuses in place of whose responses, where the application sends them, clients get a
+        /// page.
+        intercept_errors: Option<Vec<At<ErrorStatus>>>, Absent("those of the site"), 0..=64;
         /// The application gets the path without the prefix of this route, and the prefix in
         /// X-Forwarded-Prefix. Paths of Location, Content-Location and cookies in its responses get
         /// it back.
@@ -192,6 +214,24 @@ section! {
         listener: Option<Vec<At<ListenerName>>>, Absent("by any listener"), 1..=64;
         /// Its client is in one of these networks.
         network: Option<Vec<At<Network>>>, Absent("any client"), 1..=256;
+    }
+}
+
+section! {
+    /// A page in place of the usual one of some statuses, for responses that fosse gives itself: a
+    /// denial, a limit, a server that is away; and with intercept_errors for those of applications.
+    /// Of several pages for a status the one with the smallest range counts, then the order of the
+    /// file. The words {status}, {reason}, {request_id} and {host} in it are variables, whose
+    /// values are escaped for HTML; all other braces stay as they are.
+    ErrorPage "[[site.error]]" {
+        /// Statuses from 400 to 599 that it is for.
+        status: Vec<At<ErrorStatus>>, Required, 1..=64;
+        /// File of at most 32 KiB, relative to the directory of the configuration.
+        file: Option<FilePath>, Absent("text is the page");
+        /// The page itself.
+        text: Option<BodyText>, Absent("file has the page"), 0..=16384;
+        /// Content-Type of the page.
+        content_type: Option<MediaType>, Absent("the one of the file's name; of a text that of HTML");
     }
 }
 

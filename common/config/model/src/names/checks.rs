@@ -45,30 +45,57 @@ impl FromValue for StatusRange {
     const TAKES: &'static str = "a list of statuses such as 204, \"200-399\" or \"2xx\"";
 
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
-        let range = |written: &str, first: Option<u16>, last: Option<u16>| match (first, last) {
-            (Some(first), Some(last)) if first <= last && (200..=599).contains(&first) && last <= 599 => {
-                Ok(Self { first, last })
-            }
-            _ => wrong(format!("{} is neither a status of 200 to 599 nor a range of them", quoted(written)), ""),
-        };
-        if let DeValue::Integer(_) = value.get_ref() {
-            let number = u32::read(key, value, problems)?;
-            let status = u16::try_from(number).ok();
-            let read = range(&number.to_string(), status, status);
-            return read.map_err(|(what, _)| problems.note(&value.span(), format!("{key}: {what}"))).ok();
-        }
-        checked(key, Self::TAKES, value, problems, |written| {
-            if let Some(class) = written.strip_suffix("xx").and_then(status) {
-                return range(written, class.checked_mul(100), class.checked_mul(100).map(|first| first + 99));
-            }
-            let (first, last) = written.split_once('-').unwrap_or((written, written));
-            range(written, status(first), status(last))
-        })
+        statuses(key, Self::TAKES, 200, value, problems)
     }
 
     fn placeholder() -> Self {
         Self { first: 200, last: 399 }
     }
+}
+
+/// Statuses of errors, first to last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorStatus(pub StatusRange);
+
+impl FromValue for ErrorStatus {
+    const TAKES: &'static str = "a list of statuses such as 404, \"502-504\" or \"5xx\"";
+
+    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        statuses(key, Self::TAKES, 400, value, problems).map(Self)
+    }
+
+    fn placeholder() -> Self {
+        Self(StatusRange { first: 400, last: 599 })
+    }
+}
+
+/// Reads a status of `lowest` to 599, or a range of them.
+fn statuses(
+    key: &str,
+    takes: &str,
+    lowest: u16,
+    value: &Spanned<DeValue<'_>>,
+    problems: &mut Problems,
+) -> Option<StatusRange> {
+    let range = |written: &str, first: Option<u16>, last: Option<u16>| match (first, last) {
+        (Some(first), Some(last)) if first <= last && (lowest..=599).contains(&first) && last <= 599 => {
+            Ok(StatusRange { first, last })
+        }
+        _ => wrong(format!("{} is neither a status of {lowest} to 599 nor a range of them", quoted(written)), ""),
+    };
+    if let DeValue::Integer(_) = value.get_ref() {
+        let number = u32::read(key, value, problems)?;
+        let status = u16::try_from(number).ok();
+        let read = range(&number.to_string(), status, status);
+        return read.map_err(|(what, _)| problems.note(&value.span(), format!("{key}: {what}"))).ok();
+    }
+    checked(key, takes, value, problems, |written| {
+        if let Some(class) = written.strip_suffix("xx").and_then(status) {
+            return range(written, class.checked_mul(100), class.checked_mul(100).map(|first| first + 99));
+        }
+        let (first, last) = written.split_once('-').unwrap_or((written, written));
+        range(written, status(first), status(last))
+    })
 }
 
 fn status(text: &str) -> Option<u16> {

@@ -22,7 +22,7 @@ use crate::value::text;
 pub use access::AccessField;
 pub use accounts::{ACCOUNT_BYTES_MAX, Account, Mode};
 pub use affinity::{CookieName, HashBy, Seed};
-pub use checks::{CHECK_TEXT_BYTES_MAX, CheckMethod, CheckText, StatusRange};
+pub use checks::{CHECK_TEXT_BYTES_MAX, CheckMethod, CheckText, ErrorStatus, StatusRange};
 pub use files::{CACHE_DIRECTIVES_BYTES_MAX, CacheDirectives, FileGlob, FileName, GLOB_BYTES_MAX, TryFile};
 pub use hosts::{HOST_BYTES_MAX, HostName, HostPattern, LABEL_BYTES_MAX};
 pub use matches::{ExactPath, ListenerName, Network, PathGlob, PathRegex, ValueTest};

@@ -288,4 +288,44 @@ respond = 404"#, &[
         "fosse.toml:47:11: method: \"get\" is in lower case, and methods are compared exactly; write capital letters",
         "fosse.toml:50:9: regex ^/(a) has a route already; remove one",
     ]),
+    (r#"[[site]]
+hosts = ["z"]
+respond = 503
+respond_body = "x"
+respond_file = "a.html"
+error_json = "yes"
+intercept_errors = [200, "4xx", "600"]
+[[site.error]]
+[[site.error]]
+status = []
+file = "a.html"
+[[site.route]]
+path = "/a"
+backend = "app"
+respond_file = "a*.html"
+[[site.route.error]]
+status = ["3xx", 404, "5xx"]
+[[site.route.error]]
+status = [404]
+file = "/srv/404.html"
+text = "x"
+content_type = "html"
+[[site.route]]
+path = "/b"
+backend = "app"
+respond_file = "a.html""#, &[
+        "fosse.toml:14:16: a response has one body; remove respond_body or respond_file",
+        "fosse.toml:15:14: error_json takes true or false, this is a string",
+        "fosse.toml:16:21: intercept_errors: \"200\" is neither a status of 400 to 599 nor a range of them",
+        "fosse.toml:16:33: intercept_errors: \"600\" is neither a status of 400 to 599 nor a range of them",
+        "fosse.toml:17:1: [[site.error]] has no page; add file = \"PATH\" or text = \"...\"",
+        "fosse.toml:17:1: [[site.error]] needs status; it takes a list of statuses such as 404, \"502-504\" or \"5xx\"",
+        "fosse.toml:19:10: status must have between 1 and 64 entries",
+        "fosse.toml:24:16: respond_file: \"a*.html\" is a pattern; name one file",
+        "fosse.toml:25:1: [[site.error]] has no page; add file = \"PATH\" or text = \"...\"",
+        "fosse.toml:26:11: status: \"3xx\" is neither a status of 400 to 599 nor a range of them",
+        "fosse.toml:30:8: a page is a file or a text; remove one",
+        "fosse.toml:31:16: content_type: \"html\" is no media type; write one such as \"text/plain\"",
+        "fosse.toml:35:16: a body without respond; add respond = 200",
+    ]),
 ];
