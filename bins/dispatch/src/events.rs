@@ -52,8 +52,12 @@ pub(crate) fn on_backend(key: Key, event: Event, streams: &mut Streams, lane: &m
             let Some(stream) = streams.get(id) else {
                 return lane.context.state_error("stream of a connection is gone");
             };
-            let outcome = lane.backend_ready(stream, event);
-            let news = lane.settle(stream, outcome);
+            let news = if stream.awaits_access() {
+                lane.decision_ready(stream, key, event)
+            } else {
+                let outcome = lane.backend_ready(stream, event);
+                lane.settle(stream, outcome)
+            };
             let over = stream.is_over();
             lane.follow(streams, id, over, news);
         }

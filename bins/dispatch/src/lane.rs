@@ -21,16 +21,16 @@ use crate::{
         limit::Limit,
         response::{self, LocalResponse},
         response_head, send,
-        stream::{Lease, Stream, Wait, Waiting},
+        stream::{Lease, Stream, Wait},
         streams::Streams,
-        timeouts, traffic,
+        traffic,
     },
     limits,
     policies::Policies,
     upstream::{
         Upstream,
         connection::{At, Connection},
-        supply::{Event, Supply},
+        supply::{Event, Supply, Waiting},
     },
 };
 
@@ -45,27 +45,6 @@ pub(crate) struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    /// Ends the wait of a stream whose time is over.
-    fn expire(&mut self, stream: &mut Stream, limit: Limit) -> Option<Event> {
-        if limit == Limit::Write {
-            // The kernel says that there is room once a third of its buffer is free. A slow client
-            // takes less than that meanwhile, which only a write finds out.
-            let outcome = self.client_ready(stream);
-            if outcome != Outcome::Continue || stream.wait != Wait::Client || stream.timer.kind().is_some() {
-                return self.settle(stream, outcome);
-            }
-        }
-        let backend = &self.settings.backends[stream.backend];
-        if limit == Limit::Queue && self.upstream.is_connecting(stream.id, stream.backend) {
-            // It has left the queue in time.
-            self.wait(stream, Waiting::Connecting);
-            return None;
-        }
-        let connection = stream.connection.and_then(|key| self.upstream.connections.get(key));
-        let outcome = timeouts::expired(limit, stream, connection, backend, &mut self.context);
-        self.settle(stream, outcome)
-    }
-
     /// Returns the connection of a stream, to be looked at.
     fn connection_of(&self, stream: &Stream) -> Option<&Connection> {
         self.upstream.connections.get(stream.connection?)
@@ -76,6 +55,7 @@ impl Lane<'_> {
     pub(crate) fn settle(&mut self, stream: &mut Stream, outcome: Outcome) -> Option<Event> {
         match outcome {
             Outcome::Continue => {}
+            Outcome::Ask => return self.put_question(stream),
             Outcome::Connect => self.connect(stream),
             Outcome::Reconnect => self.reconnect(stream),
             Outcome::Failed(why) => self.backend_failed(stream, why),
@@ -96,6 +76,9 @@ impl Lane<'_> {
     /// Finds a connection for a stream: its client's own, an idle one, a new one, or a place in the
     /// queue for one.
     fn connect(&mut self, stream: &mut Stream) {
+        if stream.awaits_access() {
+            return self.context.state_error("a request without access wants a connection");
+        }
         let pinned =
             stream.pin().and_then(|pin| self.upstream.take_pinned(stream.id, stream.backend, pin, &self.context));
         if let Some(key) = pinned {
@@ -119,7 +102,7 @@ impl Lane<'_> {
     /// Lets a stream wait for a connection. How long a server may take to be connected to is
     /// connect's to decide, which replies to every request: the limit for that is the last resort,
     /// and longer by the queue's time.
-    fn wait(&mut self, stream: &mut Stream, supply: Waiting) {
+    pub(crate) fn wait(&mut self, stream: &mut Stream, supply: Waiting) {
         let Backend { connect_seconds, queue_seconds, .. } = self.settings.backends[stream.backend];
         let (limit, time) = match supply {
             Waiting::Queued => (Limit::Queue, queue_seconds),
@@ -134,6 +117,9 @@ impl Lane<'_> {
 
     /// Joins a stream and the connection that upstream has given it.
     fn begin(&mut self, stream: &mut Stream, key: Key) {
+        if stream.awaits_access() {
+            return self.ask_over(stream, key);
+        }
         let Upstream { servers, connections, pins, .. } = &mut *self.upstream;
         let Some(connection) = connections.get_mut(key) else {
             return self.context.state_error("connection for a stream is gone");
@@ -164,9 +150,9 @@ impl Lane<'_> {
             },
             Event::Failed(id, server) => match streams.get(id) {
                 Some(stream) => {
-                    self.elsewhere(stream, server);
+                    let news = self.elsewhere(stream, server);
                     let over = stream.is_over();
-                    self.follow(streams, id, over, None);
+                    self.follow(streams, id, over, news);
                 }
                 None => self.context.state_error("stream in the queue of a server is gone"),
             },
@@ -175,11 +161,15 @@ impl Lane<'_> {
 
     /// Sends a stream elsewhere whose server cannot be reached. No byte of the request has gone
     /// out: another server may have it, whatever its method.
-    fn elsewhere(&mut self, stream: &mut Stream, server: usize) {
+    fn elsewhere(&mut self, stream: &mut Stream, server: usize) -> Option<Event> {
+        if stream.awaits_access() {
+            return self.ask_elsewhere(stream, server);
+        }
         stream.supply = Waiting::No;
         stream.server = Some(server);
         stream.wanted.tried.add(self.upstream.servers[server].place);
         self.connect(stream);
+        None
     }
 
     /// Takes a stream's connection away and closes it, as its state is not known any more, or takes
@@ -189,6 +179,7 @@ impl Lane<'_> {
             stream.supply = Waiting::No;
             self.upstream.cancel(stream.id, stream.backend, &self.context);
         }
+        self.end_question(stream);
         stream.drop_ahead(&mut self.context.shared.ahead);
         if !stream.response_ended {
             self.release_client(stream);
@@ -255,7 +246,7 @@ impl Lane<'_> {
 
     /// Notes that nothing more of a response follows. A filter that still has some of the request's
     /// body is told to keep it: no server takes it any more.
-    fn end_response(&mut self, stream: &mut Stream) {
+    pub(crate) fn end_response(&mut self, stream: &mut Stream) {
         stream.response_ended = true;
         if stream.released > 0 && stream.forward == Forward::Open {
             self.context.shared.output.outbox.raw(stream.id, Kind::ReleaseCredit, &[0; 4]);
@@ -277,7 +268,7 @@ impl Lane<'_> {
     }
 
     /// Takes a connection back on which a response has ended.
-    fn free(&mut self, key: Key, clean: bool) -> Option<Event> {
+    pub(crate) fn free(&mut self, key: Key, clean: bool) -> Option<Event> {
         let Some(connection) = self.upstream.connections.get(key) else {
             self.context.state_error("connection of a response is gone");
             return None;
@@ -306,6 +297,7 @@ impl Lane<'_> {
             page,
             request: stream.request,
             to_head: stream.to_head,
+            fields: stream.response_fields(),
             location: &stream.location,
             // parse knows whether the client has more of a body to send.
             close: false,
@@ -318,7 +310,7 @@ impl Lane<'_> {
     }
 
     /// Sends a local response, or cuts the response short where its head has gone already.
-    fn respond(&mut self, stream: &mut Stream, status: u16, cause: Cause) {
+    pub(crate) fn respond(&mut self, stream: &mut Stream, status: u16, cause: Cause) {
         self.abandon(stream);
         if stream.response_ended {
             return;
@@ -334,6 +326,7 @@ impl Lane<'_> {
                 cause,
                 request: stream.request,
                 to_head: stream.to_head,
+                fields: stream.response_fields(),
                 retry_after: if status == 503 { limits::RETRY_AFTER_SECONDS } else { 0 },
                 close: stream.forward == Forward::Open,
                 backend: stream.server.and_then(|n| u32::try_from(n).ok()).unwrap_or(BACKEND_NONE),
@@ -346,23 +339,6 @@ impl Lane<'_> {
             503 => self.context.counters.add(count::UNAVAILABLE, 1),
             504 => self.context.counters.add(count::GATEWAY_TIMEOUT, 1),
             _ => {}
-        }
-    }
-
-    /// Ends the exchanges whose time is over.
-    pub(crate) fn end_overdue_streams(&mut self, streams: &mut Streams) {
-        let now_ms = self.context.now_ms();
-        for slot in self.context.shared.deadlines.due(now_ms, |slot| streams.limited_until_ms(slot)) {
-            let Some(stream) = streams.of_slot(slot) else {
-                // The end of one stream ends no other.
-                self.context.state_error("overdue stream is gone");
-                continue;
-            };
-            if let Some(limit) = stream.timer.take_due(now_ms) {
-                let news = self.expire(stream, limit);
-                let (id, over) = (stream.id, stream.is_over());
-                self.follow(streams, id, over, news);
-            }
         }
     }
 

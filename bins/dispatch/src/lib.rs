@@ -3,9 +3,10 @@
 //!
 //! Owners: [`upstream`] has the servers and the connections to them, and knows requests by id
 //! only; [`exchange`] one request with its connection; `lane` joins the two, `joined` has what
-//! becomes of them together, `slow_clients` what servers wait for; `frames` and `events` find the
-//! request or the connection that an event is about, once, and pass it on. Every handler takes the
-//! parts it changes, and [`context`] is what all of them share.
+//! becomes of them together, `questions` what is asked about a request before, `slow_clients` what
+//! servers wait for; `frames` and `events` find the request or the connection that an event is
+//! about, once, and pass it on. Every handler takes the parts it changes, and [`context`] is what
+//! all of them share.
 
 #![forbid(unsafe_code)]
 
@@ -16,8 +17,10 @@ mod frames;
 mod joined;
 mod lane;
 mod limits;
+mod overdue;
 mod policies;
 pub mod policy;
+mod questions;
 pub mod server;
 mod slow_clients;
 #[cfg(test)]

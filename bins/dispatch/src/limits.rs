@@ -84,3 +84,11 @@ pub(crate) const AHEAD_TICK_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Size below which a piece of a response that is read ahead is joined by the next one: a piece of
 /// its own costs some 40 bytes.
 pub(crate) const AHEAD_PART_BYTES_MIN: usize = 16 * 1024;
+
+/// Bytes of the body of a response that a server of forward_auth gives: what denies a request is a
+/// page or a few words. Of a longer one its client gets the status and the fields.
+pub(crate) const DECISION_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Interim responses of such a server that are passed over: nobody waits for them, and one that
+/// sends no other has not decided.
+pub(crate) const DECISION_INTERIMS_MAX: u8 = 8;

@@ -1,7 +1,7 @@
 //! The policies that parse chooses from, arranged for looking up.
 
 use fosse_routing::Routes;
-use fosse_settings::{Dispatch as Settings, DispatchPolicy};
+use fosse_settings::{Access, Dispatch as Settings, DispatchPolicy};
 use fosse_wire::request::RequestHead;
 
 use crate::exchange::headers::Edits;
@@ -21,13 +21,31 @@ pub(crate) struct Policy {
     pub(crate) request: Edits,
     /// Changes of the response's.
     pub(crate) response: Edits,
+    /// Names of request fields that its checks alone write, as [`alike`] has them.
+    own: Vec<Vec<u8>>,
+}
+
+impl Policy {
+    /// Returns whether the checks of the policy alone write a request field of that name, or of one
+    /// that some application may take for it.
+    pub(crate) fn is_of_checks(&self, name: &[u8]) -> bool {
+        !self.own.is_empty() && self.own.contains(&alike(name))
+    }
+}
+
+/// Returns a name as the most forgiving application reads it: programs of CGI get letters without
+/// case, and one sign for all that is neither a letter nor a digit.
+fn alike(name: &[u8]) -> Vec<u8> {
+    let read = |byte: &u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    name.iter().map(read).collect()
 }
 
 impl From<DispatchPolicy> for Policy {
     fn from(mut settings: DispatchPolicy) -> Self {
         let request = Edits::new(std::mem::take(&mut settings.request_headers));
         let response = Edits::new(std::mem::take(&mut settings.response_headers));
-        Self { settings, request, response }
+        let own = settings.access.iter().flat_map(Access::written_headers).map(|name| alike(name.as_bytes()));
+        Self { request, response, own: own.collect(), settings }
     }
 }
 

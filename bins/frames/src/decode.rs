@@ -169,6 +169,7 @@ const fn response_cause(of: response::Cause) -> ResponseCause {
         response::Cause::QueueFull => ResponseCause::QueueFull,
         response::Cause::QueueTimeout => ResponseCause::QueueTimeout,
         response::Cause::BufferFull => ResponseCause::BufferFull,
+        response::Cause::Access => ResponseCause::Access,
     }
 }
 

@@ -205,6 +205,7 @@ const fn response_cause(of: ResponseCause) -> response::Cause {
         ResponseCause::QueueFull => response::Cause::QueueFull,
         ResponseCause::QueueTimeout => response::Cause::QueueTimeout,
         ResponseCause::BufferFull => response::Cause::BufferFull,
+        ResponseCause::Access => response::Cause::Access,
     }
 }
 

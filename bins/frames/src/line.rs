@@ -211,6 +211,7 @@ pub enum ResponseCause {
     QueueFull,
     QueueTimeout,
     BufferFull,
+    Access,
     /// Written as the reason of the denial alone.
     #[serde(untagged)]
     Denied(Cause),

@@ -82,7 +82,7 @@ impl Refused {
             Cause::Busy => ("no server is there to take it", ""),
             Cause::Request if head.status == 413 => ("the body is over the site's limit", "body_bytes_max"),
             Cause::Request => ("it cannot be sent to a server", ""),
-            Cause::None | Cause::Denied(_) | Cause::Backend | Cause::Timeout => return None,
+            Cause::None | Cause::Denied(_) | Cause::Backend | Cause::Timeout | Cause::Access => return None,
         };
         Some(Self { status: head.status, why, limit })
     }

@@ -20,6 +20,7 @@ const LIMITS: &[(&str, &str, &str, &[&str])] = &[
     ("[timeouts]", "write_seconds", "Write", &[DISPATCH, PARSE]),
     ("[[backend]]", "queue_seconds", "Queue", &[DISPATCH]),
     ("[[backend]]", "pool_idle_seconds", "Pool", &[DISPATCH]),
+    ("[site.forward_auth]", "decision_seconds", "Access", &[DISPATCH]),
     ("[[backend]]", "connect_seconds", "Connect", &[CONNECT]),
     ("[[backend]]", "first_byte_seconds", "FirstByte", &[DISPATCH]),
     ("[[backend]]", "idle_seconds", "Idle", &[DISPATCH]),

@@ -6,14 +6,14 @@ use fosse_settings::{Action, Dispatch as Settings};
 use fosse_wire::request::{BodyLength, RequestHead};
 
 use super::{
-    Outcome, affinity, buffering,
+    Outcome, affinity, buffering, checks,
     clients::Clients,
     headers::with_facts,
     prefix,
     refused::Refused,
     request::offers_upgrade,
-    response,
-    stream::{Buffering, Stream, Wait},
+    response, send,
+    stream::{Body, Buffering, Stream, Wait},
 };
 use crate::{
     PROGRAM,
@@ -21,7 +21,7 @@ use crate::{
     policies::{Policies, Policy},
 };
 
-/// Routes and writes a request.
+/// Routes and writes a request, and finds out whether it waits for access.
 pub(crate) fn admit(
     stream: &mut Stream,
     head: &RequestHead<'_>,
@@ -30,28 +30,50 @@ pub(crate) fn admit(
     context: &mut Context<'_>,
 ) -> Outcome {
     match route(stream, head, settings, clients, context) {
-        Ok(()) if stream.buffering == Buffering::No => Outcome::Connect,
-        Ok(()) => {
-            buffering::begin(stream, context);
-            Outcome::Continue
-        }
+        Ok(policy) => match &policy.settings.access {
+            None => go_on(stream, context),
+            Some(access) => checks::check(stream, head, (policy, access), &settings.0.backends)
+                .unwrap_or_else(|why| Outcome::Respond(unwritable(why, head.connection, context))),
+        },
         Err(outcome) => outcome,
     }
 }
 
+/// Lets a request go on that is routed and written, and has access.
+pub(crate) fn go_on(stream: &mut Stream, context: &mut Context<'_>) -> Outcome {
+    if !stream.routed {
+        return Outcome::RespondByPolicy;
+    }
+    if stream.fastcgi && stream.wait == Wait::Continue {
+        // FastCGI has no word for it: the body may always come.
+        stream.wait = Wait::Connection;
+        response::go_on(&mut context.shared.output.outbox, stream.id);
+    }
+    match stream.buffering {
+        Buffering::No => Outcome::Connect,
+        // It has come whole while the request waited for access.
+        Buffering::Brief if stream.body == Body::Done => buffering::end(stream),
+        Buffering::Brief => {
+            buffering::begin(stream, context);
+            send::grant(stream, context);
+            Outcome::Continue
+        }
+    }
+}
+
 /// Routes and writes a request, or returns what becomes of it where it may not go on.
-fn route(
+fn route<'a>(
     stream: &mut Stream,
     head: &RequestHead<'_>,
-    (settings, policies): (&Settings, &Policies),
+    (settings, policies): (&Settings, &'a Policies),
     clients: &Clients,
     context: &mut Context<'_>,
-) -> Result<(), Outcome> {
+) -> Result<&'a Policy, Outcome> {
     let policy = policy_of(head, settings, policies, context)?;
     prepare_response(stream, head, policy);
     let Action::Backend(number) = policy.settings.action else {
         stream.location = head.location.to_vec();
-        return Err(Outcome::RespondByPolicy);
+        return Ok(policy);
     };
     let number = usize::try_from(number).unwrap_or(usize::MAX);
     let backend = settings.backends.get(number).ok_or(Outcome::Respond(502))?;
@@ -64,7 +86,7 @@ fn route(
     stream.idle_seconds = policy.settings.idle_seconds.unwrap_or(backend.idle_seconds);
     stream.buffering = buffering;
     let waits = head.expect_continue && head.held == 0 && !matches!(head.body, BodyLength::None | BodyLength::Exact(0));
-    if waits && !fastcgi {
+    if waits {
         stream.wait = Wait::Continue;
     }
     let upgrades = offers_upgrade(head, backend);
@@ -82,12 +104,8 @@ fn route(
     if fastcgi {
         // A login is bound to a connection of HTTP.
         stream.logs_in = false;
-        if waits {
-            // FastCGI has no word for it: the body may always come.
-            response::go_on(&mut context.shared.output.outbox, stream.id);
-        }
     }
-    Ok(())
+    Ok(policy)
 }
 
 /// Returns the policy of a request whose site, host and path belong together. Another one is no
@@ -136,6 +154,7 @@ fn unwritable(refused: Refused, connection: u64, context: &Context<'_>) -> u16 {
         Refused::Underscore => 400,
         Refused::NoScript => 404,
         Refused::NoLength => 411,
+        Refused::NoServer => 503,
         Refused::TooLong => 431,
     }
 }

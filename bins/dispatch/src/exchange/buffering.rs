@@ -49,7 +49,7 @@ fn waits_for_server(head: &RequestHead<'_>) -> bool {
 }
 
 /// The end of a head. Framing that comes later is put before it.
-const EMPTY_LINE: &[u8] = b"\r\n";
+pub(super) const EMPTY_LINE: &[u8] = b"\r\n";
 
 /// The beginning of every gRPC content type.
 const GRPC: &[u8] = b"application/grpc";
@@ -119,6 +119,9 @@ fn restart_pause_limit(stream: &mut Stream, context: &mut Context<'_>) {
 pub(crate) fn grown(stream: &mut Stream, bytes: u32, context: &mut Context<'_>) -> Outcome {
     stream.buffered += u64::from(bytes);
     context.shared.buffered_bytes += u64::from(bytes);
+    if stream.awaits_access() {
+        return Outcome::Continue;
+    }
     if stream.buffered > limits::BUFFERED_BYTES_MAX {
         return end(stream);
     }

@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     UnaskedUpgrade,
     /// More interim responses than are passed on, or larger ones.
     TooManyInterims,
+    /// A status by which a server that was asked decides nothing.
+    NoDecision,
     /// The fields do not fit a frame.
     HeadTooLargeForFrame,
     /// It sent no FastCGI, or not as it is taken here.
@@ -67,6 +69,7 @@ impl fmt::Display for Failure {
             Self::HeadTooLong => "response head too long",
             Self::UnaskedUpgrade => "101 that was not asked for, or without the right key",
             Self::TooManyInterims => "too many interim responses, or too large ones",
+            Self::NoDecision => "a status that decides nothing",
             Self::HeadTooLargeForFrame => "response head does not fit a frame",
             Self::Records(fault) => fault.words(),
             Self::CgiHead(fault) => fault.words(),

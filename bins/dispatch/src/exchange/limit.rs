@@ -3,6 +3,8 @@
 /// The limits of a request under way, of which one runs at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
+    /// That of the check whose decision a request waits for: `decision_seconds` of forward_auth.
+    Access,
     /// [`BUFFERED_PAUSE_MS_MAX`], for the next bytes of a chunked body.
     ///
     /// [`BUFFERED_PAUSE_MS_MAX`]: crate::limits::BUFFERED_PAUSE_MS_MAX

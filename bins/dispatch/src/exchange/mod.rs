@@ -3,20 +3,24 @@
 //! A handler takes the stream, its backend connection and the [`Context`](crate::context::Context),
 //! changes those and nothing else, and returns an [`Outcome`].
 
+pub(crate) mod access;
 pub(crate) mod admission;
 mod affinity;
 pub(crate) mod ahead;
 pub(crate) mod ahead_budget;
 pub(crate) mod buffering;
+mod checks;
 pub(crate) mod clients;
 pub(crate) mod failure;
 mod forwarded;
+mod framing;
 pub(crate) mod headers;
 pub(crate) mod lease;
 pub(crate) mod limit;
 mod params;
 mod passing;
 pub(crate) mod prefix;
+mod proxy_header;
 pub(crate) mod read_ahead;
 mod refused;
 mod request;
@@ -44,6 +48,8 @@ use crate::{policies::Policy, upstream::connection::Connection};
 pub(crate) enum Outcome {
     /// Nothing: it goes on, or is over.
     Continue,
+    /// A check of who asks has to decide first.
+    Ask,
     /// It needs a connection.
     Connect,
     /// It needs another connection: this one failed before a byte of the request went out.

@@ -14,6 +14,8 @@ pub(crate) enum Refused {
     NoScript,
     /// The body of a request to a FastCGI server has no length, and is too long to wait for it.
     NoLength,
+    /// The server that is to be asked about it is none that can be.
+    NoServer,
     /// A header field is longer than a record of FastCGI.
     TooLong,
 }

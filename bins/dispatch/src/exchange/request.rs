@@ -50,7 +50,7 @@ pub(crate) fn write(
     }
     forwarded::put(&mut to, head, policy)?;
     if !policy.request.drop(X_REQUEST_ID.as_bytes()) {
-        request_id(&mut to, head)?;
+        put_request_id(&mut to, head)?;
     }
     put_edited_fields(&mut to, head, policy)?;
     match head.body {
@@ -97,6 +97,7 @@ fn put_client_fields(
             || inspects && hinders_inspection(name)
             || named(&dropped, name)
             || policy.request.drop(name)
+            || policy.is_of_checks(name)
             || of_proxy && forwarded::is_own_prefix(name, policy)
         {
             continue;
@@ -141,7 +142,7 @@ fn one_hop_less(to: &mut HeadWriter<'_>, value: &[u8]) -> Result<(), Unwritable>
 
 /// Writes X-Request-ID: a trusted proxy's own, where it sends one, else the number that the logs
 /// have.
-fn request_id(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {
+pub(super) fn put_request_id(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {
     let theirs = if head.trusted { head.fields.all(b"x-request-id").next() } else { None };
     to.own_by(X_REQUEST_ID, |value| match theirs.filter(|id| is_request_id(id)) {
         Some(id) => value.extend_from_slice(id),

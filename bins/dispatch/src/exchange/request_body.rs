@@ -68,6 +68,7 @@ pub(crate) fn end(stream: &mut Stream, context: &mut Context<'_>) -> Result<Outc
             send::queue(stream, context);
             Outcome::Continue
         }
+        Buffering::Brief if stream.awaits_access() => Outcome::Continue,
         Buffering::Brief => buffering::end(stream),
     })
 }

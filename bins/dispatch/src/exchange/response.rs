@@ -14,6 +14,7 @@ use fosse_wire::{
 };
 
 use super::{
+    access,
     headers::{Edits, Values},
     prefix::Outside,
 };
@@ -70,6 +71,8 @@ pub(crate) struct Own<'a> {
     pub(crate) date: &'a str,
     /// Set-Cookie, by which the client finds its server again.
     pub(crate) cookie: Option<&'a str>,
+    /// Those that checks of who asks have added.
+    pub(crate) more: &'a [access::Field],
 }
 
 /// The changes that a policy makes to the fields of a final response.
@@ -198,6 +201,7 @@ fn put(
     if let Some(cookie) = own.cookie {
         to.push(b"Set-Cookie", cookie.as_bytes())?;
     }
+    own.more.iter().try_for_each(|(name, value)| to.push(name, value))?;
     if let Some(changes) = changes.filter(|_| head.status >= 200) {
         // One that does not pass is as good as none.
         let has = |name: &[u8]| passes(name) && from.fields.iter().any(|field| same_name(field.name, name));
@@ -264,6 +268,8 @@ pub(crate) struct LocalResponse<'a> {
     pub(crate) backend: u32,
     /// The body in place of the usual page.
     pub(crate) page: Option<&'a Page>,
+    /// Fields of checks of who asks.
+    pub(crate) fields: &'a [access::Field],
     /// Changes of the policy.
     pub(crate) changes: Option<Changes<'a>>,
 }
@@ -342,6 +348,7 @@ fn put_local(
     if !response.location.is_empty() && fosse_http1::is_value(response.location) {
         to.push(b"Location", response.location)?;
     }
+    response.fields.iter().try_for_each(|(name, value)| to.push(name, value))?;
     if let Some(changes) = &changes {
         let ours = [&b"date"[..], b"content-type", b"cache-control", b"location"];
         changes.put(&mut to, |name| ours.contains(&name))?;

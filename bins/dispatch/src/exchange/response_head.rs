@@ -2,17 +2,15 @@
 
 use fosse_eventloop::slab::Key;
 use fosse_fastcgi::http_head;
-use fosse_http1::{ChunkedDecoder, HeadLimits, ResponseBody, ResponseHead, find_response_end, strict_response};
+use fosse_http1::{HeadLimits, ResponseHead, find_response_end, strict_response};
 use fosse_settings::Dispatch as Settings;
-use fosse_wire::{
-    request::BodyLength,
-    response::{self as wire, BACKEND_NONE},
-};
+use fosse_wire::response::{self as wire, BACKEND_NONE};
 
 use super::{
     Terms,
     affinity::set_cookie,
     failure::Failure,
+    framing::framing,
     limit::Limit,
     prefix::Outside,
     response::{self, Changes, Own, Removed},
@@ -108,7 +106,8 @@ fn intercept(
     stream.wait = Wait::Bytes;
     let to_parse = to_parse(stream, connection, head.status, context);
     let cookie = own_cookie(stream, terms);
-    let own = Own { date: context.shared.date.at(context.event_loop.now_ms()), cookie: cookie.as_deref() };
+    let date = context.shared.date.at(context.event_loop.now_ms());
+    let own = Own { date, cookie: cookie.as_deref(), more: stream.response_fields() };
     let edits = (Removed { logins: !stream.single_client, ..Removed::default() }, changes(stream, terms.policy));
     let to = (stream.id, stream.request, stream.to_head);
     let written = response::page(&mut context.shared.output.outbox, to, &to_parse, head, edits, own);
@@ -178,16 +177,6 @@ pub(crate) fn ask_for_body(stream: &mut Stream, context: &mut Context<'_>) {
     send::queue(stream, context);
 }
 
-/// Returns how the body of a response of HTTP/1.1 is read, and what parse is told of its length.
-fn framing(head: &ResponseHead<'_>, lenient: bool) -> (At, BodyLength) {
-    match head.body {
-        ResponseBody::None => (At::Exact(0), head.announced.map_or(BodyLength::None, BodyLength::Exact)),
-        ResponseBody::Exact(length) => (At::Exact(length), BodyLength::Exact(length)),
-        ResponseBody::Chunked => (At::Chunked(Box::new(ChunkedDecoder::of_response(lenient))), BodyLength::Chunked),
-        ResponseBody::UntilClose => (At::UntilClose, BodyLength::Chunked),
-    }
-}
-
 fn final_head(
     stream: &mut Stream,
     connection: &mut Connection,
@@ -211,7 +200,7 @@ fn final_head(
     stream.wait = Wait::Bytes;
     let to_parse = wire::ResponseHead { lease, body, ..to_parse(stream, connection, head.status, context) };
     let cookie = own_cookie(stream, terms);
-    let own = Own { date: context.shared.date.at(now_ms), cookie: cookie.as_deref() };
+    let own = Own { date: context.shared.date.at(now_ms), cookie: cookie.as_deref(), more: stream.response_fields() };
     let remove = Removed { logins: !stream.single_client, ..Removed::default() };
     let changes = changes(stream, terms.policy);
     let written = response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, (remove, changes), own);
@@ -272,7 +261,8 @@ fn switching(
         backend: u32::try_from(connection.server).unwrap_or(BACKEND_NONE),
         ..Default::default()
     };
-    let own = Own { date: context.shared.date.at(context.event_loop.now_ms()), cookie: None };
+    let date = context.shared.date.at(context.event_loop.now_ms());
+    let own = Own { date, cookie: None, more: stream.response_fields() };
     let written =
         response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, Default::default(), own);
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;

@@ -1,24 +1,24 @@
 //! Requests on their way to a backend: the first bytes, the rest, and the credit that their going
 //! makes free.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::Key;
 use fosse_settings::Backend;
-use fosse_wire::{Kind, request::Endpoint};
+use fosse_wire::Kind;
 use rustix::{
     io::Errno,
     net::{SendFlags, send},
 };
 
 use super::limit::Limit;
-use super::stream::{Body, Buffering, Lease, Stream, Wait, Waiting};
+use super::proxy_header::put_proxy_header;
+use super::stream::{Body, Buffering, Lease, Stream, Wait};
 use crate::{
     context::Context,
     limits,
-    upstream::{connection::Connection, pins::Pins},
+    upstream::{connection::Connection, pins::Pins, supply::Waiting},
 };
 
 /// Joins a stream and a connection.
@@ -41,7 +41,7 @@ pub(crate) fn begin(
     if backend.proxy_protocol > 0 && !connection.used_before {
         // A request that is sent again still has the header of the first time.
         if !std::mem::replace(&mut stream.announced, true) {
-            proxy_header(&mut stream.out, backend.proxy_protocol, stream.client);
+            put_proxy_header(&mut stream.out, backend.proxy_protocol, stream.client);
         }
         connection.keep = false;
     }
@@ -126,7 +126,7 @@ fn restart_timeout(stream: &mut Stream, moved: bool, blocked: bool, context: &mu
 /// they come.
 pub(crate) fn grant(stream: &mut Stream, context: &mut Context<'_>) {
     let waits_for_100 = stream.wait == Wait::Continue;
-    if stream.owed == 0 || stream.lease == Lease::Held || waits_for_100 {
+    if stream.owed == 0 || stream.lease == Lease::Held || waits_for_100 || stream.awaits_access() {
         return;
     }
     // A body that is buffered has used its window up without going anywhere.
@@ -147,19 +147,4 @@ pub(crate) fn grant(stream: &mut Stream, context: &mut Context<'_>) {
     } else {
         out.credit(stream.id, Kind::RequestCredit, of_client + growth);
     }
-}
-
-/// Puts a PROXY header before the head: the client's address, and none for ours, which dispatch
-/// does not know.
-fn proxy_header(out: &mut Vec<u8>, version: u8, client: Endpoint) {
-    let ours =
-        |ip: IpAddr| if ip.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
-    let addresses = client.ip().map(|ip| (SocketAddr::new(ip, client.port), SocketAddr::new(ours(ip), 0)));
-    let mut header = Vec::with_capacity(64);
-    if version == 1 {
-        fosse_proxyproto::encode_v1(&mut header, addresses);
-    } else {
-        fosse_proxyproto::encode_v2(&mut header, addresses);
-    }
-    out.splice(0..0, header);
 }

@@ -12,11 +12,11 @@ use fosse_wire::{
     request::{BodyLength, Endpoint, RequestHead},
 };
 
-use super::{ahead::Ahead, headers::Values, limit::Limit};
+use super::{access::Access, ahead::Ahead, headers::Values, limit::Limit};
 use crate::{
     context::Context,
     limits::WRITE_PROGRESS_BYTES_MIN,
-    upstream::{connection::Pin, pins, tried::Wanted},
+    upstream::{connection::Pin, pins, supply::Waiting, tried::Wanted},
 };
 
 /// The extent to which the body of a request is buffered.
@@ -50,17 +50,6 @@ pub(crate) enum Lease {
     Wanted,
     /// Held, until RESPONSE_END.
     Held,
-}
-
-/// The thing that upstream owes a stream without a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Waiting {
-    /// Nothing.
-    No,
-    /// A connection to a server that has been chosen.
-    Connecting,
-    /// A server with room. It may have got one since, and then waits for a connection.
-    Queued,
 }
 
 /// The reason why a stream waits.
@@ -105,6 +94,8 @@ pub(crate) struct Stream {
     /// A filter evaluates the response: it may put a verdict in its place, and nothing is leased
     /// but an upgrade.
     pub(crate) inspected: bool,
+    /// The checks of who asks, where its policy has some and they matter still.
+    pub(crate) access: Option<Box<Access>>,
     /// accept's number of the client connection.
     pub(crate) client_connection: u64,
     /// The word of its source, where a trusted proxy has named it; else 0.
@@ -236,6 +227,7 @@ impl Stream {
             first_byte_seconds: Duration::ZERO,
             idle_seconds: Duration::ZERO,
             inspected: false,
+            access: None,
             client_connection: head.connection,
             named_source: Source::word_of_named(&head.client.addr, &head.peer.addr),
             single_client: head.single_client,

@@ -23,6 +23,8 @@ pub(crate) fn expired(
     context: &mut Context<'_>,
 ) -> Outcome {
     match limit {
+        // Who waits for access has no exchange.
+        Limit::Access => Outcome::Refuse(Cause::Access),
         Limit::Pause => buffering::end(stream),
         Limit::Queue => no_connection(stream, backend, "queue", Cause::QueueTimeout),
         Limit::Reply => no_connection(stream, backend, "connect", Cause::Busy),

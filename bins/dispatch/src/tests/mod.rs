@@ -22,6 +22,7 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socke
 
 use crate::{exchange::limit::Limit, server::Server};
 
+mod access;
 mod ahead;
 mod buffering;
 mod ends;
@@ -95,11 +96,15 @@ fn id(slot: u32) -> StreamId {
 
 impl Fixture {
     fn new(backend: Backend) -> Self {
+        Self::of(config(backend))
+    }
+
+    fn of(settings: fosse_settings::Dispatch) -> Self {
         let ((to, input), (output, from)) = (pair(SocketType::STREAM), pair(SocketType::STREAM));
         let (ours, connect) = pair(SocketType::SEQPACKET);
         let event_loop = EventLoop::new().unwrap().without_linger();
         let (input, output) = (Input::new(input), Output::new(output, Hello::default()));
-        let server = Server::of(config(backend), input, output, ours, None);
+        let server = Server::of(settings, input, output, ours, None);
         server.watch(&event_loop).unwrap();
         Self {
             server,

@@ -26,3 +26,14 @@ pub(crate) enum Event {
     /// That server cannot be reached.
     Failed(StreamId, usize),
 }
+
+/// The thing that upstream owes a request without a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// Nothing.
+    No,
+    /// A connection to a server that has been chosen.
+    Connecting,
+    /// A server with room. It may have got one since, and then waits for a connection.
+    Queued,
+}

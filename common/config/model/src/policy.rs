@@ -4,7 +4,7 @@ use fosse_settings::Template;
 
 use crate::backends::Backends;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
-use crate::model::{Backend, ErrorPage, HeaderEdits, Route, Site};
+use crate::model::{Backend, ErrorPage, ForwardAuth, HeaderEdits, Route, Site};
 use crate::names::{BodyText, ErrorStatus, FilePath, FilePattern, LocationText, MediaType, Method, Name, Network};
 use crate::problem::Span;
 use crate::section::At;
@@ -98,6 +98,14 @@ impl<'a> Policy<'a> {
         let allowed = self.route.and_then(|route| route.allow_networks.value.as_deref());
         let denied = self.route.and_then(|route| route.deny_networks.value.as_deref());
         (allowed.unwrap_or(&self.site.allow_networks.value), denied.unwrap_or(&self.site.deny_networks.value))
+    }
+
+    /// Returns the server that is asked about its requests, where one is, and the place of the
+    /// table.
+    pub(crate) fn forward_auth(&self) -> Option<(&'a ForwardAuth, &'a Span)> {
+        let own = self.route.map(|route| &route.forward_auth).filter(|auth| auth.value.is_some());
+        let auth = own.unwrap_or(&self.site.forward_auth);
+        Some((auth.value.as_ref()?.on()?, &auth.span))
     }
 
     /// Returns the host that the application is asked for.

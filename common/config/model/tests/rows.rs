@@ -58,6 +58,9 @@ fn framed(required: &str, title: &str, key: &str, line: &str) -> String {
             "HEALTH",
             &format!("[backend.fastcgi]\nroot = \"/srv/www\"\n{line}front_controller = \"/i.php\"\n"),
         ),
+        "[site.forward_auth]" => {
+            required.replace("ROUTE", &format!("[site.forward_auth]\nbackend = \"a\"\npath = \"/auth\"\n{line}"))
+        }
         title if title.starts_with('[') => format!("{required}{title}\n{line}"),
         _ => format!("{line}{required}"),
     }

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod auth;
 mod backend;
 mod files;
 mod parse;
@@ -19,6 +20,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use access::{AccessField, AccessFormat};
+pub use auth::{Access, ForwardAuth};
 pub use backend::{Backend, Balance, FastCgi, HashBy, ServerName};
 pub use files::{CacheControl, Coding, Files, TryFile};
 pub use parse::{ParseListener, TrustedFields};

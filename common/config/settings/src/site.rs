@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Net;
+use crate::{Access, Net};
 
 /// One site as parse sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -270,6 +270,8 @@ pub struct DispatchPolicy {
     /// Statuses of a backend's responses in place of which clients get pages: first and last of
     /// each range.
     pub intercept_errors: Vec<(u16, u16)>,
+    /// Checks that its requests have to pass.
+    pub access: Option<Access>,
 }
 
 /// Prefixes by which the paths of clients and those of an application differ. Both are without a

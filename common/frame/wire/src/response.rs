@@ -45,11 +45,13 @@ pub enum Cause {
     QueueTimeout,
     /// The memory for the bodies that dispatch buffers is used up.
     BufferFull,
+    /// A check of who asks has not let it pass, or has not decided.
+    Access,
 }
 
 impl Cause {
     /// All causes, in the order of their numbers.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::None,
         Self::Denied(verdict::Cause::Rule),
         Self::Denied(verdict::Cause::Protocol),
@@ -68,6 +70,7 @@ impl Cause {
         Self::QueueFull,
         Self::QueueTimeout,
         Self::BufferFull,
+        Self::Access,
     ];
 
     /// Returns the cause of a response that dispatch makes without a verdict and of which nothing
@@ -95,6 +98,7 @@ impl Cause {
             Self::QueueFull => "queue-full",
             Self::QueueTimeout => "queue-timeout",
             Self::BufferFull => "buffer-full",
+            Self::Access => "access",
         }
     }
 
@@ -109,6 +113,7 @@ impl Cause {
             Self::QueueFull => 15,
             Self::QueueTimeout => 16,
             Self::BufferFull => 17,
+            Self::Access => 18,
         }
     }
 }

@@ -13,7 +13,7 @@ mod write;
 
 pub use decoder::{Decoder, Ended, Fault, Piece};
 pub use head::{HeadFault, http_head};
-pub use write::{CONTENT_BYTES_MAX, END_OF_STDIN, ParamsWriter, TooLong, write_begin, write_stdin};
+pub use write::{CONTENT_BYTES_MAX, END_OF_PARAMS, END_OF_STDIN, ParamsWriter, TooLong, write_begin, write_stdin};
 
 /// Bytes of a record's header.
 const HEADER_BYTES: usize = 8;

@@ -11,6 +11,9 @@ pub const CONTENT_BYTES_MAX: usize = 0xfff8;
 /// The record that ends a body.
 pub const END_OF_STDIN: [u8; HEADER_BYTES] = header(kind::STDIN, 0);
 
+/// The record that ends the parameters.
+pub const END_OF_PARAMS: [u8; HEADER_BYTES] = header(kind::PARAMS, 0);
+
 /// The role of a program that makes responses.
 const RESPONDER: [u8; 2] = [0, 1];
 /// The flag by which a server keeps the connection.
@@ -128,7 +131,7 @@ impl<'a> ParamsWriter<'a> {
     pub fn finish(mut self) {
         if self.content() > 0 {
             self.close();
-            self.out.extend_from_slice(&header(kind::PARAMS, 0));
+            self.out.extend_from_slice(&END_OF_PARAMS);
         }
     }
 

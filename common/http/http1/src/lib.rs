@@ -57,4 +57,4 @@ pub use response::{ResponseBody, ResponseHead};
 pub use scan::{Lead, find_head_end, leading, unfinished_too_long};
 pub use target::Target;
 pub use via::{VIA_NAME, via_passages};
-pub use write::{HeadWriter, Unwritable, reason, write_number};
+pub use write::{HeadWriter, Unwritable, reason, write_field, write_number};

@@ -90,16 +90,7 @@ impl<'a> HeadWriter<'a> {
     /// # Errors
     /// `Name`, `Value`.
     pub fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), Unwritable> {
-        if !is_token(name) {
-            return Err(Unwritable::Name);
-        }
-        if !is_writable(value) {
-            return Err(Unwritable::Value);
-        }
-        for part in [name, b": ", value, b"\r\n"] {
-            self.out.extend_from_slice(part);
-        }
-        Ok(())
+        write_field(self.out, name, value)
     }
 
     /// Adds a field of our own.
@@ -145,6 +136,23 @@ impl<'a> HeadWriter<'a> {
         let start = out.len();
         Self { out, start, finished: false }
     }
+}
+
+/// Appends the line of a field, for a head that is written already.
+///
+/// # Errors
+/// `Name`, `Value`; nothing is appended then.
+pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Result<(), Unwritable> {
+    if !is_token(name) {
+        return Err(Unwritable::Name);
+    }
+    if !is_writable(value) {
+        return Err(Unwritable::Value);
+    }
+    for part in [name, b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+    Ok(())
 }
 
 /// Returns whether a value may be written: no control bytes, no space at its ends.

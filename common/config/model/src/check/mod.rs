@@ -1,5 +1,6 @@
 //! Checks of several values: whether the tables fit together.
 
+mod auth;
 mod backend;
 mod fastcgi;
 mod files;

@@ -235,5 +235,8 @@ pub(super) fn used_backends(site: &Site) -> impl Iterator<Item = (&Name, &Span)>
     let name = |route: &'_ At<Route>| route.value.backend.written().is_some_and(Option::is_some);
     let routed = site.route.iter().filter(move |route| name(route));
     let routed = routed.filter_map(|route| Some((route.backend.value.as_ref()?, &route.backend.span)));
-    own.into_iter().chain(routed)
+    let auths = site.route.iter().map(|route| &route.forward_auth).chain([&site.forward_auth]);
+    let asked = auths.filter_map(|auth| auth.value.as_ref()?.on());
+    let asked = asked.filter_map(|auth| Some((auth.backend.written()?, &auth.backend.span)));
+    own.into_iter().chain(routed).chain(asked)
 }

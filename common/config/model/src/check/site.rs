@@ -1,6 +1,6 @@
 //! Sites: every host once, every path with a backend that exists.
 
-use super::routes;
+use super::{auth, routes};
 use fosse_nearest::nearest;
 use std::collections::BTreeMap;
 
@@ -19,6 +19,7 @@ pub(crate) fn sites(sites: &[At<Site>], backends: (&At<Vec<At<Backend>>>, &Backe
         over_limit(site, problems);
         responses(site, problems);
         exclusions(site, problems);
+        auth::auth(site, backends.1, problems);
         for (name, span) in routes::used_backends(site) {
             known(name, span, backends, problems);
         }

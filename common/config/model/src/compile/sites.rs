@@ -271,7 +271,19 @@ fn dispatch_policy(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut 
         idle_seconds: policy.idle_seconds().map(|time| time.duration()),
         prefixes: policy.route.and_then(prefixes),
         intercept_errors: policy.intercept_errors().iter().map(|status| (status.0.first, status.0.last)).collect(),
+        access: access(policy, backends, problems),
     }
+}
+
+/// Returns the checks that requests have to pass.
+fn access(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems) -> Option<blobs::Access> {
+    let forward_auth = policy.forward_auth().map(|(auth, _)| blobs::ForwardAuth {
+        backend: index(&auth.backend, &auth.backend.span, backends, problems),
+        path: auth.path.0.clone(),
+        copy_headers: auth.copy_headers.iter().map(|name| name.0.clone()).collect(),
+        decision_seconds: auth.decision_seconds.duration(),
+    });
+    forward_auth.map(|auth| blobs::Access { forward_auth: Some(auth) })
 }
 
 fn action(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems) -> blobs::Action {

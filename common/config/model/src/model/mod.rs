@@ -1,5 +1,6 @@
 //! The tables and keys of fosse.toml: one row each, which is also its line in fosse.toml(5).
 
+mod auth;
 mod backend;
 mod edge;
 mod fastcgi;
@@ -12,6 +13,7 @@ pub use crate::choices::{
     Waf,
 };
 use crate::section::SectionDoc;
+pub use auth::{Check, ForwardAuth};
 pub use backend::{Backend, CacheControl, Health, Server};
 pub use edge::{Edge, Limits, Timeouts};
 pub use fastcgi::FastCgi;
@@ -30,6 +32,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     When::DOC,
     ErrorPage::DOC,
     HeaderEdits::DOC,
+    ForwardAuth::DOC,
     Exclude::DOC,
     Backend::DOC,
     Server::DOC,

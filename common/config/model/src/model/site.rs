@@ -1,5 +1,6 @@
 //! What is done for a host, and the rules that leave parts of it alone.
 
+use super::auth::{Check, ForwardAuth};
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::names::{
     ArgumentName, BodyText, EditedField, ErrorStatus, ExactPath, FilePath, FilePattern, HeaderText, HeaderTexts,
@@ -72,6 +73,8 @@ section! {
         allow_networks: Vec<At<Network>>, Default("[]"), 0..=256;
         /// Networks whose clients get 403.
         deny_networks: Vec<At<Network>>, Default("[]"), 0..=256;
+        /// A server that is asked about each request.
+        forward_auth: Option<Check<ForwardAuth>>, Absent("nobody is asked");
         /// Treatment of request headers with an underscore in their name. "pass" is not for names
         /// that with hyphens would be removed, such as X_Forwarded_For: many applications read
         /// both as one.
@@ -173,6 +176,8 @@ section! {
         allow_networks: Option<Vec<At<Network>>>, Absent("those of the site"), 0..=256;
         /// Networks whose clients get 403.
         deny_networks: Option<Vec<At<Network>>>, Absent("those of the site"), 0..=256;
+        /// A server that is asked about each request; false for none.
+        forward_auth: Option<Check<ForwardAuth>>, Absent("that of the site");
         /// Treatment of request headers with an underscore in their name.
         underscores: Option<Underscores>, Absent("that of the site");
         /// Host that the application is asked for.

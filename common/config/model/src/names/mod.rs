@@ -32,10 +32,10 @@ pub use paths::{
 };
 pub use scripts::{Params, ScriptName, ScriptPath, ScriptPattern};
 pub use templates::{
-    BodyText, EditedField, HeaderText, HeaderTexts, LocationText, MediaType, RedirectStatus, TEMPLATE_BYTES_MAX,
-    TargetText,
+    BodyText, CopiedField, EditedField, HeaderText, HeaderTexts, LocationText, MediaType, RedirectStatus,
+    TEMPLATE_BYTES_MAX, TargetText,
 };
-pub(crate) use templates::{highest_group, named};
+pub(crate) use templates::{highest_group, named, names_header};
 pub use tokens::{
     ArgumentName, FieldName, METHOD_BYTES_MAX, Method, NAME_BYTES_MAX, Name, RuleRange, RuleTag, SocketName,
     UpgradeToken,

@@ -109,6 +109,11 @@ pub(crate) fn highest_group(template: &Template) -> Option<u32> {
     template.0.iter().filter_map(group).max()
 }
 
+/// Returns whether a template holds the value of a header of that name.
+pub(crate) fn names_header(template: &Template, name: &str) -> bool {
+    template.0.iter().any(|part| matches!(part, Part::Header(header) if header.eq_ignore_ascii_case(name)))
+}
+
 /// The value of a header field, with variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderText(pub Template);
@@ -172,6 +177,43 @@ impl FromValue for EditedField {
         let name = FieldName::read(key, value, problems)?.0;
         if OWN_FIELDS.contains(&name.to_ascii_lowercase().as_str()) {
             let what = format!("{key}: {} belongs to the connection, and is written by fosse alone", quoted(&name));
+            problems.note_with_cure(&value.span(), what, "remove it");
+            return None;
+        }
+        Some(Self(name))
+    }
+
+    fn placeholder() -> Self {
+        Self(String::new())
+    }
+}
+
+/// Fields of a request that fosse writes from what it knows itself.
+const WRITTEN_FIELDS: [&str; 11] = [
+    "host",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-real-ip",
+    "x-request-id",
+    "via",
+    "accept-encoding",
+];
+
+/// The name of a header field that goes on from the response of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopiedField(pub String);
+
+impl FromValue for CopiedField {
+    const TAKES: &'static str = FieldName::TAKES;
+
+    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        let name = EditedField::read(key, value, problems)?.0;
+        if WRITTEN_FIELDS.contains(&name.to_ascii_lowercase().as_str()) {
+            let what = format!("{key}: {} is written by fosse alone", quoted(&name));
             problems.note_with_cure(&value.span(), what, "remove it");
             return None;
         }

@@ -328,4 +328,41 @@ respond_file = "a.html""#, &[
         "fosse.toml:31:16: content_type: \"html\" is no media type; write one such as \"text/plain\"",
         "fosse.toml:35:16: a body without respond; add respond = 200",
     ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+forward_auth = true
+[[site]]
+hosts = ["b.org"]
+backend = "app"
+[site.forward_auth]
+path = "auth"
+copy_headers = ["X-Forwarded-For", "Content-Length", "X-User"]
+decision_seconds = 0
+[site.request_headers]
+set = { "x-user" = "me", "X-Name" = "{header.X-USER}" }
+[[site]]
+hosts = ["c.org"]
+backend = "app"
+forward_auth = { backend = "ap", path = "/auth" }
+[[site.route]]
+path = "/x"
+forward_auth = { backend = "php", path = "/auth", copy_headers = ["X-User"] }
+request_headers = { default = { "X-User" = "nobody" } }
+[[backend]]
+name = "php"
+servers = ["127.0.0.1:9000"]
+fastcgi = { root = "/srv", front_controller = "/i.php" }"#, &[
+        "fosse.toml:13:16: forward_auth = true asks nobody; write it as a table",
+        "fosse.toml:17:1: [site.forward_auth] needs backend; it takes a name of small letters, digits, - and _",
+        "fosse.toml:18:8: path: \"auth\" does not begin with a slash; write the path alone, as in \"/health\"",
+        "fosse.toml:19:17: copy_headers: \"X-Forwarded-For\" is written by fosse alone; remove it",
+        "fosse.toml:19:36: copy_headers: \"Content-Length\" belongs to the connection, and is written by fosse alone; remove it",
+        "fosse.toml:20:20: decision_seconds must be between 1 and 60 seconds",
+        "fosse.toml:22:7: x-user comes from forward_auth, by copy_headers; remove it from one of the two",
+        "fosse.toml:22:7: {header.X-User} is what the client sent, whatever forward_auth says; remove it",
+        "fosse.toml:26:28: there is no backend \"ap\"; did you mean \"app\"?",
+        "fosse.toml:29:28: backend \"php\" speaks FastCGI, and forward_auth asks by HTTP/1.1; name one without a table fastcgi",
+        "fosse.toml:30:31: X-User comes from forward_auth, by copy_headers; remove it from one of the two",
+    ]),
 ];
