@@ -1,10 +1,13 @@
 //! A stream and its connection: what becomes of them when either has something to say, or the
 //! client takes more.
 
+use fosse_die::warning;
 use fosse_eventloop::slab::Key;
 use fosse_eventloop::{Event, Interest};
+use fosse_wire::response::Cause;
 
 use crate::{
+    PROGRAM,
     context::Context,
     exchange::{
         Outcome, Terms,
@@ -13,7 +16,7 @@ use crate::{
         stream::{Lease, Stream},
     },
     lane::Lane,
-    upstream::{connection::Connection, pins::Pins},
+    upstream::{self, connection::Connection, pins::Pins},
 };
 
 /// The connection of a stream, and what goes with it.
@@ -72,6 +75,26 @@ impl<'a> Lane<'a> {
             _ if event.readable() => response_body::read(stream, key, connection, pins, terms, context),
             _ => Outcome::Continue,
         }
+    }
+
+    /// Asks for the file that a stream's application has named in place of a body. The connection
+    /// of the application is free before that.
+    pub(crate) fn send_file(&mut self, stream: &mut Stream, clean: bool) -> Option<upstream::supply::Event> {
+        let sent = stream.sent();
+        let event = stream.connection.take().and_then(|key| self.free(key, clean && sent));
+        let files = self.policies.get(stream.policy).settings.send_files.as_ref();
+        let backend = files.and_then(|files| self.settings.backends.get(usize::try_from(files.send_files).ok()?));
+        match (files, backend) {
+            (Some(files), Some(backend)) if stream.ask_for_file(files).is_ok() => {
+                (stream.first_byte_seconds, stream.idle_seconds) = (backend.first_byte_seconds, backend.idle_seconds);
+                self.connect(stream);
+            }
+            _ => {
+                warning(PROGRAM, format_args!("event=no-such-file request={:016x}", stream.request));
+                self.respond(stream, 404, Cause::Request);
+            }
+        }
+        event
     }
 
     /// Handles the socket of a leased stream's client that has room, or (upgraded) bytes.

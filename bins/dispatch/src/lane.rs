@@ -62,6 +62,7 @@ impl Lane<'_> {
             Outcome::Respond(status) => self.respond(stream, status, Cause::of_status(status)),
             Outcome::RespondByPolicy => self.respond_by_policy(stream),
             Outcome::Refuse(cause) => self.respond(stream, 503, cause),
+            Outcome::SendFile { clean } => return self.send_file(stream, clean),
             Outcome::ReadWhole { clean } => return self.detach(stream, clean),
             Outcome::Complete { clean } => return self.complete(stream, clean),
             Outcome::ClientLost => {
@@ -75,7 +76,7 @@ impl Lane<'_> {
 
     /// Finds a connection for a stream: its client's own, an idle one, a new one, or a place in the
     /// queue for one.
-    fn connect(&mut self, stream: &mut Stream) {
+    pub(crate) fn connect(&mut self, stream: &mut Stream) {
         if stream.awaits_access() {
             return self.context.state_error("a request without access wants a connection");
         }

@@ -13,6 +13,7 @@ use super::{
     refused::Refused,
     request::offers_upgrade,
     response, send,
+    send_file::SendFile,
     stream::{Body, Buffering, Stream, Wait},
 };
 use crate::{
@@ -137,6 +138,7 @@ fn prepare_response(stream: &mut Stream, head: &RequestHead<'_>, policy: &Policy
     if policy.response.have_variables {
         stream.values = Some(Box::new(with_facts(head, |facts| policy.response.values(facts))));
     }
+    stream.send_file = SendFile::of(head, policy);
     if policy.settings.prefixes.is_some() {
         stream.authority = prefix::authority(head);
     }

@@ -17,6 +17,7 @@ mod framing;
 pub(crate) mod headers;
 pub(crate) mod lease;
 pub(crate) mod limit;
+mod named_file;
 mod params;
 mod passing;
 pub(crate) mod prefix;
@@ -29,6 +30,7 @@ pub(crate) mod response;
 pub(crate) mod response_body;
 pub(crate) mod response_head;
 pub(crate) mod send;
+pub(crate) mod send_file;
 pub(crate) mod stream;
 pub(crate) mod streams;
 pub(crate) mod timeouts;
@@ -64,6 +66,11 @@ pub(crate) enum Outcome {
     Refuse(Cause),
     /// All of the response is read, and its client has not taken all of it.
     ReadWhole {
+        /// No byte follows the response.
+        clean: bool,
+    },
+    /// The response has named a file, for which the client waits now.
+    SendFile {
         /// No byte follows the response.
         clean: bool,
     },

@@ -19,7 +19,7 @@ pub(crate) fn data(stream: &mut Stream, bytes: &[u8], context: &mut Context<'_>)
     let prepaid = length.min(stream.held);
     stream.held -= prepaid;
     stream.owed += length - prepaid;
-    if stream.response_ended {
+    if stream.response_ended || stream.has_asked_for_file() {
         return Ok(Outcome::Continue);
     }
     match &mut stream.body {
@@ -50,7 +50,7 @@ pub(crate) fn data(stream: &mut Stream, bytes: &[u8], context: &mut Context<'_>)
 /// # Errors
 /// [`WireError`] where less has come than was announced.
 pub(crate) fn end(stream: &mut Stream, context: &mut Context<'_>) -> Result<Outcome, WireError> {
-    if stream.response_ended {
+    if stream.response_ended || stream.has_asked_for_file() {
         return Ok(Outcome::Continue);
     }
     match stream.body {

@@ -20,9 +20,9 @@ use super::{
 };
 use crate::upstream::pins;
 
-/// Fields of a backend that never pass: hop by hop, framing, and those that tell what software runs
-/// there.
-static DROPPED: NameSet<22> = NameSet::new([
+/// Fields of a backend that never pass: hop by hop, framing, those that tell what software runs
+/// there, and those that name files to a proxy.
+static DROPPED: NameSet<24> = NameSet::new([
     "connection",
     "content-length",
     "transfer-encoding",
@@ -45,6 +45,8 @@ static DROPPED: NameSet<22> = NameSet::new([
     "x-served-by",
     "x-powered-cms",
     "x-sourcefiles",
+    "x-accel-redirect",
+    "x-sendfile",
 ]);
 
 /// Fields that pass with a page in place of a backend's response: what a client may do about it,
@@ -73,6 +75,16 @@ pub(crate) struct Own<'a> {
     pub(crate) cookie: Option<&'a str>,
     /// Those that checks of who asks have added.
     pub(crate) more: &'a [access::Field],
+    /// Fields of the application that has named the file which this is: they take the place of the
+    /// same ones here.
+    pub(crate) kept: &'a [Field<'a>],
+}
+
+impl Own<'_> {
+    /// Returns whether a field is left out for one that is kept.
+    fn replaces(&self, field: &Field<'_>) -> bool {
+        self.kept.iter().any(|kept| kept.name.eq_ignore_ascii_case(field.name))
+    }
 }
 
 /// The changes that a policy makes to the fields of a final response.
@@ -174,7 +186,7 @@ fn put(
     let mut to = FieldsWriter::new(body);
     let mut dated = head.status < 200;
     let passes = |name: &[u8]| !DROPPED.contains(name) && (!remove.for_page || BESIDE_PAGE.contains(name));
-    for field in &from.fields {
+    for field in from.fields.iter().filter(|field| !own.replaces(field)).chain(own.kept.iter().copied()) {
         let removed = || changes.is_some_and(|changes| changes.edits.drop(field.name));
         if !passes(field.name) || hop.iter().any(|h| h.eq_ignore_ascii_case(field.name)) || removed() {
             continue;

@@ -204,6 +204,9 @@ pub(crate) fn pass_ahead(stream: &mut Stream, context: &mut Context<'_>) {
 
 /// Ends the reading of a response: it is complete, or its client has to take the rest of it.
 fn ended(stream: &Stream, clean: bool) -> Outcome {
+    if stream.has_named_file() {
+        return Outcome::SendFile { clean };
+    }
     if stream.is_ahead_empty() { Outcome::Complete { clean } } else { Outcome::ReadWhole { clean } }
 }
 

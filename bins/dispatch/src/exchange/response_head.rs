@@ -2,7 +2,7 @@
 
 use fosse_eventloop::slab::Key;
 use fosse_fastcgi::http_head;
-use fosse_http1::{HeadLimits, ResponseHead, find_response_end, strict_response};
+use fosse_http1::{Field, HeadLimits, ResponseHead, find_response_end, strict_response};
 use fosse_settings::Dispatch as Settings;
 use fosse_wire::response::{self as wire, BACKEND_NONE};
 
@@ -73,14 +73,39 @@ pub(crate) fn head(
             if pins::asks_for_login(&head.fields) {
                 pins.bind(key, connection, stream.pin(), context.counters);
             }
-            if is_intercepted(connection, terms, head.status) {
-                intercept(stream, connection, terms, &head, context)?;
+            if is_replaced(stream, connection, terms, &head, context)? {
                 return Ok((end + skip_body(connection, rest), true));
             }
             final_head(stream, connection, terms, &head, context)?;
         }
     }
     Ok((end, true))
+}
+
+/// Returns whether the client gets something else in place of a response, and begins that: the file
+/// that it names, or a page.
+fn is_replaced(
+    stream: &mut Stream,
+    connection: &mut Connection,
+    terms: Terms<'_>,
+    head: &ResponseHead<'_>,
+    context: &mut Context<'_>,
+) -> Result<bool, Failure> {
+    let cookie = stream.send_file.as_ref().and_then(|_| own_cookie(stream, terms));
+    let file = stream.send_file.as_mut().zip(terms.policy.settings.send_files.as_ref());
+    let is_file = file.is_some_and(|(file, files)| file.note(files, head, cookie));
+    if !is_file && !is_intercepted(connection, terms, head.status) {
+        return Ok(false);
+    }
+    connection.keep &= head.keep_alive && !matches!(connection.at, At::Records(_));
+    connection.at = framing(head, terms.backend.lenient_responses).0;
+    stream.wait = Wait::Bytes;
+    if !is_file {
+        intercept(stream, connection, terms, head, context)?;
+    }
+    traffic::count_head(stream, head.status, context);
+    stream.head_sent = !is_file;
+    Ok(true)
 }
 
 /// Returns whether the client gets a page in place of a response. A login that is under way goes
@@ -92,29 +117,20 @@ fn is_intercepted(connection: &Connection, terms: Terms<'_>, status: u16) -> boo
 
 /// Writes a page in place of a response.
 fn intercept(
-    stream: &mut Stream,
-    connection: &mut Connection,
+    stream: &Stream,
+    connection: &Connection,
     terms: Terms<'_>,
     head: &ResponseHead<'_>,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    connection.keep &= head.keep_alive;
-    if matches!(connection.at, At::Records(_)) {
-        connection.keep = false;
-    }
-    connection.at = framing(head, terms.backend.lenient_responses).0;
-    stream.wait = Wait::Bytes;
     let to_parse = to_parse(stream, connection, head.status, context);
     let cookie = own_cookie(stream, terms);
     let date = context.shared.date.at(context.event_loop.now_ms());
-    let own = Own { date, cookie: cookie.as_deref(), more: stream.response_fields() };
+    let own = Own { date, cookie: cookie.as_deref(), more: stream.response_fields(), ..Own::default() };
     let edits = (Removed { logins: !stream.single_client, ..Removed::default() }, changes(stream, terms.policy));
     let to = (stream.id, stream.request, stream.to_head);
     let written = response::page(&mut context.shared.output.outbox, to, &to_parse, head, edits, own);
-    written.map_err(|_| Failure::HeadTooLargeForFrame)?;
-    traffic::count_head(stream, head.status, context);
-    stream.head_sent = true;
-    Ok(())
+    written.map_err(|_| Failure::HeadTooLargeForFrame)
 }
 
 /// Skips the body of a response that nobody gets, where all of it has come: the connection can be
@@ -137,8 +153,7 @@ fn cgi_head(
     let head = http_head(cgi)?;
     let head = strict_response(&head, terms.backend.lenient_responses)?;
     let head = ResponseHead::parse(&head, stream.to_head, &terms.head)?;
-    if is_intercepted(connection, terms, head.status) {
-        intercept(stream, connection, terms, &head, context)?;
+    if is_replaced(stream, connection, terms, &head, context)? {
         skip_body(connection, b"");
         return Ok(());
     }
@@ -200,7 +215,9 @@ fn final_head(
     stream.wait = Wait::Bytes;
     let to_parse = wire::ResponseHead { lease, body, ..to_parse(stream, connection, head.status, context) };
     let cookie = own_cookie(stream, terms);
-    let own = Own { date: context.shared.date.at(now_ms), cookie: cookie.as_deref(), more: stream.response_fields() };
+    let kept: Vec<Field<'_>> = stream.send_file.as_ref().map(|file| file.kept(head).collect()).unwrap_or_default();
+    let (date, more) = (context.shared.date.at(now_ms), stream.response_fields());
+    let own = Own { date, cookie: cookie.as_deref(), more, kept: &kept };
     let remove = Removed { logins: !stream.single_client, ..Removed::default() };
     let changes = changes(stream, terms.policy);
     let written = response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, (remove, changes), own);
@@ -262,7 +279,7 @@ fn switching(
         ..Default::default()
     };
     let date = context.shared.date.at(context.event_loop.now_ms());
-    let own = Own { date, cookie: None, more: stream.response_fields() };
+    let own = Own { date, more: stream.response_fields(), ..Own::default() };
     let written =
         response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, Default::default(), own);
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;

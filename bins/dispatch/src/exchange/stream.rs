@@ -12,7 +12,7 @@ use fosse_wire::{
     request::{BodyLength, Endpoint, RequestHead},
 };
 
-use super::{access::Access, ahead::Ahead, headers::Values, limit::Limit};
+use super::{access::Access, ahead::Ahead, headers::Values, limit::Limit, send_file::SendFile};
 use crate::{
     context::Context,
     limits::WRITE_PROGRESS_BYTES_MIN,
@@ -85,6 +85,8 @@ pub(crate) struct Stream {
     pub(crate) values: Option<Box<Values>>,
     /// Authority that the client asked for, where the policy changes prefixes of paths; else empty.
     pub(crate) authority: Vec<u8>,
+    /// The file that its application may name in place of a body, where the policy lets it.
+    pub(crate) send_file: Option<Box<SendFile>>,
     /// Location of the policy's redirect; empty without.
     pub(crate) location: Vec<u8>,
     /// Longest wait for the first byte of its response.
@@ -223,6 +225,7 @@ impl Stream {
             secure: head.secure,
             values: None,
             authority: Vec::new(),
+            send_file: None,
             location: Vec::new(),
             first_byte_seconds: Duration::ZERO,
             idle_seconds: Duration::ZERO,

@@ -16,7 +16,7 @@ use fosse_settings::{Dispatch, Parse, ParsePolicy, WafFilter, WafMode, WafProfil
 use fosse_wire::launch::Program;
 use fosse_wire::request::Endpoint;
 
-use self::words::{above_root, filter, goal, headers, pages, who_may, why_route, why_site};
+use self::words::{above_root, filter, goal, headers, in_place, who_may, why_route, why_site};
 use crate::configuration::Configuration;
 use crate::output::print;
 use crate::{PROGRAM, check};
@@ -93,7 +93,7 @@ fn explained(edge: &Edge, plan: &Plan, head: &RequestHead<'_>, client: Option<Ip
         out.push_str(&headers("request", &policy.request_headers));
         out.push_str(&headers("response", &policy.response_headers));
         let error_pages = terms.error_pages.and_then(|number| parse.error_pages.get(index(number)));
-        out.push_str(&pages(error_pages, &policy.intercept_errors));
+        out.push_str(&in_place(&dispatch, policy, error_pages));
         let target = changed.target.as_deref().unwrap_or(head.target);
         out.push_str(&goal(edge, &dispatch, policy, &waf, (target, changed.location.as_deref())));
     }
@@ -234,6 +234,17 @@ mod tests {
             pages     also in place of the application's 404\n";
         assert!(said.contains(expected), "{said}");
         assert!(!explain("a.example", "/").contains("\npages "));
+    }
+
+    #[test]
+    fn says_which_files_the_application_may_name() {
+        let files = "send_files = \"disk\"\nsend_files_prefix = \"/p/\"\n";
+        let text =
+            TEXT.replace("inspect_responses = true", files) + "[[backend]]\nname = \"disk\"\nfiles = \"/srv/d\"\n";
+        let said = explain_of(&text, "a.example", "/");
+        let expected = "\nfiles     \"disk\": X-Accel-Redirect names them by /p/..., X-Sendfile by /srv/d/...\n";
+        assert!(said.contains(expected), "{said}");
+        assert!(!explain("a.example", "/").contains("\nfiles "));
     }
 
     #[test]

@@ -117,9 +117,14 @@ fn networks(policy: &ParsePolicy) -> String {
     }
 }
 
+/// Returns the lines for all that takes the place of a response: pages, and files.
+pub(super) fn in_place(dispatch: &Dispatch, policy: &DispatchPolicy, error_pages: Option<&ErrorPages>) -> String {
+    pages(error_pages, &policy.intercept_errors) + &named_files(dispatch, policy)
+}
+
 /// Returns a line for the pages that take the place of the usual ones of errors, and one for the
 /// statuses of the application in whose place clients get them.
-pub(super) fn pages(pages: Option<&ErrorPages>, intercepted: &[(u16, u16)]) -> String {
+fn pages(pages: Option<&ErrorPages>, intercepted: &[(u16, u16)]) -> String {
     let range = |first: u16, last: u16| if first == last { first.to_string() } else { format!("{first}-{last}") };
     let mut out = String::new();
     if let Some(pages) = pages {
@@ -133,6 +138,15 @@ pub(super) fn pages(pages: Option<&ErrorPages>, intercepted: &[(u16, u16)]) -> S
         let _ = writeln!(out, "pages     also in place of the application's {}", statuses.join(", "));
     }
     out
+}
+
+/// Returns a line for the files that the application may name.
+fn named_files(dispatch: &Dispatch, policy: &DispatchPolicy) -> String {
+    let Some(files) = &policy.send_files else { return String::new() };
+    let number = usize::try_from(files.send_files).unwrap_or(usize::MAX);
+    let name = dispatch.backends.get(number).map_or("", |backend| &backend.name);
+    let (root, prefix) = (&files.root, &files.send_files_prefix);
+    format!("files     \"{name}\": X-Accel-Redirect names them by {prefix}/..., X-Sendfile by {root}/...\n")
 }
 
 /// Returns what the filter does.

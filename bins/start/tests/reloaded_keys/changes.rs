@@ -135,6 +135,8 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site]]", "respond_file", "\"pages/a.html\"", &[NO_BACKEND, ("[[site]]", "respond", "404")]),
     ("[[site]]", "error_json", "true", &[]),
     ("[[site]]", "intercept_errors", "[404]", &[]),
+    ("[[site]]", "send_files", "\"disk\"", &[]),
+    ("[[site]]", "send_files_prefix", "\"/p\"", &[("[[site]]", "send_files", "\"disk\"")]),
     ("[[site]]", "waf", "\"detect\"", &[]),
     ("[[site]]", "rules", "[\"b.conf\"]", &[]),
     ("[[site]]", "rules_milliseconds_max", "60", &[]),
@@ -169,6 +171,8 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site.route]]", "respond_file", "\"pages/a.html\"", &[NO_GOAL, ("[[site.route]]", "respond", "404")]),
     ("[[site.route]]", "error_json", "true", &[]),
     ("[[site.route]]", "intercept_errors", "[404]", &[]),
+    ("[[site.route]]", "send_files", "\"disk\"", &[]),
+    ("[[site.route]]", "send_files_prefix", "\"/p\"", &[("[[site]]", "send_files", "\"disk\"")]),
     ("[[site.route]]", "strip_prefix", "true", &[]),
     ("[[site.route]]", "add_prefix", "\"/q\"", &[]),
     ("[[site.route]]", "rewrite", "\"/q\"", &[]),
@@ -305,7 +309,7 @@ fn written(lines: &[Line]) -> String {
             text.push_str(&format!("{key} = {value}\n"));
         }
     }
-    text + "[[backend]]\nname = \"other\"\nservers = [\"127.0.0.1:3001\"]\n"
+    text + "[[backend]]\nname = \"other\"\nservers = [\"127.0.0.1:3001\"]\n[[backend]]\nname = \"disk\"\nfiles = \"/srv/disk\"\n"
 }
 
 fn compiled(text: &str) -> Result<Plan, String> {

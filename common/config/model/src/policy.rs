@@ -5,7 +5,9 @@ use fosse_settings::Template;
 use crate::backends::Backends;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::model::{Backend, ErrorPage, ForwardAuth, HeaderEdits, Route, Site};
-use crate::names::{BodyText, ErrorStatus, FilePath, FilePattern, LocationText, MediaType, Method, Name, Network};
+use crate::names::{
+    BodyText, ErrorStatus, FilePath, FilePattern, LocationText, MediaType, Method, Name, Network, PathPrefix,
+};
 use crate::problem::Span;
 use crate::section::At;
 use crate::value::{Bytes, Seconds};
@@ -169,6 +171,15 @@ impl<'a> Policy<'a> {
     pub(crate) fn intercept_errors(&self) -> &'a [At<ErrorStatus>] {
         let own = self.route.and_then(|route| route.intercept_errors.value.as_deref());
         own.unwrap_or(&self.site.intercept_errors.value)
+    }
+
+    /// Returns the backend of the files that applications name, and the beginning of their paths.
+    pub(crate) fn send_files(&self) -> Option<(&'a Name, &'a Span, &'a str)> {
+        let own = self.route.map(|route| &route.send_files).filter(|key| key.value.is_some());
+        let key = own.unwrap_or(&self.site.send_files);
+        let prefix = self.route.and_then(|route| route.send_files_prefix.value.as_ref());
+        let prefix = prefix.or(self.site.send_files_prefix.value.as_ref());
+        Some((key.value.as_ref()?, &key.span, prefix.map_or("", PathPrefix::bare)))
     }
 
     /// Returns the name of its backend; `None` where it has none.

@@ -27,8 +27,8 @@ pub use parse::{ParseListener, TrustedFields};
 pub use prober::{Check, CheckedServer, Prober};
 pub use site::{
     Action, Admitted, Condition, DispatchPolicy, DispatchSite, ErrorPage, ErrorPages, HeaderChange, HeaderEdit, Page,
-    PageBody, ParsePolicy, ParseSite, Part, PathMatch, Prefixes, RespondFile, Rewrite, Route, SiteRoutes, Template,
-    Test, Underscores, Variable, WafPolicy,
+    PageBody, ParsePolicy, ParseSite, Part, PathMatch, Prefixes, RespondFile, Rewrite, Route, SendFiles, SiteRoutes,
+    Template, Test, Underscores, Variable, WafPolicy,
 };
 
 /// A network: 16 bytes of address (IPv4 mapped into IPv6) and the bits that count, 0 to 128.

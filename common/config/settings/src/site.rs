@@ -272,6 +272,20 @@ pub struct DispatchPolicy {
     pub intercept_errors: Vec<(u16, u16)>,
     /// Checks that its requests have to pass.
     pub access: Option<Access>,
+    /// Files that the backend may name in place of a body.
+    pub send_files: Option<SendFiles>,
+}
+
+/// A directory whose files applications name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendFiles {
+    /// Number of the backend that serves it.
+    pub send_files: u32,
+    /// The beginning of the paths by which X-Accel-Redirect names files, without a slash at its
+    /// end.
+    pub send_files_prefix: String,
+    /// The directory's own path, by which X-Sendfile names them.
+    pub root: String,
 }
 
 /// Prefixes by which the paths of clients and those of an application differ. Both are without a

@@ -20,6 +20,7 @@ pub(super) fn routes(site: &Site, problems: &mut Problems) {
     with_redirect(&site.redirect, other_than(&site.redirect_status, &RedirectStatus(302)), problems);
     respond((&site.respond, &site.respond_body, &site.respond_file, &site.respond_type), problems);
     error_pages(&site.error, problems);
+    send_files(site, problems);
     if let Some(Some(to)) = site.redirect.sound() {
         groups(to, 0, &site.redirect.span, problems);
     }
@@ -232,11 +233,35 @@ fn repeated(route: &Route, seen: &mut HashSet<(&'static str, String)>, problems:
 /// Iterates over the backends that a site and its routes name.
 pub(super) fn used_backends(site: &Site) -> impl Iterator<Item = (&Name, &Span)> {
     let own = site.backend.written().and_then(Option::as_ref).map(|name| (name, &site.backend.span));
+    let own = own.into_iter().chain(used_files(site));
     let name = |route: &'_ At<Route>| route.value.backend.written().is_some_and(Option::is_some);
     let routed = site.route.iter().filter(move |route| name(route));
     let routed = routed.filter_map(|route| Some((route.backend.value.as_ref()?, &route.backend.span)));
     let auths = site.route.iter().map(|route| &route.forward_auth).chain([&site.forward_auth]);
     let asked = auths.filter_map(|auth| auth.value.as_ref()?.on());
     let asked = asked.filter_map(|auth| Some((auth.backend.written()?, &auth.backend.span)));
-    own.into_iter().chain(routed).chain(asked)
+    own.chain(routed).chain(asked)
+}
+
+/// Iterates over the backends whose files the applications of a site and its routes may name.
+pub(super) fn used_files(site: &Site) -> impl Iterator<Item = (&Name, &Span)> {
+    let routes = site.route.iter().map(|route| &route.value.send_files);
+    let keys = std::iter::once(&site.send_files).chain(routes);
+    keys.filter_map(|key| Some((key.written()?.as_ref()?, &key.span)))
+}
+
+/// Notes a beginning of paths where no files have any.
+fn send_files(site: &Site, problems: &mut Problems) {
+    let without = |files: &At<Option<Name>>| matches!(files.sound(), Some(None));
+    let routes = site.route.iter().map(|route| (&route.value.send_files, &route.value.send_files_prefix));
+    let keys = std::iter::once((&site.send_files, &site.send_files_prefix)).chain(routes);
+    for (files, prefix) in keys {
+        if without(&site.send_files) && without(files) && prefix.written().is_some_and(Option::is_some) {
+            problems.note_with_cure(
+                &prefix.span,
+                "send_files_prefix without send_files",
+                "add send_files = \"BACKEND\"",
+            );
+        }
+    }
 }

@@ -23,6 +23,17 @@ pub(crate) fn sites(sites: &[At<Site>], backends: (&At<Vec<At<Backend>>>, &Backe
         for (name, span) in routes::used_backends(site) {
             known(name, span, backends, problems);
         }
+        for (name, span) in routes::used_files(site) {
+            serves_files(name, span, backends.1, problems);
+        }
+    }
+}
+
+/// Notes a backend of which files are wanted and that has none.
+fn serves_files(name: &Name, span: &Span, backends: &Backends<'_>, problems: &mut Problems) {
+    if backends.get(name).is_some_and(|backend| matches!(backend.files.sound(), Some(None))) {
+        let what = format!("backend \"{}\" serves no files", name.0);
+        problems.note_with_cure(span, what, "name one that has files = \"/srv/files\"");
     }
 }
 

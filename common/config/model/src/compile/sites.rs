@@ -272,6 +272,7 @@ fn dispatch_policy(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut 
         prefixes: policy.route.and_then(prefixes),
         intercept_errors: policy.intercept_errors().iter().map(|status| (status.0.first, status.0.last)).collect(),
         access: access(policy, backends, problems),
+        send_files: send_files(policy, backends, problems),
     }
 }
 
@@ -284,6 +285,16 @@ fn access(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems)
         decision_seconds: auth.decision_seconds.duration(),
     });
     forward_auth.map(|auth| blobs::Access { forward_auth: Some(auth) })
+}
+
+fn send_files(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems) -> Option<blobs::SendFiles> {
+    // Who has no application has nobody to name a file.
+    let _ = policy.backend_name()?;
+    let (name, span, prefix) = policy.send_files()?;
+    let root = backends.get(name).and_then(|backend| backend.files.value.as_ref());
+    let root = root.map(|root| root.0.clone()).unwrap_or_default();
+    let send_files = index(name, span, backends, problems);
+    Some(blobs::SendFiles { send_files, send_files_prefix: prefix.to_owned(), root })
 }
 
 fn action(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems) -> blobs::Action {

@@ -45,6 +45,13 @@ section! {
         /// page, as for those of fosse itself. Of the application's headers WWW-Authenticate,
         /// Allow, Retry-After and Set-Cookie pass then.
         intercept_errors: Vec<At<ErrorStatus>>, Default("[]"), 0..=64;
+        /// A backend with files, of whose directory clients get the file that the application names
+        /// in place of a body: in X-Accel-Redirect by its path, in X-Sendfile by that on the
+        /// machine. Of the application's headers Content-Type, Content-Disposition, Set-Cookie,
+        /// Cache-Control and Expires go with it. These two headers never reach a client.
+        send_files: Option<Name>, Absent("applications name no files");
+        /// The beginning of the paths in X-Accel-Redirect, which names no directory.
+        send_files_prefix: Option<PathPrefix>, Absent("the whole path is that of the file");
         /// Requests that something else is done for.
         route: Vec<At<Route>>, Default("[]"), 0..=1000;
         /// Mode of the web application firewall.
@@ -152,6 +159,11 @@ section! {
         /// Statuses in place of whose responses, where the application sends them, clients get a
         /// page.
         intercept_errors: Option<Vec<At<ErrorStatus>>>, Absent("those of the site"), 0..=64;
+        /// A backend with files, of whose directory clients get the file that the application
+        /// names.
+        send_files: Option<Name>, Absent("that of the site");
+        /// The beginning of the paths in X-Accel-Redirect.
+        send_files_prefix: Option<PathPrefix>, Absent("that of the site");
         /// The application gets the path without the prefix of this route, and the prefix in
         /// X-Forwarded-Prefix. Paths of Location, Content-Location and cookies in its responses get
         /// it back.

@@ -365,4 +365,23 @@ fastcgi = { root = "/srv", front_controller = "/i.php" }"#, &[
         "fosse.toml:29:28: backend \"php\" speaks FastCGI, and forward_auth asks by HTTP/1.1; name one without a table fastcgi",
         "fosse.toml:30:31: X-User comes from forward_auth, by copy_headers; remove it from one of the two",
     ]),
+    (r#"[[site]]
+hosts = ["z"]
+backend = "app"
+send_files = "app"
+[[site.route]]
+path = "/a"
+send_files = "nowhere"
+[[site]]
+hosts = ["y"]
+backend = "app"
+send_files_prefix = "/p"
+[[site.route]]
+path = "/a"
+send_files_prefix = "p""#, &[
+        "fosse.toml:13:14: backend \"app\" serves no files; name one that has files = \"/srv/files\"",
+        "fosse.toml:16:14: there is no backend \"nowhere\"; add a [[backend]] of this name",
+        "fosse.toml:20:21: send_files_prefix without send_files; add send_files = \"BACKEND\"",
+        "fosse.toml:23:21: send_files_prefix: \"p\" does not begin with a slash; write \"/p\"",
+    ]),
 ];
