@@ -1,6 +1,6 @@
 //! The policies that parse chooses from, arranged for looking up.
 
-use fosse_routing::Routes;
+use fosse_routing::{Routes, Sites};
 use fosse_settings::{Access, Dispatch as Settings, DispatchPolicy};
 use fosse_wire::request::RequestHead;
 
@@ -9,6 +9,7 @@ use crate::exchange::headers::Edits;
 /// The policies, and which of them a site's requests may have.
 #[derive(Debug)]
 pub(crate) struct Policies {
+    sites: Sites,
     routes: Vec<Routes>,
     policies: Vec<Policy>,
 }
@@ -52,9 +53,21 @@ impl From<DispatchPolicy> for Policy {
 impl Policies {
     /// Takes the policies out of the settings.
     pub(crate) fn of(settings: &mut Settings) -> Self {
+        let sites = Sites::new(settings.sites.iter().map(|site| site.hosts.as_slice()));
         let routes = settings.sites.iter().map(|site| Routes::new(&site.routes)).collect();
         let policies = std::mem::take(&mut settings.policies).into_iter().map(Policy::from).collect();
-        Self { routes, policies }
+        Self { sites, routes, policies }
+    }
+
+    /// Returns whether a host, as parse found it, belongs to the site of this number, which is a
+    /// default one or not.
+    pub(crate) fn owns(&self, site: u32, is_default: bool, host: &[u8]) -> bool {
+        match self.sites.of_host(host) {
+            Ok(Some(named)) => named == site,
+            Ok(None) => is_default,
+            // Parse has had it decided, by states that other hosts had left.
+            Err(_) => true,
+        }
     }
 
     /// Returns the policy of a request; `None` where it may not have the one that it says.

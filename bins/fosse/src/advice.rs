@@ -2,8 +2,9 @@
 
 use fosse_model::{
     Backends, Edge, Limits, Site, buffers_whole,
-    model::{Listen, TrustedFields},
+    model::{Listen, Route, TrustedFields},
 };
+use fosse_routing::pattern;
 
 /// Returns a note on a listener with address lists whose proxies name their clients: the lists are
 /// about these.
@@ -38,9 +39,55 @@ pub(crate) fn bodies_that_share_room(site: &Site, backends: &Backends<'_>, limit
     })
 }
 
+/// Returns a note on each route that no request reaches, wherever it stands: one whose paths lie
+/// all below a prefix, and prefixes are looked at first.
+pub(crate) fn routes_below_prefixes(site: &Site) -> Vec<String> {
+    let takes_all = |route: &&Route| route.when.is_empty();
+    let prefixes = site.route.iter().map(|route| &route.value).filter(takes_all);
+    let prefixes: Vec<&str> =
+        prefixes.filter_map(|route| route.prefix.value.as_ref()).map(|prefix| prefix.0.as_str()).collect();
+    let note = |(number, route): (usize, &Route)| {
+        let (shown, pattern) = match (&route.glob.value, &route.regex.value) {
+            (Some(glob), _) => (format!("glob {}", glob.0), pattern::of_glob(&glob.0)),
+            (_, Some(regex)) => (format!("regex {}", regex.pattern), regex.pattern.clone()),
+            _ if route.path.value.is_some() || route.prefix.value.is_some() => return None,
+            _ => ("when alone".to_owned(), String::new()),
+        };
+        let prefix = prefixes.iter().find(|prefix| pattern::is_within(&pattern, prefix))?;
+        Some(format!(
+            "no request reaches route {number} ({shown}): prefix {prefix} has all its paths, and prefixes are \
+             taken before it"
+        ))
+    };
+    (1..).zip(site.route.iter().map(|route| &route.value)).filter_map(note).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_route_that_no_request_reaches_is_noted() {
+        let notes = |routes: &str| {
+            let text = format!(
+                "[[listen]]\naddress = \"127.0.0.1:1\"\n[[site]]\ndefault = true\n{routes}\n[[backend]]\nname = \"a\"\n\
+                 servers = [\"unix:/a\"]\n"
+            );
+            routes_below_prefixes(&fosse_model::read("test", text.as_bytes()).unwrap().site[0])
+        };
+        let route = |path: &str| format!("[[site.route]]\n{path}\nbackend = \"a\"\n");
+        let (api, root) = (route("prefix = \"/api\""), route("prefix = \"/\""));
+        let (regex, glob) = (route("regex = '^/api/v[0-9]+/'"), route("glob = \"/api/*.png\""));
+        let when = route("when.method = [\"GET\"]");
+        let said = notes(&format!("{regex}{glob}{api}{when}"));
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].starts_with("no request reaches route 1 (regex ^/api/v[0-9]+/): prefix /api has"), "{said:?}");
+        assert!(said[1].starts_with("no request reaches route 2 (glob /api/*.png): prefix /api has"), "{said:?}");
+        let said = notes(&format!("{root}{when}"));
+        assert!(said.len() == 1 && said[0].contains("route 2 (when alone): prefix / has"), "{said:?}");
+        let others = route("prefix = \"/api\"\nwhen.method = [\"GET\"]");
+        assert!(notes(&format!("{others}{regex}{}", route("path = \"/api/x\""))).is_empty());
+    }
 
     fn note(body: &str, site: &str, spool: &str) -> Option<String> {
         let text = format!(

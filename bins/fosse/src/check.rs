@@ -9,7 +9,6 @@ use fosse_args::Args;
 use fosse_die::{EXIT_PERMANENT, temporary};
 use fosse_model::{
     ACCOUNTS_BYTES_MAX, Accounts, Backends, Edge, Report, ServerEntry,
-    address::ListenAddress,
     model::{Site, Waf},
     words,
 };
@@ -99,7 +98,7 @@ pub(crate) fn summary(configuration: &Configuration, edge: &Edge) -> String {
     }
     for listen in edge.listen.iter() {
         let public = if listen.public.value { ", public" } else { "" };
-        let _ = writeln!(out, "  listen   {}{public}", listen_address(&listen.address.value));
+        let _ = writeln!(out, "  listen   {}{public}", listen.address.value.written());
         if let Some(note) = advice::lists_of_named_clients(listen, edge) {
             let _ = writeln!(out, "    note   {note}");
         }
@@ -110,11 +109,13 @@ pub(crate) fn summary(configuration: &Configuration, edge: &Edge) -> String {
         if site.default.value {
             hosts.push("all other hosts".to_owned());
         }
+        hosts.extend(site.default_for.iter().map(|listener| format!("all other hosts of {}", listener.0)));
         let _ = writeln!(out, "  site     {} ({}){}", hosts.join(", "), firewall(site), words::of_site(site));
         for route in site.route.iter() {
             let _ = writeln!(out, "    route  {}", words::of_route(site, route));
         }
-        if let Some(note) = advice::bodies_that_share_room(site, &backends, &edge.limits) {
+        let room = advice::bodies_that_share_room(site, &backends, &edge.limits);
+        for note in room.into_iter().chain(advice::routes_below_prefixes(site)) {
             let _ = writeln!(out, "    note   {note}");
         }
     }
@@ -136,13 +137,6 @@ fn written(server: ServerEntry<'_>) -> String {
         text.push_str(" backup");
     }
     text
-}
-
-fn listen_address(address: &ListenAddress) -> String {
-    match address {
-        ListenAddress::Tcp(address) => address.to_string(),
-        ListenAddress::Unix(path) => format!("unix:{path}"),
-    }
 }
 
 /// Returns the firewall's mode at a site and the rules it has there.

@@ -1,5 +1,8 @@
 //! A site says what is done for its requests, and that is what an application and a client see.
 
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+
 use fosse_harness::{Backend, Client, Edge, Response, request};
 
 fn edge(backend: &Backend, listen: &str, site: &str) -> Edge {
@@ -68,6 +71,59 @@ fn a_request_goes_where_path_and_conditions_say() {
         assert_eq!(response.status, 200, "{line}: {}", edge.log());
         assert_eq!(got(&response, "X-Route").concat(), expected, "{line} {headers}: {}", response.text());
     }
+}
+
+/// Returns an edge that listens on a unix socket, too.
+fn edge_with_an_inner_listener(sites: &str) -> Edge {
+    Edge::with_config(
+        &format!(
+            "lanes = 1\n[[listen]]\naddress = \"{{address}}\"\n[[listen]]\naddress = \"unix:{{dir}}/in.sock\"\n\
+             name = \"inner\"\n{}[[backend]]\nname = \"app\"\nservers = [\"127.0.0.1:1\"]\n",
+            sites
+        ),
+        &[],
+    )
+}
+
+#[test]
+fn a_host_leads_to_the_site_of_its_name_or_of_an_expression_or_to_the_default_of_its_listener() {
+    let site = |keys: &str, tag: &str| {
+        format!(
+            "[[site]]\n{keys}\nwaf = \"off\"\nrespond = 200\nrespond_body = \"{tag}\"\nrespond_type = \"text/plain\"\n"
+        )
+    };
+    let sites = [
+        site("hosts = ['~^shop-[0-9]+\\.example$']", "shop"),
+        site("hosts = [\"shop-1.example\"]", "one"),
+        site("hosts = [\"*.b.example\", '~example']", "any"),
+        site("hosts = [\"inner.test\"]\ndefault_for = [\"inner\"]", "inner"),
+        site("default = true", "outer"),
+    ];
+    let edge = edge_with_an_inner_listener(&sites.concat());
+    let over_unix = |head: &str| {
+        let mut stream = UnixStream::connect(edge.dir().join("in.sock")).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text.rsplit("\r\n").next().unwrap().to_owned()
+    };
+    for (host, outer, inner) in [
+        ("shop-17.example", "shop", "shop"),
+        ("SHOP-17.EXAMPLE", "shop", "shop"),
+        ("shop-1.example", "one", "one"),
+        ("shop-x.example", "any", "any"),
+        ("x.b.example", "any", "any"),
+        ("b.test", "outer", "inner"),
+        ("inner.test", "inner", "inner"),
+        ("192.0.2.1", "outer", "inner"),
+    ] {
+        let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        assert_eq!(request(edge.address(), head.clone()).text(), outer, "{host}: {}", edge.log());
+        assert_eq!(over_unix(&head), inner, "{host} over unix: {}", edge.log());
+    }
+    // HTTP/1.0 without Host.
+    assert_eq!(request(edge.address(), "GET / HTTP/1.0\r\n\r\n").text(), "outer");
+    assert_eq!(over_unix("GET / HTTP/1.0\r\n\r\n"), "inner");
 }
 
 #[test]

@@ -280,7 +280,7 @@ impl Conn {
         let (status, why, methods) = (refused.status, refused.why, methods.unwrap_or_default());
         let request = self.exchange.open.then_some(self.exchange.request);
         let subject = Subject { status, request, detail: why, host: host_of(head) };
-        let page = pages::of_refusal(&subject, self.reader.as_deref(), &context.settings);
+        let page = pages::of_refusal(&subject, self.reader.as_deref(), (&context.settings, self.record.listener));
         error_response::write(&mut self.output.bytes, (status, why), methods, self.exchange.is_head, page.as_ref());
         self.close_after(Ending::Linger, context);
     }

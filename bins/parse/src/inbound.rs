@@ -178,7 +178,9 @@ impl Conn {
             return Step::Refuse(refused);
         }
         if head.host.name().is_empty() {
-            let Some(host) = context.settings.host_of_default else { return Refusal::HostMissing.into() };
+            let Some(host) = context.settings.default_of(self.record.listener).host else {
+                return Refusal::HostMissing.into();
+            };
             head.host = host;
         }
         let terms = match self.terms(&head, (client, secure), context) {

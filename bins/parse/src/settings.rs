@@ -10,6 +10,16 @@ use fosse_routing::Router;
 use fosse_settings::{ErrorPages, Net, Parse, ParseListener, ParsePolicy, TrustedFields};
 use fosse_sys::blob::Mapped;
 
+/// The default site of a listener, as far as it counts before a request has a site.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct DefaultSite {
+    /// The host of a request that names none, where there is a default site for it: the first name
+    /// of that site.
+    pub(crate) host: Option<Host>,
+    /// Number of the pages for what has not come as far as to a site.
+    pub(crate) error_pages: Option<u32>,
+}
+
 /// The settings of this generation.
 #[derive(Debug)]
 pub struct Settings {
@@ -17,13 +27,10 @@ pub struct Settings {
     pub(crate) blob: Parse,
     /// Limits of request heads.
     pub(crate) head: HeadLimits,
-    /// The host of a request that names none, where there is a default site for it: the first name
-    /// of that site.
-    pub(crate) host_of_default: Option<Host>,
+    /// By the number of a listener.
+    defaults: Vec<DefaultSite>,
     /// Sites and their policies.
     pub(crate) router: Router,
-    /// Number of the pages for what has not come as far as to a site: those of the default site.
-    pub(crate) error_pages_of_default: Option<u32>,
     /// The files of pages, which all lanes share; none where no site has any.
     pub(crate) page_files: Option<Pages<Mapped>>,
 }
@@ -40,9 +47,9 @@ impl Settings {
             field_bytes: at_most(blob.header_bytes_max, FIELD_BYTES_MAX),
         };
         let router = Router::new(&blob);
-        let host_of_default = host_of_default(&blob).filter(|host| router.site(host.name()) == blob.default_site);
-        let error_pages_of_default = error_pages_of_default(&blob);
-        Self { blob, head, host_of_default, router, error_pages_of_default, page_files: None }
+        let listeners = (0..).zip(&blob.listeners);
+        let defaults = listeners.map(|(listener, _)| DefaultSite::of(&blob, &router, listener)).collect();
+        Self { blob, head, defaults, router, page_files: None }
     }
 
     /// Returns the settings without a configuration: one site for every host, for use in a shell.
@@ -107,6 +114,11 @@ impl Settings {
         index.and_then(|index| self.blob.upgrade.get(index)).map_or(b"", |token| token.as_bytes())
     }
 
+    /// Returns the default site of a listener.
+    pub(crate) fn default_of(&self, listener: u16) -> DefaultSite {
+        self.defaults.get(usize::from(listener)).copied().unwrap_or_default()
+    }
+
     /// Returns the settings of one listener.
     pub(crate) fn listener(&self, index: u16) -> Option<&ParseListener> {
         self.blob.listeners.get(usize::from(index))
@@ -153,15 +165,17 @@ impl Settings {
     }
 }
 
-fn error_pages_of_default(blob: &Parse) -> Option<u32> {
-    let site = blob.sites.get(usize::try_from(blob.default_site?).ok()?)?;
-    blob.policies.get(usize::try_from(site.routes.policy).ok()?)?.error_pages
-}
-
-fn host_of_default(blob: &Parse) -> Option<Host> {
-    let site = usize::try_from(blob.default_site?).ok().and_then(|index| blob.sites.get(index));
-    // Applications refuse an empty Host; they serve this one where they serve any.
-    let name =
-        site.and_then(|site| site.hosts.iter().find(|host| !host.starts_with('*'))).map_or("localhost", |name| name);
-    Host::parse(name.as_bytes()).ok()
+impl DefaultSite {
+    fn of(blob: &Parse, router: &Router, listener: u16) -> Self {
+        let Some(number) = router.default_site(listener) else { return Self::default() };
+        let site = usize::try_from(number).ok().and_then(|index| blob.sites.get(index));
+        let policy = site.and_then(|site| blob.policies.get(usize::try_from(site.routes.policy).ok()?));
+        // Applications refuse an empty Host; they serve this one where they serve any.
+        let name = site.and_then(|site| site.hosts.iter().find(|host| !host.starts_with(['*', '~'])));
+        let host = Host::parse(name.map_or("localhost", |name| name).as_bytes()).ok();
+        Self {
+            host: host.filter(|host| router.site(host.name(), listener) == Ok(Some(number))),
+            error_pages: policy.and_then(|policy| policy.error_pages),
+        }
+    }
 }

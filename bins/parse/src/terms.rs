@@ -39,7 +39,8 @@ impl Conn {
         context: &Context,
     ) -> Result<Terms, Refused> {
         let settings = &context.settings;
-        let site = settings.router.site(head.host.name()).ok_or(Refused::HOST)?;
+        let site = settings.router.site(head.host.name(), self.record.listener).map_err(|_| Refused::UNDECIDED)?;
+        let site = site.ok_or(Refused::HOST)?;
         self.exchange.site = site;
         let facts = || Facts {
             client: client.ip(),

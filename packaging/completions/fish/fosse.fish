@@ -77,6 +77,7 @@ complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_s
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l method -x -d 'of the request [GET]'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l header -x -d 'a header of the request, "NAME: VALUE"'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l client -x -d 'whose request it is'
+complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l listener -x -d 'where it comes, by address or name [the first]'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -F
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l pid -x -d 'the fosse-start that is to reload [that of the status socket]'

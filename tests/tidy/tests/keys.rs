@@ -88,6 +88,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[site]]", "template", &[CONFIG]),
     ("[[site]]", "hosts", &[ROUTING]),
     ("[[site]]", "default", &[ROUTING]),
+    ("[[site]]", "default_for", &[ROUTING]),
     ("[[site]]", "backend", &[ROUTING]),
     ("[[site]]", "route", &[ROUTING]),
     ("[[site]]", "waf", &[WAF_FILTER]),

@@ -119,7 +119,7 @@ fn policy_of<'a>(
 ) -> Result<&'a Policy, Outcome> {
     let site = usize::try_from(head.site).ok().and_then(|site| settings.sites.get(site));
     let site = site.ok_or(Outcome::Respond(421))?;
-    if !fosse_routing::owns(site, head.host) {
+    if !policies.owns(head.site, site.default, head.host) {
         context.counters.add(count::PROTOCOL_REFUSED, 1);
         warning(PROGRAM, format_args!("event=host-of-another-site host={} site={}", Escaped(head.host), head.site));
         return Err(Outcome::Respond(421));

@@ -187,6 +187,7 @@ const EXPLAIN: Usage = Usage {
         Flag { name: "--method", takes: Takes::Text("METHOD"), help: "of the request [GET]" },
         Flag { name: "--header", takes: Takes::Text("LINE..."), help: "a header of the request, \"NAME: VALUE\"" },
         Flag { name: "--client", takes: Takes::Text("ADDRESS"), help: "whose request it is" },
+        Flag { name: "--listener", takes: Takes::Text("NAME"), help: "where it comes, by address or name [the first]" },
         HELP,
     ],
     about: "Which site and which route take it and why, what is changed, which filters see it, and where it goes.\n",

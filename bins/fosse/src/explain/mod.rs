@@ -12,7 +12,7 @@ use fosse_http1::{HeadLimits, RequestHead};
 use fosse_model::Edge;
 use fosse_plan::Plan;
 use fosse_routing::{Facts, Router};
-use fosse_settings::{Dispatch, Parse, ParsePolicy, WafFilter, WafMode, WafProfile};
+use fosse_settings::{Dispatch, Parse, ParsePolicy, ParseSite, WafFilter, WafMode, WafProfile};
 use fosse_wire::launch::Program;
 use fosse_wire::request::Endpoint;
 
@@ -45,9 +45,16 @@ pub(crate) fn run(words: &Args) -> i32 {
         ),
     };
     let client: Option<IpAddr> = words.parsed("--client", "an address");
+    let listener = words.value("--listener");
     let file = words.value("--config").unwrap_or(check::DEFAULT_FILE);
     match Configuration::load(file, words.values("--dir")).compiled(&check::accounts()) {
-        Ok((edge, plan)) => print(&explained(&edge, &plan, &head, client)),
+        Ok((edge, plan)) => match listener_number(&edge, listener) {
+            Some(listener) => print(&explained(&edge, &plan, &head, (client, listener))),
+            None => usage(
+                PROGRAM,
+                &format!("explain: there is no listener '{}'", Escaped(listener.unwrap_or_default().as_bytes())),
+            ),
+        },
         Err(report) => check::refuse(&report),
     }
 }
@@ -57,17 +64,25 @@ fn blob<T: serde::de::DeserializeOwned>(plan: &Plan, program: Program) -> T {
         .unwrap_or_else(|error| fatal(PROGRAM, format_args!("{}: {error}", program.name())))
 }
 
-fn explained(edge: &Edge, plan: &Plan, head: &RequestHead<'_>, client: Option<IpAddr>) -> String {
+/// Returns the number of the listener that is meant: the first one, where none is named.
+fn listener_number(edge: &Edge, name: Option<&str>) -> Option<u16> {
+    let Some(name) = name else { return Some(0) };
+    edge.listen.iter().position(|listen| listen.is_called(name)).and_then(|at| u16::try_from(at).ok())
+}
+
+fn explained(edge: &Edge, plan: &Plan, head: &RequestHead<'_>, (client, listener): (Option<IpAddr>, u16)) -> String {
     let (parse, host) = (blob::<Parse>(plan, Program::Parse), head.host.as_str());
     let (method, target) = (String::from_utf8_lossy(head.method), String::from_utf8_lossy(head.target));
     let mut out = format!("request   {method} http://{host}{target}\n");
     let router = Router::new(&parse);
-    let number = router.site(host.as_bytes());
-    let Some((number, site)) = number.and_then(|number| Some((number, parse.sites.get(index(number))?))) else {
-        return out + "response  421: no site names this host, and none is the default\n";
+    let (number, site) = match site_of(&router, &parse, host, listener) {
+        Ok(found) => found,
+        Err(words) => return out + words,
     };
-    let _ = writeln!(out, "site      \"{}\" (number {}): {}", site.name, number + 1, why_site(&site.hosts, host));
-    let facts = facts(head, client);
+    let _ = writeln!(out, "site      \"{}\" (number {}): {}", site.name, number + 1, {
+        why_site(&site.hosts, host, router.is_named(host.as_bytes()))
+    });
+    let facts = facts(head, client, listener);
     let Ok(policy) = router.policy(number, || facts) else {
         return out + "response  400: the path takes the globs and regular expressions of the site too long\n";
     };
@@ -88,30 +103,53 @@ fn explained(edge: &Edge, plan: &Plan, head: &RequestHead<'_>, client: Option<Ip
         }
     }
     let _ = writeln!(out, "filters   waf-filter: {}", filter(&waf, &rules(edge, number, site.routes.policy, policy)));
+    let target = changed.target.as_deref().unwrap_or(head.target);
+    out + &done(edge, plan, (&parse, policy), &waf, (target, changed.location.as_deref()))
+}
+
+/// Returns what dispatch does by a policy for a request of this target, or with this location of a
+/// redirect.
+fn done(
+    edge: &Edge,
+    plan: &Plan,
+    (parse, number): (&Parse, u32),
+    waf: &WafProfile,
+    where_to: (&[u8], Option<&[u8]>),
+) -> String {
     let dispatch = blob::<Dispatch>(plan, Program::Dispatch);
-    if let Some(policy) = dispatch.policies.get(index(policy)) {
-        out.push_str(&headers("request", &policy.request_headers));
-        out.push_str(&headers("response", &policy.response_headers));
-        let error_pages = terms.error_pages.and_then(|number| parse.error_pages.get(index(number)));
-        out.push_str(&in_place(&dispatch, policy, error_pages));
-        let target = changed.target.as_deref().unwrap_or(head.target);
-        out.push_str(&goal(edge, &dispatch, policy, &waf, (target, changed.location.as_deref())));
-    }
-    out
+    let Some(policy) = dispatch.policies.get(index(number)) else { return String::new() };
+    let mut out = headers("request", &policy.request_headers) + &headers("response", &policy.response_headers);
+    let error_pages = parse.policies.get(index(number)).and_then(|terms| terms.error_pages);
+    let error_pages = error_pages.and_then(|pages| parse.error_pages.get(index(pages)));
+    out.push_str(&in_place(&dispatch, policy, error_pages));
+    out + &goal(edge, &dispatch, policy, waf, where_to)
+}
+
+/// Returns the site that a host has, and its number.
+fn site_of<'a>(
+    router: &Router,
+    parse: &'a Parse,
+    host: &str,
+    listener: u16,
+) -> Result<(u32, &'a ParseSite), &'static str> {
+    let found = router.site(host.as_bytes(), listener);
+    let found = found.map_err(|_| "response  400: the host takes the regular expressions of the sites too long\n")?;
+    let site = found.and_then(|number| Some((number, parse.sites.get(index(number))?)));
+    site.ok_or("response  421: no site names this host, and none is the default\n")
 }
 
 fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Returns the facts of a request over the first listener.
-fn facts<'a>(head: &'a RequestHead<'_>, client: Option<IpAddr>) -> Facts<'a> {
+/// Returns the facts of a request.
+fn facts<'a>(head: &'a RequestHead<'_>, client: Option<IpAddr>, listener: u16) -> Facts<'a> {
     let endpoint = client.map_or_else(Endpoint::default, |ip| Endpoint::from_socket((ip, 0).into()));
     Facts {
         client,
         client_bytes: endpoint.addr,
         client_port: 0,
-        listener: 0,
+        listener,
         secure: false,
         method: head.method,
         host: head.host.name(),
@@ -179,10 +217,14 @@ mod tests {
     }
 
     fn explain_with(text: &str, head: &str) -> String {
+        explain_over(text, head, None)
+    }
+
+    fn explain_over(text: &str, head: &str, listener: Option<&str>) -> String {
         let (edge, plan) =
             Configuration::of_text("x", text).compiled(&check::accounts()).unwrap_or_else(|report| panic!("{report}"));
         let head = RequestHead::parse(head.as_bytes(), &HeadLimits::DEFAULT).unwrap();
-        explained(&edge, &plan, &head, Some("192.0.2.1".parse().unwrap()))
+        explained(&edge, &plan, &head, (Some("192.0.2.1".parse().unwrap()), listener_number(&edge, listener).unwrap()))
     }
 
     #[test]
@@ -245,6 +287,19 @@ mod tests {
         let expected = "\nfiles     \"disk\": X-Accel-Redirect names them by /p/..., X-Sendfile by /srv/d/...\n";
         assert!(said.contains(expected), "{said}");
         assert!(!explain("a.example", "/").contains("\nfiles "));
+    }
+
+    #[test]
+    fn says_which_site_is_the_default_of_a_listener_and_which_an_expression_names() {
+        let text = TEXT
+            .replace("hosts = [\"b.example\"]", "hosts = ['~^b[0-9]+\\.example$']\ndefault_for = [\"inner\"]")
+            + "[[listen]]\naddress = \"127.0.0.1:81\"\nname = \"inner\"\n";
+        let said = explain_of(&text, "B17.example", "/");
+        assert!(said.contains("(number 2): one of its regular expressions is found in the host"), "{said}");
+        let head = "GET / HTTP/1.1\r\nHost: other\r\n\r\n";
+        assert!(explain_with(&text, head).contains("421: no site names this host"));
+        let said = explain_over(&text, head, Some("127.0.0.1:81"));
+        assert!(said.contains("(number 2): no site names the host, this one is the default\n"), "{said}");
     }
 
     #[test]

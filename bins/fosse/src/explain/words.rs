@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fosse_model::{Edge, address::ListenAddress, model::Listen};
+use fosse_model::{Edge, model::Listen};
 use fosse_settings::{
     Action, Condition, Dispatch, DispatchPolicy, ErrorPages, FastCgi, HeaderChange, HeaderEdit, Net, ParsePolicy,
     ParseSite, Part, PathMatch, Template, Test, WafMode, WafProfile,
@@ -28,7 +28,8 @@ fn logins(edge: &Edge, backend: &fosse_settings::Backend) -> String {
         return "not over several requests, since proxy_protocol closes the connection after each".to_owned();
     }
     let shares = |listen: &Listen| !listen.trusted.is_empty() && !listen.connection_per_client.value;
-    let shared: Vec<String> = edge.listen.iter().filter(|listen| shares(listen)).map(|l| address(&l.address)).collect();
+    let shared: Vec<String> =
+        edge.listen.iter().filter(|listen| shares(listen)).map(|l| l.address.value.written()).collect();
     match shared.as_slice() {
         [] => "each client over its own connection".to_owned(),
         shared => format!(
@@ -38,23 +39,19 @@ fn logins(edge: &Edge, backend: &fosse_settings::Backend) -> String {
     }
 }
 
-fn address(address: &ListenAddress) -> String {
-    match address {
-        ListenAddress::Tcp(tcp) => tcp.to_string(),
-        ListenAddress::Unix(path) => format!("unix:{path}"),
-    }
-}
-
 /// Returns why a site takes a host.
-pub(super) fn why_site(hosts: &[String], host: &str) -> String {
+pub(super) fn why_site(hosts: &[String], host: &str, is_named: bool) -> String {
     if hosts.iter().any(|h| h == host) {
         return "the host is one of its names".to_owned();
     }
     let star = hosts.iter().filter(|h| h.strip_prefix('*').is_some_and(|rest| host.ends_with(rest)));
-    match star.max_by_key(|h| h.len()) {
-        Some(star) => format!("{star} covers the host, and no longer name does"),
-        None => "no site names the host, this one is the default".to_owned(),
+    if let Some(star) = star.max_by_key(|h| h.len()) {
+        return format!("{star} covers the host, and no longer name does");
     }
+    if is_named {
+        return "one of its regular expressions is found in the host, and no name covers it".to_owned();
+    }
+    "no site names the host, this one is the default".to_owned()
 }
 
 /// Returns which route of a site has a policy, and by what.

@@ -72,16 +72,16 @@ pub(crate) fn of_response<'a>(
 }
 
 /// Returns the page for a local response of this program. What has not come as far as to a site
-/// gets that of the default site.
+/// gets that of the default site of its listener.
 pub(crate) fn of_refusal<'a>(
     subject: &Subject<'_>,
     reader: Option<&Reader>,
-    settings: &'a Settings,
+    (settings, listener): (&'a Settings, u16),
 ) -> Option<Page<'a>> {
     if let Some(reader) = reader {
         return page(reader, subject, settings);
     }
-    let pages = settings.error_pages_of_default?;
+    let pages = settings.default_of(listener).error_pages?;
     page(&Reader { pages, host: subject.host.to_vec(), wants_json: false }, subject, settings)
 }
 

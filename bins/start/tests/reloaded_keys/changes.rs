@@ -116,6 +116,7 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[listen]]", "deny", "[\"lists/a.txt\"]", &[]),
     ("[[site]]", "hosts", "[\"b.example\"]", &[]),
     ("[[site]]", "default", "true", &[]),
+    ("[[site]]", "default_for", "[\"127.0.0.1:8080\"]", &[]),
     ("[[site]]", "backend", "\"other\"", &[]),
     (
         "[[site]]",

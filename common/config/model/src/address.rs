@@ -24,6 +24,17 @@ pub enum ListenAddress {
     Unix(String),
 }
 
+impl ListenAddress {
+    /// Returns the address as it is written.
+    #[must_use]
+    pub fn written(&self) -> String {
+        match self {
+            Self::Tcp(address) => address.to_string(),
+            Self::Unix(path) => format!("unix:{path}"),
+        }
+    }
+}
+
 /// A TCP address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcpAddress(pub SocketAddr);

@@ -243,6 +243,21 @@ fn an_unknown_account_is_reported_at_its_place() {
 }
 
 #[test]
+fn a_listener_that_is_not_there_or_has_a_default_site_already_is_reported_at_its_place() {
+    let text = small("").replace("hosts = [\"example.org\"]", "default_for = [\"nowhere\", \"127.0.0.1:8080\"]")
+        + "[[site]]\ndefault_for = [\"127.0.0.1:8080\"]\nbackend = \"app\"\n";
+    let report = fosse_model::compile("fosse.toml", text.as_bytes(), &accounts()).unwrap_err();
+    let lines: Vec<String> = report.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "fosse.toml:5:16: there is no listener \"nowhere\"; write an address as its [[listen]] has it, or its name",
+            "fosse.toml:11:16: listener \"127.0.0.1:8080\" has a default site already; name it in one site",
+        ]
+    );
+}
+
+#[test]
 fn a_thousand_sites_compile_in_a_blob() {
     let mut text = small("");
     for number in 0..1000 {

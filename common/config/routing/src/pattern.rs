@@ -8,6 +8,8 @@ use regex_automata::nfa::thompson::{BuildError, Compiler, Config, NFA};
 use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternID, PatternSet};
+use regex_syntax::hir::Look;
+use regex_syntax::hir::literal::{Extractor, Literal};
 
 /// Longest regular expression or glob of a route.
 pub const PATTERN_BYTES_MAX: usize = 1024;
@@ -52,9 +54,39 @@ pub fn fit_together<'a>(regexes: impl Iterator<Item = &'a str>, globs: impl Iter
     patterns.is_empty() || compile(&patterns, SET_BYTES_MAX).is_ok()
 }
 
+/// Checks whether the regular expressions over hosts are not too many together.
+#[must_use]
+pub fn of_hosts_fit_together<'a>(patterns: impl Iterator<Item = &'a str>) -> bool {
+    let patterns: Vec<String> = patterns.map(of_host).collect();
+    patterns.is_empty() || compile(&patterns, SET_BYTES_MAX).is_ok()
+}
+
+/// Returns whether an expression is found in paths at and below a prefix alone, as far as its
+/// beginning says so.
+#[must_use]
+pub fn is_within(pattern: &str, prefix: &str) -> bool {
+    let bare = prefix.strip_suffix('/').unwrap_or(prefix);
+    if bare.is_empty() {
+        return true;
+    }
+    let Ok(parsed) = regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(pattern) else {
+        return false;
+    };
+    let begins = Extractor::new().extract(&parsed);
+    // What is behind a literal may go on with its last segment, unless that is all there is.
+    let ends = parsed.properties().look_set_suffix().contains(Look::End);
+    let is_below = |begin: &Literal| {
+        let rest = begin.as_bytes().strip_prefix(bare.as_bytes());
+        rest.is_some_and(|rest| rest.starts_with(b"/") || rest.is_empty() && ends && begin.is_exact())
+    };
+    parsed.properties().look_set_prefix().contains(Look::Start)
+        && begins.literals().is_some_and(|all| !all.is_empty() && all.iter().all(is_below))
+}
+
 /// Returns the regular expression of a glob: `*` is anything but a slash, `**` anything, `?` one
 /// character but a slash.
-pub(crate) fn of_glob(glob: &str) -> String {
+#[must_use]
+pub fn of_glob(glob: &str) -> String {
     let mut out = String::from("^");
     let mut rest = glob.chars().peekable();
     while let Some(letter) = rest.next() {
@@ -67,6 +99,11 @@ pub(crate) fn of_glob(glob: &str) -> String {
     }
     out.push('$');
     out
+}
+
+/// Returns the regular expression that is looked for in a host, which is lower case.
+pub(crate) fn of_host(pattern: &str) -> String {
+    format!("(?i){pattern}")
 }
 
 /// Several expressions that are looked for at once.
@@ -166,6 +203,27 @@ mod tests {
         assert!(check("/(").unwrap_err().contains("unclosed group"));
         assert_eq!(check(r"(\w{1000}){10000}").unwrap_err(), "it is too large when compiled");
         assert!(check(r"(a)\1").is_err());
+    }
+
+    #[test]
+    fn an_expression_lies_within_a_prefix_where_its_beginning_says_so() {
+        for (pattern, prefix, within) in [
+            ("^/api/v[0-9]+$", "/api", true),
+            ("^/api/v[0-9]+$", "/api/", true),
+            ("^/api$", "/api", true),
+            ("^/(api|apis)/", "/api", false),
+            ("^/api/(a|b)/", "/api", true),
+            ("^/api", "/api", false),
+            ("^/api/?", "/api", false),
+            ("/api/", "/api", false),
+            ("^/api/|/x", "/api", false),
+            ("(?i)^/api/x", "/api", false),
+            (r"\.php$", "/", true),
+            ("^/apis/", "/api", false),
+        ] {
+            assert_eq!(is_within(pattern, prefix), within, "{pattern} {prefix}");
+        }
+        assert!(is_within(&of_glob("/img/*.png"), "/img") && !is_within(&of_glob("/im*/x"), "/img"));
     }
 
     #[test]

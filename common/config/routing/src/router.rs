@@ -12,6 +12,9 @@ use crate::sites::Sites;
 #[derive(Debug)]
 pub struct Router {
     sites: Sites,
+    default_site: Option<u32>,
+    /// By the number of a listener: the site whose `default_for` names it.
+    default_for: Vec<Option<u32>>,
     routes: Vec<Routes>,
     changes: Vec<Option<Box<Changes>>>,
 }
@@ -22,14 +25,34 @@ impl Router {
     pub fn new(settings: &Parse) -> Self {
         let routes = settings.sites.iter().map(|site| Routes::new(&site.routes));
         let changes = settings.policies.iter().map(|policy| Changes::of(policy).map(Box::new));
-        Self { sites: Sites::new(settings), routes: routes.collect(), changes: changes.collect() }
+        Self {
+            sites: Sites::new(settings.sites.iter().map(|site| site.hosts.as_slice())),
+            default_site: settings.default_site,
+            default_for: settings.listeners.iter().map(|listener| listener.default_site).collect(),
+            routes: routes.collect(),
+            changes: changes.collect(),
+        }
     }
 
-    /// Returns the site of a canonical host: by its name, by the longest star above it, or the
-    /// default.
+    /// Returns the site of a canonical host over a listener: the one that names it, or the default
+    /// of the listener or of all.
+    ///
+    /// # Errors
+    /// [`Undecided`].
+    pub fn site(&self, host: &[u8], listener: u16) -> Result<Option<u32>, Undecided> {
+        Ok(self.sites.of_host(host)?.or_else(|| self.default_site(listener)))
+    }
+
+    /// Returns whether some site names a host.
     #[must_use]
-    pub fn site(&self, host: &[u8]) -> Option<u32> {
-        self.sites.of_host(host)
+    pub fn is_named(&self, host: &[u8]) -> bool {
+        matches!(self.sites.of_host(host), Ok(Some(_)))
+    }
+
+    /// Returns the site for the hosts that none names, over a listener.
+    #[must_use]
+    pub fn default_site(&self, listener: u16) -> Option<u32> {
+        self.default_for.get(usize::from(listener)).copied().flatten().or(self.default_site)
     }
 
     /// Returns the policy of a request to a site; 0 where there are no sites, as in a shell.

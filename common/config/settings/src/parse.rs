@@ -31,4 +31,6 @@ pub struct ParseListener {
     pub address_connections_max: u32,
     /// SERVER_PORT of rules.
     pub port: u16,
+    /// The site for hosts that none names, where it is not the default of all.
+    pub default_site: Option<u32>,
 }

@@ -11,7 +11,8 @@ use crate::{Access, Net};
 /// One site as parse sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParseSite {
-    /// Canonical host names; `*.example.org` matches every name below example.org.
+    /// Canonical host names; `*.example.org` matches every name below example.org, `~REGEX` those
+    /// in which it is found.
     pub hosts: Vec<String>,
     /// Name in logs.
     pub name: String,
@@ -237,9 +238,9 @@ pub struct WafPolicy {
 /// One site as dispatch sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DispatchSite {
-    /// Canonical hosts as parse has them; empty for the default site, which takes any.
+    /// Canonical hosts as parse has them.
     pub hosts: Vec<String>,
-    /// It also takes hosts that no site names.
+    /// It also takes hosts that no site names, of all listeners or of some.
     pub default: bool,
     /// Its routes.
     pub routes: SiteRoutes,

@@ -54,7 +54,7 @@ fn match_of(route: &At<Route>, site: &Site, problems: &mut Problems) {
         || route.glob.sound().is_none()
         || route.regex.sound().is_none();
     match (written.next(), written.next()) {
-        (None, _) if !is_broken && route.when.sound().is_some_and(is_empty) => {
+        (None, _) if !is_broken && route.when.sound().is_some_and(When::is_empty) => {
             problems.note_with_cure(
                 &route.span,
                 "[[site.route]] names no requests",
@@ -68,22 +68,12 @@ fn match_of(route: &At<Route>, site: &Site, problems: &mut Problems) {
     }
     if let Some(Some(prefix)) = route.prefix.sound()
         && prefix.0 == "/"
-        && is_empty(&route.when)
+        && route.when.is_empty()
         && site.backend.written().is_some_and(Option::is_some)
     {
         let what = "the site's backend has all paths that no route names";
         problems.note_with_cure(&route.prefix.span, what, "remove backend or this route");
     }
-}
-
-fn is_empty(when: &When) -> bool {
-    let When { span: _, method, header, query, cookie, listener, network } = when;
-    method.value.is_none()
-        && header.value.is_none()
-        && query.value.is_none()
-        && cookie.value.is_none()
-        && listener.value.is_none()
-        && network.value.is_none()
 }
 
 /// Notes what a route cannot do, and what it cannot do at once.
@@ -215,7 +205,7 @@ fn edits(requests: &At<HeaderEdits>, responses: &At<HeaderEdits>, problems: &mut
 /// Notes a route that can never be chosen, as an earlier one takes the same paths without any
 /// condition.
 fn repeated(route: &Route, seen: &mut HashSet<(&'static str, String)>, problems: &mut Problems) {
-    if !is_empty(&route.when) {
+    if !route.when.is_empty() {
         return;
     }
     let prefix = route.prefix.value.as_ref().map(|prefix| ("prefix", prefix.bare().to_owned(), &route.prefix.span));

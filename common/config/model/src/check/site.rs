@@ -13,6 +13,7 @@ use crate::section::At;
 /// Notes the problems of each site and between them.
 pub(crate) fn sites(sites: &[At<Site>], backends: (&At<Vec<At<Backend>>>, &Backends<'_>), problems: &mut Problems) {
     hosts(sites, problems);
+    host_regexes(sites, problems);
     defaults(sites, problems);
     for site in sites {
         routes::routes(site, problems);
@@ -41,7 +42,9 @@ fn hosts(sites: &[At<Site>], problems: &mut Problems) {
     let mut seen: BTreeMap<&HostPattern, usize> = BTreeMap::new();
     for (index, site) in sites.iter().enumerate() {
         let Some(hosts) = site.hosts.sound() else { continue };
-        if hosts.is_empty() && site.default.sound() == Some(&false) {
+        let is_default =
+            site.default.sound() != Some(&false) || site.default_for.sound().is_none_or(|of| !of.is_empty());
+        if hosts.is_empty() && !is_default {
             problems.note_with_cure(&site.span, "[[site]] has no hosts", "add hosts = [\"NAME\"], or default = true");
         }
         for host in hosts {
@@ -64,6 +67,22 @@ fn hosts(sites: &[At<Site>], problems: &mut Problems) {
                 None => {}
             }
         }
+    }
+}
+
+/// Notes expressions over hosts that are too many together.
+fn host_regexes(sites: &[At<Site>], problems: &mut Problems) {
+    let regexes =
+        sites.iter().flat_map(|site| site.hosts.sound().into_iter().flatten()).filter_map(|host| match host.sound() {
+            Some(HostPattern::Regex(pattern)) => Some((pattern.as_str(), &host.span)),
+            _ => None,
+        });
+    let (patterns, spans): (Vec<&str>, Vec<&Span>) = regexes.unzip();
+    if let Some(last) = spans.last()
+        && !fosse_routing::pattern::of_hosts_fit_together(patterns.into_iter())
+    {
+        let cure = "write names, or *.NAME, where they say it";
+        problems.note_with_cure(last, "the regular expressions over hosts are too many together", cure);
     }
 }
 

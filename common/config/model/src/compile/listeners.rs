@@ -76,7 +76,7 @@ pub(crate) fn accept(edge: &Edge, accounts: &Accounts, problems: &mut Problems) 
 }
 
 /// Returns the settings of parse for one listener.
-pub(crate) fn parse(listen: &Listen) -> blobs::ParseListener {
+pub(crate) fn parse(listen: &Listen, default_site: Option<u32>) -> blobs::ParseListener {
     let port = match &listen.address.value {
         ListenAddress::Tcp(address) => address.port(),
         ListenAddress::Unix(_) => UNIX_PORT,
@@ -92,6 +92,7 @@ pub(crate) fn parse(listen: &Listen) -> blobs::ParseListener {
         },
         address_connections_max: listen.address_connections_max.value,
         port,
+        default_site,
     }
 }
 
@@ -127,14 +128,7 @@ fn networks(listen: &Listen) -> Vec<blobs::Net> {
 
 /// Returns the number of the listener that a route names, or notes that there is none.
 pub(super) fn number(listeners: &[At<Listen>], named: &At<ListenerName>, problems: &mut Problems) -> Option<u16> {
-    let is_it = |listen: &At<Listen>| {
-        let address = match &listen.address.value {
-            ListenAddress::Tcp(address) => address.to_string(),
-            ListenAddress::Unix(path) => format!("unix:{path}"),
-        };
-        address == named.0 || listen.name.value.as_ref().is_some_and(|name| name.0 == named.0)
-    };
-    let found = listeners.iter().position(is_it).and_then(|at| u16::try_from(at).ok());
+    let found = listeners.iter().position(|listen| listen.is_called(&named.0)).and_then(|at| u16::try_from(at).ok());
     if found.is_none() {
         let cure = "write an address as its [[listen]] has it, or its name";
         problems.note_with_cure(&named.span, format!("there is no listener \"{}\"", named.0), cure);

@@ -149,8 +149,10 @@ fn parse(
 ) -> blobs::Parse {
     let (sites, policies, error_pages) = sites::parse(edge, numbered, backends, pages);
     let (limits, timeouts) = (&edge.limits.value, &edge.timeouts.value);
+    let default_sites = sites::defaults_of_listeners(edge, problems);
+    let listeners = edge.listen.iter().zip(default_sites);
     blobs::Parse {
-        listeners: edge.listen.iter().map(|listen| listeners::parse(listen)).collect(),
+        listeners: listeners.map(|(listen, default_site)| listeners::parse(listen, default_site)).collect(),
         address_lists: listeners::list_count(edge),
         sites,
         policies,

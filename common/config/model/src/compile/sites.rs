@@ -57,6 +57,21 @@ fn name(site: &Site) -> String {
     site.hosts.iter().next().map_or_else(|| "default".to_owned(), |host| host.value.written())
 }
 
+/// Returns the default site of each listener that has one of its own.
+pub(crate) fn defaults_of_listeners(edge: &Edge, problems: &mut Problems) -> Vec<Option<u32>> {
+    let mut defaults = vec![None; edge.listen.len()];
+    for (site, index) in edge.site.iter().zip(0..) {
+        for name in site.default_for.iter() {
+            let Some(number) = listeners::number(&edge.listen, name, problems) else { continue };
+            if defaults[usize::from(number)].replace(index).is_some() {
+                let what = format!("listener \"{}\" has a default site already", name.0);
+                problems.note_with_cure(&name.span, what, "name it in one site");
+            }
+        }
+    }
+    defaults
+}
+
 /// The sites with their routes, and the numbers of their policies, which all programs share.
 #[derive(Debug, Default)]
 pub(crate) struct Numbered {
@@ -247,7 +262,7 @@ pub(crate) fn dispatch(
 ) -> (Vec<blobs::DispatchSite>, Vec<blobs::DispatchPolicy>) {
     let sites = edge.site.iter().zip(&numbered.routes).map(|(site, routes)| blobs::DispatchSite {
         hosts: hosts(site),
-        default: site.default.value,
+        default: site.default.value || !site.default_for.is_empty(),
         routes: routes.clone(),
     });
     let policies = edge.site.iter().flat_map(|site| Policy::of(site));

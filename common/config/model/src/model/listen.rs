@@ -54,3 +54,11 @@ section! {
         deny: Vec<At<FilePath>>, Default("[]"), 0..=64;
     }
 }
+
+impl Listen {
+    /// Returns whether it is meant by a name: its address as it is written, or its own.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.address.value.written() == name || self.name.value.as_ref().is_some_and(|own| own.0 == name)
+    }
+}

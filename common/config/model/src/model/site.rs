@@ -16,10 +16,16 @@ section! {
     Site "[[site]]" {
         /// The template whose keys it takes, where it does not write them itself.
         template: Option<Name>, Absent("it has its own keys alone");
-        /// Names of the site; a leading "*." matches one or more labels.
+        /// Names of the site; a leading "*." matches one or more labels. What begins with "~" is a
+        /// regular expression that is looked for in a host, in any case: '~^shop-[0-9]+\.example$'.
+        /// A name is taken before a star, the longest star before an expression, and the first
+        /// expression before the others.
         hosts: Vec<At<HostPattern>>, Default("[]"), 0..=1000;
         /// Takes the requests for hosts that no site names.
         default: bool, Default("false");
+        /// Takes them from these listeners, each by its address as written there or by its name,
+        /// whichever site is the default of the others.
+        default_for: Vec<At<ListenerName>>, Default("[]"), 0..=64;
         /// The backend of all paths that no route names.
         backend: Option<Name>, Absent("paths that no route names get 404");
         /// The place that clients are sent to instead, for all paths that no route names:
@@ -284,5 +290,19 @@ section! {
         path: Option<PathPrefix>, Absent("for all paths");
         /// Only this argument, by name; the rules still look at everything else.
         argument: Option<ArgumentName>, Absent("the rules do not apply at all");
+    }
+}
+
+impl When {
+    /// Returns whether it is said of every request.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { span: _, method, header, query, cookie, listener, network } = self;
+        method.value.is_none()
+            && header.value.is_none()
+            && query.value.is_none()
+            && cookie.value.is_none()
+            && listener.value.is_none()
+            && network.value.is_none()
     }
 }

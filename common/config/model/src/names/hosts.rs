@@ -3,6 +3,7 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::matches::regex;
 use super::{Wrong, checked, wrong};
 use crate::problem::Problems;
 use crate::section::{FromValue, quoted};
@@ -19,6 +20,8 @@ pub enum HostPattern {
     Exact(String),
     /// Every name that has one or more labels before this one.
     Below(String),
+    /// Every name in which this regular expression is found, in any case.
+    Regex(String),
 }
 
 impl HostPattern {
@@ -27,6 +30,7 @@ impl HostPattern {
         match self {
             Self::Exact(name) => name.clone(),
             Self::Below(name) => format!("*.{name}"),
+            Self::Regex(pattern) => format!("~{pattern}"),
         }
     }
 }
@@ -45,6 +49,9 @@ impl FromValue for HostPattern {
 
 fn host_pattern(written: &str) -> Result<HostPattern, Wrong> {
     let shown = quoted(written);
+    if let Some(pattern) = written.strip_prefix('~') {
+        return regex(pattern).map(|_| HostPattern::Regex(pattern.to_owned()));
+    }
     if matches!(written, "*" | "_") {
         return wrong(format!("{shown} is not a host name"), "write default = true for the site of all other hosts");
     }
@@ -109,7 +116,9 @@ impl FromValue for HostName {
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
         checked(key, Self::TAKES, value, problems, |written| match host_pattern(written)? {
             HostPattern::Exact(name) => Ok(Self(name)),
-            HostPattern::Below(_) => wrong(format!("{} is not one host", quoted(written)), "name one"),
+            HostPattern::Below(_) | HostPattern::Regex(_) => {
+                wrong(format!("{} is not one host", quoted(written)), "name one")
+            }
         })
     }
 

@@ -71,19 +71,22 @@ impl FromValue for PathRegex {
 
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
         checked(key, Self::TAKES, value, problems, |written| {
-            if written.len() > pattern::PATTERN_BYTES_MAX {
-                return wrong(format!("it is longer than {} bytes", pattern::PATTERN_BYTES_MAX), "");
-            }
-            match pattern::check(written) {
-                Ok(groups) => Ok(Self { pattern: written.to_owned(), groups }),
-                Err(fault) => wrong(format!("{} is no regular expression: {}", quoted(written), one_line(&fault)), ""),
-            }
+            regex(written).map(|groups| Self { pattern: written.to_owned(), groups })
         })
     }
 
     fn placeholder() -> Self {
         Self { pattern: String::new(), groups: 0 }
     }
+}
+
+/// Checks a regular expression. Returns the number of its groups.
+pub(super) fn regex(written: &str) -> Result<usize, Wrong> {
+    if written.len() > pattern::PATTERN_BYTES_MAX {
+        return wrong(format!("it is longer than {} bytes", pattern::PATTERN_BYTES_MAX), "");
+    }
+    pattern::check(written)
+        .or_else(|fault| wrong(format!("{} is no regular expression: {}", quoted(written), one_line(&fault)), ""))
 }
 
 /// Returns the last line of a message of several, which says what is wrong.

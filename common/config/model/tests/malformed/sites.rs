@@ -43,6 +43,15 @@ backend = "app""#, &[
         "fosse.toml:11:104: hosts: \"x..y\" is not a host name",
     ]),
     (r#"[[site]]
+hosts = ["~shop-(", "~.", "~a", "a.org"]
+backend = "app"
+[[site]]
+hosts = ["~."]
+backend = "app""#, &[
+        "fosse.toml:11:10: hosts: \"shop-(\" is no regular expression: unclosed group",
+        "fosse.toml:14:10: host ~. belongs to an earlier site; remove one",
+    ]),
+    (r#"[[site]]
 hosts = "a.org"
 backend = "app""#, &[
         "fosse.toml:11:9: hosts takes a list, this is a string; put it in square brackets",
