@@ -1,6 +1,6 @@
 //! Every fuzz target of the suite. A test compares this table with the tree.
 
-use crate::seeds::{bodies, edge, files, http, rules, texts, wire};
+use crate::seeds::{bodies, edge, files, http, names, rules, texts, wire};
 use crate::target;
 
 /// One function that takes any bytes and panics where a promise is broken.
@@ -51,6 +51,7 @@ targets! {
     "cidr.image", target::cidr::image, files::images, &[];
     "cidr.lists", target::cidr::lists, files::lists, files::ADDRESSES;
     "dispatch.responses", target::dispatch::responses, http::server_responses, http::TOKENS;
+    "dns.responses", target::dns::responses, names::responses, names::MESSAGE;
     "fastcgi.responses", target::fastcgi::responses, edge::fastcgi_responses, edge::FASTCGI;
     "frames.frames", target::frames::frames, wire::frames, http::TOKENS;
     "frames.lines", target::frames::lines, wire::lines, wire::JSON;
@@ -77,6 +78,7 @@ targets! {
     "plan.plan", target::plan::plan, files::plans, &[];
     "prober.responses", target::prober::responses, http::check_responses, http::TOKENS;
     "proxyproto.decode", target::proxyproto::decode, edge::proxy_headers, edge::PROXY;
+    "resolve.files", target::resolve::files, names::files, names::FILE;
     "routing.policy", target::routing::policy, edge::paths, edge::PATH;
     "routing.script", target::routing::script, edge::scripts, edge::PATH;
     "seclang.rules", target::seclang::rules, rules::files, rules::SECLANG;

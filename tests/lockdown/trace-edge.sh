@@ -73,8 +73,40 @@ class Tcp(socketserver.ThreadingMixIn, http.server.HTTPServer):
 class Tcp6(Tcp):
     address_family = socket.AF_INET6
 
+def name_server(family, address, port):
+    """Gives names the address of the applications: those with "long" by TCP alone, those with "six" over IPv6 alone, and
+    those with "far" that of another machine."""
+    def message(question, by_tcp):
+        name = question[12:question.index(b"\0", 12) + 1]
+        kind = question[12 + len(name):14 + len(name)]
+        asked = question[:2] + (b"\x81\x80" if by_tcp or b"long" not in name.lower() else b"\x83\x80") + b"\0\1"
+        data = (b"\xc0\x00\x02\x01" if b"far" in name.lower() else b"\x7f\0\0\1") if kind == b"\0\1" else None
+        if family == socket.AF_INET and b"six" in name.lower():
+            return question[:2] + b"\x81\x85\0\1\0\0\0\0\0\0" + name + kind + b"\0\1"
+        record = b"\xc0\x0c" + kind + b"\0\1\0\0\0\1\0\4" + data if data else b""
+        return asked + (b"\0\1" if record else b"\0\0") + b"\0\0\0\0" + name + kind + b"\0\1" + record
+    udp, tcp = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_STREAM)
+    for each in udp, tcp:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        each.bind((address, port))
+    tcp.listen()
+    def datagrams():
+        while True:
+            question, peer = udp.recvfrom(4096)
+            udp.sendto(message(question, False), peer)
+    def streams():
+        while True:
+            peer, _ = tcp.accept()
+            reply = message(peer.recv(4096)[2:], True)
+            peer.sendall(len(reply).to_bytes(2, "big") + reply)
+            peer.close()
+    for each in datagrams, streams:
+        threading.Thread(target=each, daemon=True).start()
+
 tcp6 = Tcp6(("::1", int(sys.argv[2])), Handler)
 threading.Thread(target=tcp6.serve_forever, daemon=True).start()
+name_server(socket.AF_INET, "127.0.0.1", int(sys.argv[3]))
+name_server(socket.AF_INET6, "::1", int(sys.argv[3]))
 unix, tcp = Unix(sys.argv[1], Handler), Tcp(("127.0.0.1", int(sys.argv[2])), Handler)
 os.chmod(sys.argv[1], 0o777)
 threading.Thread(target=unix.serve_forever, daemon=True).start()
@@ -84,7 +116,8 @@ PYTHON
 port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 listen=$(port)
 app=$(port)
-python3 "$work/backend.py" "$work/app.sock" "$app" &
+names=$(port)
+python3 "$work/backend.py" "$work/app.sock" "$app" "$names" &
 backend=$!
 
 mkdir -p "$work/etc/rules"
@@ -100,6 +133,7 @@ scheduling = "batch"
 access_log = "access.log"
 status_socket = "$work/status.sock"
 deny = ["deny.txt"]
+name_servers = ["127.0.0.1:1", "[::1]:1", "127.0.0.1:$names", "[::1]:$names"]
 
 [limits]
 lane_held_bytes_max = "1 MiB"
@@ -123,6 +157,10 @@ backend = "tcp"
 [[site]]
 hosts = ["tcp6.example"]
 backend = "tcp6"
+
+[[site]]
+hosts = ["named.example"]
+backend = "named"
 
 [[site]]
 hosts = ["files.example"]
@@ -149,6 +187,17 @@ health = { path = "/health", interval_seconds = 1 }
 [[backend]]
 name = "tcp6"
 servers = ["[::1]:$app"]
+
+[[backend]]
+name = "named"
+servers = ["app.test:$app", "long.app.test:$app", "long.six.test:$app"]
+remote = true
+address_networks = ["127.0.0.0/8"]
+
+[[backend]]
+name = "far"
+servers = ["far.test:$app"]
+remote = true
 
 [[backend]]
 name = "files"
@@ -193,6 +242,7 @@ ask() { curl -s -m 10 -o /dev/null -w '%{http_code} ' "$@" || echo "(curl $?)"; 
 ask $there/one -o /dev/null $there/two -o /dev/null $there/three
 ask -H 'Host: tcp.example' $there/
 ask -H 'Host: tcp6.example' $there/
+for _ in 1 2 3; do ask -H 'Host: named.example' $there/; done
 for path in / /large /none /../etc/passwd; do ask --path-as-is -H 'Host: files.example' $there$path; done
 for path in / /large /none; do ask -H 'Host: own.example' $there$path; done
 ask -H 'Host: gone.example' $there/

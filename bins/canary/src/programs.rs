@@ -64,6 +64,9 @@ pub const LAUNCHER: Program = Program::new(&Policy { program: "fosse-start", ..P
 const CONNECTS: &str =
     "the program holds only the backend table and hands every socket on; it reads nothing but numbers";
 
+/// The limit of resolve, which may reach name servers.
+const RESOLVES: &str = "the program holds names and a page of addresses, and hands no socket on";
+
 /// The limit of load where Landlock is missing.
 const LOADS: &str = "without Landlock only its UID and its empty root keep it from files; it reads what root wrote";
 
@@ -99,6 +102,24 @@ pub const ALL: &[Program] = &[
     Program::new(&fosse_status::policy::POLICY, &[]),
     Program::new(&fosse_store::policy::POLICY, &[]),
     Program::new(&fosse_prober::policy::POLICY, &[]),
+    Program {
+        policy: &fosse_resolve::policy::POLICY,
+        exceptions: &[
+            Exception::job("tcp_connect", RESOLVES),
+            Exception::job("given_tcp_connect", RESOLVES),
+            Exception::job("given_unix_connect", "it has no unix socket and can make none"),
+            Exception::job(
+                "landlock_create_ruleset",
+                "to keep to name servers' ports; a ruleset only takes rights away",
+            ),
+            Exception::degraded(
+                "tcp_connect_elsewhere",
+                "Landlock lets it reach name servers' ports alone (Linux 6.7)",
+            ),
+            Exception::degraded("given_tcp_elsewhere", "Landlock lets it reach name servers' ports alone (Linux 6.7)"),
+        ],
+        has_ports: true,
+    },
     Program::new(&fosse_spool::policy::POLICY, &[]),
     Program::new(&fosse_frames::policy::POLICY, &[]),
     Program::new(&fosse_config::policy::POLICY, &[]),

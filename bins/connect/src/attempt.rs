@@ -14,10 +14,12 @@ use fosse_wire::{connect::Outcome, files::NewConnection};
 use rustix::{
     io::Errno,
     net::{
-        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with, socketpair,
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, getsockname, socket_with, socketpair,
         sockopt::{set_tcp_nodelay, socket_peercred},
     },
 };
+
+use crate::named::NamedAddresses;
 
 /// The limits of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +41,22 @@ pub(crate) struct Attempt {
     far_end: Option<OwnedFd>,
     /// Its socket is for the server's second address.
     second: bool,
+    /// The address that the server's name stands for, where it has a name.
+    named: Option<[u8; 16]>,
     /// Its time to give up.
     pub(crate) timer: Timer<Limit>,
 }
 
 impl Attempt {
     /// Makes the socket for an attempt to reach `server`, entry `number` of the table.
-    pub(crate) fn new(tag: u32, number: usize, server: &Server) -> Result<Self, Errno> {
-        let (fd, far_end) = socket_for(&server.address)?;
-        Ok(Self { tag, server: number, fd, far_end, second: false, timer: Timer::default() })
+    /// `addresses` has those of names.
+    pub(crate) fn new(tag: u32, number: usize, server: &Server, addresses: &mut NamedAddresses) -> Result<Self, Errno> {
+        let named = match &server.address {
+            Address::Named(server) => Some(addresses.address(server)?),
+            _ => None,
+        };
+        let (fd, far_end) = socket_for(&server.address, named)?;
+        Ok(Self { tag, server: number, fd, far_end, second: false, named, timer: Timer::default() })
     }
 
     /// Goes on with the server's second address, within the same time, where the first failed with
@@ -56,7 +65,7 @@ impl Attempt {
         // ADDRNOTAVAIL: the kernel has no such family on its loopback.
         let refused = !self.second && matches!(errno, Errno::CONNREFUSED | Errno::ADDRNOTAVAIL);
         let second = server.second.as_ref().filter(|_| refused);
-        let Some((fd, far_end)) = second.and_then(|address| socket_for(address).ok()) else { return false };
+        let Some((fd, far_end)) = second.and_then(|address| socket_for(address, None).ok()) else { return false };
         (self.fd, self.far_end) = (fd, far_end);
         self.second = true;
         true
@@ -71,7 +80,11 @@ impl Attempt {
     pub(crate) fn connect(&self, server: &Server, channels: &[Option<OwnedFd>]) -> Result<(), Errno> {
         match server.second.as_ref().filter(|_| self.second).unwrap_or(&server.address) {
             Address::Unix(path) => rustix::net::connect(&self.fd, &SocketAddrUnix::new(path.as_str())?),
-            Address::Tcp(addr, port) => self.connect_tcp(&SocketAddr::new(Ipv6Addr::from(*addr).to_canonical(), *port)),
+            Address::Tcp(addr, port) => self.connect_tcp(&socket_address(*addr, *port)),
+            Address::Named(server) => {
+                let address = self.named.ok_or(Errno::DESTADDRREQ)?;
+                self.connect_tcp(&socket_address(address, server.port))
+            }
             Address::Files(number) => {
                 let channel = usize::try_from(*number).ok().and_then(|number| channels.get(number)?.as_ref());
                 self.hand_over(channel.ok_or(Errno::CONNREFUSED)?)
@@ -104,21 +117,33 @@ impl Attempt {
         }
     }
 
+    /// Returns whether the connection leads from an address to the same one: it is this machine's.
+    fn is_from_its_own_address(&self) -> bool {
+        let own = getsockname(&self.fd).ok().and_then(|own| SocketAddr::try_from(own).ok());
+        let named = self.named.map(|address| Ipv6Addr::from_octets(address).to_canonical());
+        // What the kernel does not say is not believed.
+        own.is_none_or(|own| Some(own.ip()) == named)
+    }
+
     /// Makes the connected socket fit to be passed on.
     ///
     /// # Errors
-    /// [`Outcome::WrongPeer`] where a process of another UID listens than the configuration names.
-    pub(crate) fn check_peer(&self, server: &Server) -> Result<(), Outcome> {
-        match server.address {
+    /// [`Outcome::WrongPeer`] where a process of another UID listens than the configuration names,
+    /// [`Outcome::Failed`] where a name leads to this machine and no network of its entry says so.
+    pub(crate) fn check_peer(&self, server: &Server) -> Result<(), (Outcome, Errno)> {
+        match &server.address {
+            Address::Named(server) if server.networks.is_empty() && self.is_from_its_own_address() => {
+                return Err((Outcome::Failed, Errno::ADDRNOTAVAIL));
+            }
             // A failure is no reason to refuse: without TCP_NODELAY a connection is only slower.
-            Address::Tcp(..) => drop(set_tcp_nodelay(&self.fd, true)),
+            Address::Tcp(..) | Address::Named(_) => drop(set_tcp_nodelay(&self.fd, true)),
             // Its channel is start's.
             Address::Files(_) => {}
             Address::Unix(_) if server.peer_uids.is_empty() => {}
             Address::Unix(_) => {
                 let uid = socket_peercred(&self.fd).map(|cred| cred.uid.as_raw());
                 if !uid.is_ok_and(|uid| server.peer_uids.contains(&uid)) {
-                    return Err(Outcome::WrongPeer);
+                    return Err((Outcome::WrongPeer, Errno::PERM));
                 }
             }
         }
@@ -126,8 +151,13 @@ impl Attempt {
     }
 }
 
+const fn socket_address(address: [u8; 16], port: u16) -> SocketAddr {
+    SocketAddr::new(Ipv6Addr::from_octets(address).to_canonical(), port)
+}
+
 /// Makes the socket for an address, with its other end where there is nothing to connect to.
-fn socket_for(address: &Address) -> Result<(OwnedFd, Option<OwnedFd>), Errno> {
+/// `named` is what a name stands for.
+fn socket_for(address: &Address, named: Option<[u8; 16]>) -> Result<(OwnedFd, Option<OwnedFd>), Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let family = match address {
         Address::Files(_) => {
@@ -135,10 +165,17 @@ fn socket_for(address: &Address) -> Result<(OwnedFd, Option<OwnedFd>), Errno> {
             return Ok((fd, Some(far_end)));
         }
         Address::Unix(_) => AddressFamily::UNIX,
-        Address::Tcp(addr, _) if Ipv6Addr::from(*addr).to_ipv4_mapped().is_some() => AddressFamily::INET,
-        Address::Tcp(..) => AddressFamily::INET6,
+        Address::Tcp(addr, _) => family_of(*addr),
+        Address::Named(_) => family_of(named.ok_or(Errno::DESTADDRREQ)?),
     };
     socket_with(family, SocketType::STREAM, flags, None).map(|fd| (fd, None))
+}
+
+const fn family_of(address: [u8; 16]) -> AddressFamily {
+    match Ipv6Addr::from_octets(address).to_ipv4_mapped() {
+        Some(_) => AddressFamily::INET,
+        None => AddressFamily::INET6,
+    }
 }
 
 /// Returns the outcome that the reply to dispatch has for an error.

@@ -3,12 +3,13 @@
 use fosse_inherit::{Expected, MEMORY, MESSAGES};
 use fosse_wire::files::{CHANNEL_FD_FIRST, FILES_BACKENDS_MAX};
 
-const OTHERS: [Expected; 5] = [
+const OTHERS: [Expected; 6] = [
     Expected::required(0, MESSAGES, "connect requests from dispatch"),
     Expected::required(1, MESSAGES, "replies to dispatch"),
     Expected::required(5, MEMORY, "configuration"),
     Expected::optional(6, MEMORY, "counter page"),
     Expected::optional(7, MESSAGES, "start"),
+    Expected::optional(8, MEMORY, "addresses of servers that have names"),
 ];
 
 /// The channels to processes that serve files, and the others.

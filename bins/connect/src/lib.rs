@@ -5,6 +5,7 @@
 
 mod attempt;
 pub mod descriptors;
+mod named;
 pub mod policy;
 mod replies;
 pub mod server;

@@ -46,6 +46,7 @@ pub const POLICY: Policy = Policy {
             "both ends of a connection to a process that serves files",
         ),
         Row::seen(call::CONNECT, Args::Any, "its one job"),
+        Row::platform(call::GETSOCKNAME, Args::Any, "does a name lead to this machine itself?"),
         Row::seen(
             call::GETSOCKOPT,
             Args::All(&[Cond::Is(1, SOL_SOCKET), Cond::Is(2, SO_PEERCRED)]),

@@ -2,15 +2,17 @@
 
 use std::{collections::BTreeSet, os::fd::OwnedFd};
 
-use fosse_counters::connect as count;
+use fosse_counters::{AddressesReader, connect as count};
 use fosse_deadlines::{Deadlines, after};
 use fosse_eventloop::{
     Event, Interest,
     slab::{Key, Slab, token},
 };
 use fosse_fdpass::Received;
+use fosse_inherit::Descriptors;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::{Address, Connect};
+use fosse_sys::page::PageReader;
 use fosse_wire::{
     connect::{ConnectRequest, Outcome, Reply},
     files::{CHANNEL_FD_FIRST, FILES_BACKENDS_MAX},
@@ -19,6 +21,7 @@ use rustix::io::Errno;
 
 use crate::{
     attempt::{Attempt, Limit, outcome},
+    named::NamedAddresses,
     replies::Replies,
 };
 
@@ -32,12 +35,26 @@ const ATTEMPTS_MAX: usize = 65_536;
 /// A unix listener whose queue is full refuses at once; it is tried again this often.
 const BUSY_RETRY_MS: u64 = 5;
 
+/// The parts that the lock forbids to make.
+#[derive(Debug)]
+pub struct BeforeLock(NamedAddresses);
+
+impl BeforeLock {
+    /// Maps the page of addresses, where there is one.
+    #[must_use]
+    pub fn of(descriptors: &mut Descriptors) -> Self {
+        let page = descriptors.optional(8).and_then(|page| PageReader::map(page).ok());
+        Self(NamedAddresses::new(page.map(AddressesReader::new)))
+    }
+}
+
 /// The program's state.
 #[derive(Debug)]
 pub struct Server {
     requests: OwnedFd,
     replies: Replies,
     servers: Vec<fosse_settings::Server>,
+    addresses: NamedAddresses,
     /// To the processes that serve files, by number.
     channels: Vec<Option<OwnedFd>>,
     attempts: Slab<Attempt>,
@@ -51,7 +68,7 @@ impl Server {
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
-    pub fn new(process: &Process, mut given: Given) -> Result<Self, ExitReason> {
+    pub fn new(process: &Process, mut given: Given, before: BeforeLock) -> Result<Self, ExitReason> {
         let requests = given.required(0);
         process.event_loop.add(&requests, token(TOKEN_REQUESTS), Interest::IN)?;
         let servers = given.settings::<Connect>().servers;
@@ -62,6 +79,7 @@ impl Server {
             requests,
             replies: Replies::new(given.required(1), token(TOKEN_REPLIES)),
             servers,
+            addresses: before.0,
             attempts: Slab::default(),
             deadlines: Deadlines::default(),
             busy: Vec::new(),
@@ -93,7 +111,7 @@ impl Server {
         let Some(server) = self.servers.get(number) else {
             return self.fail(process, request.tag, Outcome::Failed, Errno::INVAL);
         };
-        let attempt = match Attempt::new(request.tag, number, server) {
+        let attempt = match Attempt::new(request.tag, number, server, &mut self.addresses) {
             Ok(attempt) => attempt,
             Err(errno) => return self.fail(process, request.tag, Outcome::Failed, errno),
         };
@@ -148,8 +166,8 @@ impl Server {
     }
 
     fn connected(&mut self, process: &Process, attempt: Attempt) -> Result<(), ExitReason> {
-        if let Err(wrong) = attempt.check_peer(&self.servers[attempt.server]) {
-            return self.fail(process, attempt.tag, wrong, Errno::PERM);
+        if let Err((outcome, errno)) = attempt.check_peer(&self.servers[attempt.server]) {
+            return self.fail(process, attempt.tag, outcome, errno);
         }
         process.counters.add(count::CONNECTED, 1);
         let reply = Reply { tag: attempt.tag, outcome: Outcome::Connected, errno: 0 };
@@ -195,6 +213,7 @@ fn ports(servers: &[fosse_settings::Server]) -> BTreeSet<u16> {
     let addresses = servers.iter().flat_map(|server| [Some(&server.address), server.second.as_ref()]);
     let port = |address: &Address| match address {
         Address::Tcp(_, port) => Some(*port),
+        Address::Named(server) => Some(server.port),
         Address::Unix(_) | Address::Files(_) => None,
     };
     addresses.flatten().filter_map(port).collect()

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod context;
+pub mod descriptors;
 mod events;
 mod exchange;
 mod frames;

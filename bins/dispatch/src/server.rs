@@ -2,7 +2,9 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_counters::{Counters, DRAINING, HealthReader, STREAM_CONNECTION, StatesReader, dispatch as count};
+use fosse_counters::{
+    AddressesReader, Counters, DRAINING, HealthReader, STREAM_CONNECTION, StatesReader, dispatch as count,
+};
 use fosse_eventloop::{Event, EventLoop, Interest, slab::Key};
 use fosse_inherit::Descriptors;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
@@ -38,8 +40,12 @@ impl BeforeLock {
     #[must_use]
     pub fn of(descriptors: &mut Descriptors) -> Self {
         let mut page = |number| descriptors.optional(number).and_then(|page| PageReader::map(page).ok());
-        let (of_another_lane, health, states) = (page(10), page(11), page(12));
-        let reports = Reports { health: health.map(HealthReader::new), states: states.map(StatesReader::new) };
+        let (of_another_lane, health, states, addresses) = (page(10), page(11), page(12), page(13));
+        let reports = Reports {
+            health: health.map(HealthReader::new),
+            states: states.map(StatesReader::new),
+            addresses: addresses.map(AddressesReader::new),
+        };
         Self {
             input: Input::new(descriptors.required(0)),
             output: Output::new(descriptors.required(1), Hello::default()),

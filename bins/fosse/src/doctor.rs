@@ -2,7 +2,7 @@
 //! cure of each: the configuration, listeners, servers, and the edge where one runs.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -161,6 +161,16 @@ fn connect(server: &ServerAddress) -> std::io::Result<()> {
         ServerAddress::Tcp(address) => tcp(*address),
         ServerAddress::Localhost(port) => {
             tcp((Ipv4Addr::LOCALHOST, *port).into()).or_else(|_| tcp((Ipv6Addr::LOCALHOST, *port).into()))
+        }
+        ServerAddress::Named(name, port) => {
+            let mut last = Err(std::io::ErrorKind::NotFound.into());
+            for address in (name.as_str(), *port).to_socket_addrs()? {
+                last = tcp(address);
+                if last.is_ok() {
+                    break;
+                }
+            }
+            last
         }
         ServerAddress::Unix(path) => UnixStream::connect(path).map(drop),
     }

@@ -110,6 +110,7 @@ fn dispatch_settings() -> blobs::Dispatch {
             weight: 1,
             backup: false,
             health_number: None,
+            address_number: None,
         }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,

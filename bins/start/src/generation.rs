@@ -120,6 +120,7 @@ impl Generation {
         let asked_for = [
             (self.has_filter(), Program::WafFilter),
             (self.blobs.contains_key(&Program::Prober), Program::Prober),
+            (self.blobs.contains_key(&Program::Resolve), Program::Resolve),
             (self.plan.spool.is_some(), Program::Spool),
             (!self.plan.files.is_empty(), Program::Static),
             (has_status, Program::Status),

@@ -149,7 +149,8 @@ impl Cursor {
 pub(crate) fn servers(pages: &Pages) -> BTreeMap<String, ServerSum> {
     let mut all: BTreeMap<String, ServerSum> = BTreeMap::new();
     let dispatches = pages.living().into_iter().filter(|shown| shown.program == Program::Dispatch.name());
-    for server in dispatches.filter(|shown| !shown.draining()).flat_map(Shown::servers) {
+    for server in dispatches.filter(|shown| !shown.draining()).flat_map(Shown::servers).filter(|server| !server.absent)
+    {
         let sum = all.entry(server.name).or_insert(ServerSum { up: true, drained: false, open: 0, busy: 0 });
         sum.up &= server.up;
         sum.drained |= server.drained;

@@ -3,6 +3,7 @@
 //! escape.
 
 use std::fmt::Write as _;
+use std::net::Ipv6Addr;
 
 use fosse_counters::{TABLES, Traffic};
 
@@ -102,12 +103,17 @@ fn lines_of_the_dead(look: &Look<'_>, out: &mut String) {
 fn servers(shown: &Shown, _: bool, out: &mut String) {
     for (name, s) in shown.named_servers() {
         let state = match (s.up, s.drained) {
+            _ if s.absent => "absent",
             (false, _) => "down",
             (true, true) => "drained",
             (true, false) => "up",
         };
         let (lane, pid) = (shown.lane, shown.pid);
-        let _ = writeln!(out, "{lane} {pid} {state} {} {} {} {} {name}", s.fails, s.open, s.busy, s.weight);
+        let _ = write!(out, "{lane} {pid} {state} {} {} {} {} {name}", s.fails, s.open, s.busy, s.weight);
+        match s.address.map(|address| Ipv6Addr::from(address).to_canonical()) {
+            Some(address) => _ = writeln!(out, " {address}"),
+            None => out.push('\n'),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod bodies;
 pub mod edge;
 pub mod files;
 pub mod http;
+pub mod names;
 pub mod rules;
 pub mod texts;
 pub mod wire;

@@ -1,8 +1,8 @@
 //! Logs, regression tests, and settings as programs get them.
 
 use fosse_settings::{
-    Accept, AcceptListener, Check, CheckedServer, Dispatch, DispatchPolicy, DispatchSite, Net, Parse, ParseSite,
-    PathMatch, Prober, Route, SiteRoutes, WafFilter, WafPolicy, WafProfile,
+    Accept, AcceptListener, Check, CheckedServer, Dispatch, DispatchPolicy, DispatchSite, FollowedName, Net, Parse,
+    ParseSite, PathMatch, Prober, Resolve, Route, SiteRoutes, WafFilter, WafPolicy, WafProfile,
 };
 use fosse_wire::blob::encode;
 
@@ -73,7 +73,10 @@ pub fn blobs() -> Vec<Vec<u8>> {
     };
     let check = Check { path: "/health".into(), status: vec![(200, 399)], ..Check::default() };
     let prober = Prober { checks: vec![check], servers: vec![CheckedServer::default()] };
-    let encoded = [encode(&accept), encode(&parse), encode(&filter), encode(&dispatch), encode(&prober)];
+    let name = FollowedName { name: "app.internal".into(), numbers: vec![7, 8], ..FollowedName::default() };
+    let resolve = Resolve { name_servers: vec![([0; 16], 53)], names: vec![name] };
+    let encoded =
+        [encode(&accept), encode(&parse), encode(&filter), encode(&dispatch), encode(&prober), encode(&resolve)];
     let numbered = (0u8..).zip(encoded).filter_map(|(program, bytes)| Some([&[program][..], &bytes.ok()?].concat()));
     numbered.collect()
 }

@@ -18,6 +18,7 @@ const PACKAGES: &[&str] = &[
     "fosse-spool",
     "fosse-store",
     "fosse-prober",
+    "fosse-resolve",
     "fosse-config",
     "fosse-load",
     "fosse-static",

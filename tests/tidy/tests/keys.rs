@@ -15,6 +15,8 @@ const CONNECT: &str = "bins/connect";
 const DISPATCH: &str = "bins/dispatch";
 /// Checks servers.
 const PROBER: &str = "bins/prober";
+/// Follows names.
+const RESOLVE: &str = "bins/resolve";
 const LOAD: &str = "bins/load";
 const LOG: &str = "bins/log";
 const PARSE: &str = "bins/parse";
@@ -29,6 +31,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("top", "uid_base", &[START]),
     ("top", "scheduling", &[START]),
     ("top", "group", &[START]),
+    ("top", "name_servers", &[RESOLVE]),
     ("top", "drain_seconds_max", &[PARSE, START]),
     ("top", "stop_seconds_max", &[START]),
     ("top", "access_log", &[PARSE, START]),
@@ -194,6 +197,9 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[backend.cache_control]]", "paths", &[STATIC]),
     ("[[backend.cache_control]]", "value", &[STATIC]),
     ("[[backend]]", "remote", &[CONFIG]),
+    ("[[backend]]", "addresses_max", &[CONFIG]),
+    ("[[backend]]", "address_family", &[RESOLVE]),
+    ("[[backend]]", "address_networks", &[CONFIG]),
     ("[[backend]]", "peer_uid", &[CONNECT]),
     ("[[backend]]", "balance", &[DISPATCH]),
     ("[[backend]]", "hash_by", &[DISPATCH]),

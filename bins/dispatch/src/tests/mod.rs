@@ -76,7 +76,14 @@ fn config(backend: Backend) -> fosse_settings::Dispatch {
         sites: vec![DispatchSite { default: true, ..DispatchSite::default() }],
         policies: vec![DispatchPolicy { action: Action::Backend(0), ..DispatchPolicy::default() }],
         servers: (0..backend.server_count)
-            .map(|_| ServerName { name: "s".into(), backend: 0, weight: 1, backup: false, health_number: None })
+            .map(|_| ServerName {
+                name: "s".into(),
+                backend: 0,
+                weight: 1,
+                backup: false,
+                health_number: None,
+                address_number: None,
+            })
             .collect(),
         backends: vec![backend],
         lane_held_bytes_max: 100_000,

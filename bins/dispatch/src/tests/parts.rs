@@ -144,7 +144,7 @@ fn an_exchange_is_one_stream_one_connection_and_the_context() {
     ] {
         let (fd, server) = pair(SocketType::STREAM);
         let mut connections = Slab::default();
-        let key = connections.insert(Connection::new(fd, 0, &Backend::default())).unwrap();
+        let key = connections.insert(Connection::new(fd, (0, 0), &Backend::default())).unwrap();
         let connection = connections.get_mut(key).unwrap();
         context.event_loop.add(&connection.fd, key.token(token::CONNECTION), connection.interest).unwrap();
         let mut stream = Stream::new(id(0), &get(), 0).unwrap();

@@ -113,6 +113,8 @@ fn last_resort(backend: &Backend, servers: &[Server], tried: Tried) -> Choice {
     match candidates().filter(|(_, s)| s.has_room(backend)).min_by_key(|(_, s)| (s.backup, s.down_until_ms)) {
         Some((place, _)) => Choice::Server(place),
         None if candidates().next().is_some() => Choice::Full,
+        // At the beginning of an edge requests may be earlier than what a name stands for.
+        None if servers.iter().any(|s| !tried.contains(s.place) && s.awaits_address()) => Choice::Full,
         None => Choice::None,
     }
 }

@@ -101,6 +101,8 @@ pub(crate) struct Connection {
     pub(crate) fd: OwnedFd,
     /// Index of its server.
     pub(crate) server: usize,
+    /// Edition of its server's address.
+    pub(crate) edition: u64,
     protocol: Protocol,
     pub(crate) used: Use,
     /// The limit of its being idle.
@@ -131,11 +133,12 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// A connection that has just been made.
-    pub(crate) fn new(fd: OwnedFd, server: usize, backend: &Backend) -> Self {
+    pub(crate) fn new(fd: OwnedFd, (server, edition): (usize, u64), backend: &Backend) -> Self {
         let protocol = Protocol::of(backend);
         Self {
             fd,
             server,
+            edition,
             protocol,
             used: Use::Idle,
             timer: Timer::default(),
@@ -203,7 +206,7 @@ mod tests {
     #[test]
     fn an_event_is_out_of_date_in_the_turn_in_which_the_response_ended_unless_the_server_closed() {
         let (ours, _) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-        let mut connection = Connection::new(ours, 0, &Backend::default());
+        let mut connection = Connection::new(ours, (0, 0), &Backend::default());
         let event = |flags| Event { token: 0, flags };
         assert!(!connection.has_read_before(event(Interest::IN), 7), "it had no response");
         connection.clear(7);

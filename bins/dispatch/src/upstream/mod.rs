@@ -6,6 +6,7 @@ mod balance;
 mod checked;
 pub(crate) mod connection;
 mod idle;
+mod named;
 pub(crate) mod pins;
 pub(crate) mod pool;
 mod queue;
@@ -50,8 +51,8 @@ pub(crate) struct Upstream {
     pub(crate) pins: Pins,
     /// Ends of the limits of connections, by slot.
     deadlines: Deadlines,
-    /// The purpose of a connection is that server.
-    connect: Connector<usize>,
+    /// The purpose of a connection is that server, with the edition of its address.
+    connect: Connector<(usize, u64)>,
     /// The pages in which others say how servers are.
     reports: Reports,
     /// Name of the group that connect has; empty where it has one of its own.
@@ -75,6 +76,7 @@ impl Upstream {
     /// and shows it for the lanes that come next.
     pub(crate) fn inherit(&mut self, known: &[Shown], reports: Reports, counters: &Counters, now_ms: u64) {
         self.reports = reports;
+        self.read_addresses();
         self.servers.inherit(known, now_ms);
         self.read_health(now_ms);
         self.read_states(now_ms);
@@ -180,7 +182,7 @@ impl Upstream {
                 }
                 return;
             }
-            if !self.connect.request(server.number, at) {
+            if !self.connect.request(server.number, (at, server.edition())) {
                 return;
             }
             server.pending += 1;
@@ -200,10 +202,15 @@ impl Upstream {
         Ok(None)
     }
 
-    fn replied(&mut self, at: usize, result: Result<OwnedFd, Failure>, context: &Context<'_>) -> Option<Event> {
+    fn replied(
+        &mut self,
+        (at, edition): (usize, u64),
+        result: Result<OwnedFd, Failure>,
+        context: &Context<'_>,
+    ) -> Option<Event> {
         self.servers[at].pending -= 1;
         let event = match result {
-            Ok(fd) => self.connected(at, fd, context),
+            Ok(fd) => self.connected((at, edition), fd, context),
             Err(why) => self.connect_failed(at, why, context),
         };
         // Requests that found connect's queue full are made now that it has room.
@@ -211,9 +218,9 @@ impl Upstream {
         event
     }
 
-    fn connected(&mut self, at: usize, fd: OwnedFd, context: &Context<'_>) -> Option<Event> {
+    fn connected(&mut self, (at, edition): (usize, u64), fd: OwnedFd, context: &Context<'_>) -> Option<Event> {
         context.counters.add(count::CONNECTS, 1);
-        let key = self.connections.insert(Connection::new(fd, at, self.servers.with_backend(at).1))?;
+        let key = self.connections.insert(Connection::new(fd, (at, edition), self.servers.with_backend(at).1))?;
         let connection = self.connections.get(key)?;
         if context.event_loop.add(&connection.fd, key.token(token::CONNECTION), connection.interest).is_err() {
             // The kernel has no memory to watch it. The next reply, or the tick, asks again.
@@ -252,6 +259,11 @@ impl Upstream {
         let connection = self.connections.get_mut(key)?;
         let at = connection.server;
         let (server, backend) = self.servers.with_backend(at);
+        if connection.edition != server.edition() {
+            // Its server's name stands for another address by now.
+            self.close(key, context);
+            return None;
+        }
         if connection.pin.is_some() {
             connection.used = Use::Pinned;
             let (slot, deadlines) = (key.slot(), &mut self.deadlines);
@@ -342,6 +354,7 @@ impl Upstream {
     pub(crate) fn tick(&mut self, context: &Context<'_>) -> Vec<Event> {
         self.read_health(context.now_ms());
         self.hear_states(context);
+        self.hear_addresses(context);
         self.servers.show(context.counters, context.now_ms());
         (0..self.servers.len()).for_each(|at| self.use_room(at, context));
         self.use_idle(context)

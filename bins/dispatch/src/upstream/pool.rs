@@ -7,7 +7,7 @@ use fosse_eventloop::slab::Key;
 use fosse_settings::Backend;
 use fosse_wire::StreamId;
 
-use super::checked::Checked;
+use super::{checked::Checked, named::Named};
 use fosse_deadlines::after;
 
 /// One server as this lane sees it.
@@ -57,12 +57,14 @@ pub(crate) struct Server {
     /// The results of its checks, where it is checked. Requests count for nothing there, and checks
     /// for nothing above.
     pub(crate) checked: Option<Checked>,
+    /// The address that its name stands for, where it has a name.
+    pub(super) named: Option<Named>,
 }
 
 impl Server {
     /// Returns whether it may be given requests.
     pub(crate) const fn is_up(&self, now_ms: u64) -> bool {
-        !self.is_unhealthy() && self.down_until_ms <= now_ms && self.probe_until_ms <= now_ms
+        !self.is_unhealthy() && self.has_address() && self.down_until_ms <= now_ms && self.probe_until_ms <= now_ms
     }
 
     /// Returns whether it may be given requests of anybody.
@@ -72,7 +74,27 @@ impl Server {
 
     /// Returns whether it may be tried where no server is up.
     pub(super) const fn is_last_resort(&self) -> bool {
-        self.weight > 0 && !self.drained && !self.is_unhealthy()
+        self.weight > 0 && !self.drained && !self.is_unhealthy() && self.has_address()
+    }
+
+    /// Returns whether there is an address to connect to.
+    pub(super) const fn has_address(&self) -> bool {
+        !matches!(self.named, Some(Named { address: None, .. }))
+    }
+
+    /// Returns whether it may have an address soon: nobody has said yet what its name stands for.
+    pub(super) const fn awaits_address(&self) -> bool {
+        self.weight > 0 && !self.drained && matches!(self.named, Some(Named { address: None, decided: false, .. }))
+    }
+
+    /// Returns the edition of its address; one without a name has one for ever.
+    pub(crate) fn edition(&self) -> u64 {
+        self.named.as_ref().map_or(0, |named| named.edition)
+    }
+
+    /// Notes that it is another machine from now on, of which nothing is known by requests.
+    pub(super) const fn is_another(&mut self) {
+        (self.fails, self.down_until_ms, self.probe_until_ms) = (0, 0, 0);
     }
 
     /// Returns whether its checks say that it is out: only passing checks bring it back.
@@ -156,7 +178,8 @@ impl Server {
     /// Takes over what another lane knew by requests: where it was out, it is out here, for its
     /// whole time. What checks have found out is in their own page.
     pub(super) fn inherit(&mut self, backend: &Backend, known: &[Shown], now_ms: u64) {
-        let mut same = known.iter().filter(|server| server.is_named(&self.name)).peekable();
+        let address = self.named.as_ref().and_then(|named| named.address);
+        let mut same = known.iter().filter(|s| s.is_named(&self.name) && s.address == address).peekable();
         // One that two backends have may be out for one of them alone.
         if same.peek().is_some() && same.all(|server| !server.up && !server.unhealthy) {
             self.fails = backend.failures_max;
@@ -184,7 +207,10 @@ impl Server {
             let (name, up, unhealthy) = (self.name.clone(), self.is_up(now_ms), self.is_unhealthy());
             let backend = u32::try_from(self.backend).unwrap_or(u32::MAX);
             let Self { weight, backup, drained, fails, open, busy, .. } = *self;
-            let shown = Shown { name, backend, weight, backup, drained, up, unhealthy, fails, open, busy };
+            let address = self.named.as_ref().and_then(|named| named.address);
+            let absent = !self.has_address();
+            let shown =
+                Shown { name, backend, weight, backup, drained, up, unhealthy, fails, open, busy, address, absent };
             counters.set_server(at, &shown);
         }
     }

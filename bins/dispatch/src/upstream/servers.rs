@@ -16,6 +16,7 @@ use super::{
     affinity::server_id,
     balance::{self, Choice},
     checked::Checked,
+    named::Named,
     pool::Server,
     queue::{Eligible, Queue},
     tried::{Tried, Wanted},
@@ -41,11 +42,24 @@ impl Servers {
             let backend = index(named.backend);
             let place = number - settings.backends[backend].server_first;
             let checked = named.health_number.map(Checked::new);
+            let named_address = named.address_number.map(Named::new);
             let ServerName { weight, backup, .. } = *named;
             let id = server_id(&settings.backends[backend], &named.name);
             let name = named.name.clone();
             let own_weight = weight;
-            Server { name, backend, number, id, place, weight, own_weight, backup, checked, ..Server::default() }
+            Server {
+                name,
+                backend,
+                number,
+                id,
+                place,
+                weight,
+                own_weight,
+                backup,
+                checked,
+                named: named_address,
+                ..Server::default()
+            }
         };
         Self {
             all: zip(0.., &settings.servers).map(server).collect(),
@@ -209,7 +223,7 @@ impl Servers {
     pub(super) fn show(&self, counters: &Counters, now_ms: u64) {
         let mut down = 0;
         for (at, server) in self.all.iter().enumerate() {
-            down += u64::from(!server.is_up(now_ms));
+            down += u64::from(server.has_address() && !server.is_up(now_ms));
             server.show(at, counters, now_ms);
         }
         counters.set(count::SERVERS_DOWN, down);

@@ -1,6 +1,6 @@
 //! The states that people give to servers while the edge runs.
 
-use fosse_counters::{HealthReader, StatesReader};
+use fosse_counters::{AddressesReader, HealthReader, StatesReader};
 
 use super::Upstream;
 use crate::context::Context;
@@ -12,6 +12,8 @@ pub(crate) struct Reports {
     pub(crate) health: Option<HealthReader>,
     /// The states that people give. Without them all are as the configuration has them.
     pub(crate) states: Option<StatesReader>,
+    /// The addresses of servers that have names. Without them these have none.
+    pub(crate) addresses: Option<AddressesReader>,
 }
 
 impl Reports {
@@ -23,16 +25,21 @@ impl Reports {
     fn has_news_of_states(&mut self) -> bool {
         self.states.as_mut().is_some_and(StatesReader::has_news)
     }
+
+    pub(super) fn has_news_of_addresses(&mut self) -> bool {
+        self.addresses.as_mut().is_some_and(AddressesReader::has_news)
+    }
 }
 
 impl Upstream {
-    /// Looks at what checks have found out, and at the states that people have given, where there
-    /// is news: before requests of this turn choose their servers.
+    /// Looks at what checks have found out, at the states that people have given and at the
+    /// addresses of names, where there is news: before requests of this turn choose their servers.
     pub(crate) fn hear_reports(&mut self, context: &Context<'_>) {
         if self.reports.has_news_of_health() {
             self.read_health(context.now_ms());
         }
         self.hear_states(context);
+        self.hear_addresses(context);
     }
 
     /// Looks at the states that people have given, where there is news. Idle connections of servers

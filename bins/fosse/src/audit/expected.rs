@@ -146,7 +146,11 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixSeqpacket, 2, "client sockets from parse, backend sockets from connect"),
-            holds(Kind::Memory, 3, "another lane's page, health checks and states of servers, until they are mapped"),
+            holds(
+                Kind::Memory,
+                4,
+                "another lane's page, health checks, states and addresses of servers, until they are mapped",
+            ),
             any(Kind::UnixStream, "the ring, backends, clients under a lease"),
             any(Kind::Tcp, "backends, clients under a lease"),
             any(Kind::Pipe, "splicing"),
@@ -160,6 +164,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixSeqpacket, 2, "dispatch or prober"),
+            holds(Kind::Memory, 1, "addresses of names, until they are mapped"),
             holds(Kind::UnixSeqpacket, FILES_BACKENDS_MAX, "those that serve files"),
             any(Kind::UnixStream, "attempts"),
             any(Kind::Tcp, "attempts"),
@@ -209,6 +214,19 @@ pub(crate) const PROGRAMS: &[Expected] = &[
             holds(Kind::Memory, 1, "the page of results, until it is mapped"),
             any(Kind::UnixStream, "checks"),
             any(Kind::Tcp, "checks"),
+        ],
+    },
+    Expected {
+        name: "fosse-resolve",
+        place: Place::Host,
+        shares_group: false,
+        scheduled: Scheduled::AsStart,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::Memory, 1, "the page of addresses, until it is mapped"),
+            holds(Kind::File, 2, "/etc/resolv.conf and /etc/hosts, until they are read"),
+            any(Kind::Udp, "questions"),
+            any(Kind::Tcp, "questions with long responses"),
         ],
     },
     Expected {

@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Tcp,
     /// TCP socket that listens.
     TcpListener,
+    /// UDP socket.
+    Udp,
     /// Pipe.
     Pipe,
     /// Memory file.
@@ -52,6 +54,7 @@ impl Kind {
             Self::UnixListener => "unix-listener",
             Self::Tcp => "tcp",
             Self::TcpListener => "tcp-listener",
+            Self::Udp => "udp",
             Self::Pipe => "pipe",
             Self::Memory => "memory",
             Self::Epoll => "epoll",
@@ -167,6 +170,8 @@ fn kind(
         return sockets.get(&inode).copied().unwrap_or_else(|| match protocol().as_str() {
             // A TCP socket that is closed by both sides is in no table any more.
             "TCP" | "TCPv6" => Kind::Tcp,
+            // No table of theirs is read.
+            "UDP" | "UDPv6" => Kind::Udp,
             // One that came after the tables were read; a busy edge always has some.
             "UNIX-STREAM" => Kind::UnixStream,
             _ => Kind::Anonymous,
@@ -310,6 +315,9 @@ mod tests {
         };
         assert_eq!((of(AddressFamily::INET), of(AddressFamily::INET6)), (Kind::Tcp, Kind::Tcp));
         assert_ne!(of(AddressFamily::UNIX), Kind::Tcp);
+        let udp = socket(AddressFamily::INET, SocketType::DGRAM, None).unwrap();
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&udp));
+        assert_eq!(kind("socket:[0]", || false, || protocol(Path::new(&path)), &HashMap::new()), Kind::Udp);
     }
 
     #[test]

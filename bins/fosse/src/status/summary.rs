@@ -53,10 +53,10 @@ pub(super) fn page(now: &Sample, before: Option<&Sample>) -> String {
         }
     }
     let _ = writeln!(out, "\n{:16} {:>11} {:>9}  SERVER", "STATE", "CONNECTIONS", "REQUESTS");
-    for (name, server) in &now.servers {
+    for (name, server) in now.servers.iter().filter(|(name, server)| !server.is_unused(name)) {
         // The end of a long path is enough to know a server by.
-        let weight = server.weight();
-        let bytes = NAME_BYTES - weight.len();
+        let weight = format!("{}{}", server.address(), server.weight());
+        let bytes = NAME_BYTES - weight.len().min(NAME_BYTES);
         let name = &name[name.len().max(bytes) - bytes..];
         let _ = writeln!(out, "{:16} {:>11} {:>9}  {name}{weight}", server.state(), server.open, server.busy);
     }

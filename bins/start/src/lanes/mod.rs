@@ -82,12 +82,14 @@ pub(crate) struct Lanes {
     pub checks: Option<OwnedFd>,
     /// The page of the states that people give to servers.
     pub states: Option<OwnedFd>,
+    /// The page of the addresses of names, once there are any.
+    pub addresses: Option<OwnedFd>,
 }
 
 impl Lanes {
     /// Takes over the lanes of a predecessor.
-    pub(crate) const fn of(all: Vec<Lane>, next_number: u32, checks: Option<OwnedFd>, states: Option<OwnedFd>) -> Self {
-        Self { all, next_number, health: None, checks, states }
+    pub(crate) fn of(all: Vec<Lane>, next_number: u32, [checks, states, addresses]: [Option<OwnedFd>; 3]) -> Self {
+        Self { all, next_number, health: None, checks, states, addresses }
     }
 
     pub(crate) fn find_mut(&mut self, number: u32) -> Option<&mut Lane> {

@@ -20,7 +20,7 @@ use crate::{
         spawn::{pair, spawn},
         spawn_options::SpawnOptions,
     },
-    services::{files::FilesServices, prober, server_states},
+    services::{files::FilesServices, prober, resolve, server_states},
 };
 
 /// The channels of a lane's stages, by the stage that has the end.
@@ -91,6 +91,8 @@ pub(crate) fn start(
     channels.dispatch.extend(health(lanes, children).map(|page| (10, page)));
     channels.dispatch.extend(prober::page_for_lane(lanes, cx.generation).map(|page| (11, page)));
     channels.dispatch.extend(server_states::page_for_lane(lanes).map(|page| (12, page)));
+    channels.dispatch.extend(resolve::page_for_reader(lanes, cx.generation).map(|page| (13, page)));
+    channels.connect.extend(resolve::page_for_reader(lanes, cx.generation).map(|page| (8, page)));
     channels.connect.extend(files.channels(cx.generation.number).map_err(before)?);
     let mut processes = Vec::with_capacity(4);
     let started = start_stages(&mut processes, children, cx, channels, (number, core));

@@ -174,7 +174,7 @@ fn ask_fork_server(
 /// Returns whether a program needs the host's network or files: all others are made in the empty
 /// namespaces of the fork server.
 const fn needs_host(program: Program) -> bool {
-    matches!(program, Program::Connect)
+    matches!(program, Program::Connect | Program::Resolve)
 }
 
 /// Returns the user ID that a process gets: its own, where start may give it one.

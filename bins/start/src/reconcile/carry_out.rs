@@ -8,7 +8,7 @@ use crate::{
     options::Options,
     reconcile::{lifecycle::Action, view::in_force},
     reload::state::Reload,
-    services::{self, prober, server_states, spool},
+    services::{self, prober, resolve, server_states, spool},
     shutdown,
     state::State,
 };
@@ -50,6 +50,7 @@ fn start_service(state: &mut State, program: Program, reload: &Reload, options: 
         }
         Program::Store => services.store = services::start(children, cx, program, SpawnOptions::default()),
         Program::Prober => prober::start(services, children, &state.lanes, cx),
+        Program::Resolve => resolve::start(services, children, &state.lanes, cx),
         Program::Spool => spool::start(services, children, cx),
         _ => {}
     }
@@ -98,6 +99,7 @@ fn start_files(state: &mut State, number: u32) -> Result<(), String> {
 
 fn start_lane(state: &mut State, core: u32) -> Result<(), String> {
     prober::make_page(&mut state.lanes, &state.generation);
+    resolve::make_page(&mut state.lanes, &state.generation);
     server_states::make_page(&mut state.lanes);
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     let started = stages::start(&mut state.lanes, &mut state.children, &state.services.files, cx, core);

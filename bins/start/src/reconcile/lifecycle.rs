@@ -124,8 +124,8 @@ fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
     for place in desired.places.iter().filter(|place| place.holder.is_none()) {
         let program = place.program;
         let is_urgent = desired.is_urgent && matches!(program, Program::WafFilter | Program::Accept);
-        // Two loggers must not read one pipe, nor two probers or two statuses write one page.
-        let is_alone = matches!(program, Program::Log | Program::Prober | Program::Status);
+        // Two loggers must not read one pipe, nor two of the others write one page.
+        let is_alone = matches!(program, Program::Log | Program::Prober | Program::Resolve | Program::Status);
         if (is_urgent || seen.may_start(program)) && !(is_alone && seen.has(program)) {
             actions.push(Action::Start(program));
         }

@@ -9,7 +9,7 @@ use crate::{
     launch::zygote,
     reconcile::desired::{Desired, Place},
     reload::state::{Reload, ReloadState},
-    services::{files::FilesService, logs, prober},
+    services::{files::FilesService, logs, prober, resolve},
     sockets::socket::Open,
     state::State,
 };
@@ -64,6 +64,8 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
     // One that goes on while new lanes are being started is not replaced before they serve.
     let has_accept = !reload.waits_for_lanes() || services.accept.is_some();
     let has_prober = if reload.waits_for_lanes() { services.prober.is_some() } else { prober::is_wanted(generation) };
+    let has_resolve =
+        if reload.waits_for_lanes() { services.resolve.is_some() } else { resolve::is_wanted(generation) };
     let wanted = [
         (runs, Program::Log, services.log),
         (runs && state.listeners.status.iter().any(Option::is_some), Program::Status, services.status),
@@ -71,6 +73,7 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
         (runs && spool.is_some(), Program::Spool, services.spool_at(spool)),
         ((runs || is_check) && generation.rules.is_some(), Program::WafFilter, generation.zygote),
         (runs && has_prober, Program::Prober, services.prober),
+        (runs && has_resolve, Program::Resolve, services.resolve),
         (runs && has_accept, Program::Accept, services.accept),
         // Whoever serves leaves only when the one that is to follow has shown that it can.
         (reload.waits_for_lanes() && services.accept.is_some(), Program::Accept, services.next_accept),

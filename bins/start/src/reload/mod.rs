@@ -184,8 +184,8 @@ fn lanes_ready(reload: &mut Reload, state: &mut State) {
     // The old one leaves before the next one is given anything. New connections wait in the listen
     // queue.
     state.services.accept = state.services.next_accept.take();
-    // So does the old prober: a page of results has one writer.
-    state.services.prober = None;
+    // So do the old prober and the old resolve: a page has one writer.
+    (state.services.prober, state.services.resolve) = (None, None);
 }
 
 /// Puts in force what no other process is started for.

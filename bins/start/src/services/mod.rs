@@ -3,6 +3,7 @@
 pub(crate) mod files;
 pub(crate) mod logs;
 pub(crate) mod prober;
+pub(crate) mod resolve;
 pub(crate) mod server_states;
 pub(crate) mod spool;
 
@@ -48,6 +49,8 @@ pub(crate) struct Services {
     pub prober: Option<Key>,
     /// Its connect.
     pub prober_connect: Option<Key>,
+    /// The resolve that has the configuration in force.
+    pub resolve: Option<Key>,
     /// Those that serve files.
     pub files: FilesServices,
 }
@@ -63,6 +66,7 @@ impl Services {
             Program::Store if !is_leaving => self.store = Some(key),
             Program::Prober if !is_leaving => self.prober = Some(key),
             Program::Connect if process.lane.is_none() && !is_leaving => self.prober_connect = Some(key),
+            Program::Resolve if !is_leaving => self.resolve = Some(key),
             Program::Spool if !is_leaving => self.spool = Some(key),
             _ => {}
         }
@@ -71,8 +75,8 @@ impl Services {
     /// Forgets a child that is gone.
     pub(crate) fn forget(&mut self, key: Key) {
         self.files.forget(key);
-        let Self { log, status, store, spool, accept, next_accept, prober, prober_connect, .. } = self;
-        for service in [log, status, store, spool, accept, next_accept, prober, prober_connect] {
+        let Self { log, status, store, spool, accept, next_accept, prober, prober_connect, resolve, .. } = self;
+        for service in [log, status, store, spool, accept, next_accept, prober, prober_connect, resolve] {
             if *service == Some(key) {
                 *service = None;
             }

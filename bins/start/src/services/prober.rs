@@ -28,7 +28,7 @@ use crate::{
         spawn::{pair, read_only, spawn},
         spawn_options::SpawnOptions,
     },
-    services::Services,
+    services::{Services, resolve},
 };
 
 /// Returns whether a configuration has health checks.
@@ -62,7 +62,8 @@ pub(crate) fn page_for_lane(lanes: &Lanes, generation: &Generation) -> Option<Ow
 /// Starts the prober and its connect. Where that fails it is reported, and both are missing until
 /// the next try: the one that was begun has no place, and goes.
 pub(crate) fn start(services: &mut Services, children: &mut Children, lanes: &Lanes, cx: SpawnContext<'_>) {
-    let started = lanes.checks.as_ref().ok_or(Errno::NOENT).and_then(|page| start_both(services, children, page, cx));
+    let started =
+        lanes.checks.as_ref().ok_or(Errno::NOENT).and_then(|page| start_both(services, children, page, lanes, cx));
     if let Err(errno) = started {
         children.not_started(Program::Prober, errno, cx.event_loop.now_ms());
     }
@@ -72,13 +73,15 @@ fn start_both(
     services: &mut Services,
     children: &mut Children,
     page: &OwnedFd,
+    lanes: &Lanes,
     cx: SpawnContext<'_>,
 ) -> Result<(), Errno> {
     let (requests, replies) = pair(SocketType::SEQPACKET)?;
     let fds = vec![(8, requests), (9, fcntl_dupfd_cloexec(page, 3)?)];
     let prober = spawn(children, cx, Program::Prober, SpawnOptions { fds, ..SpawnOptions::default() })?;
     // None to those that serve files, which have no checks.
-    let fds = vec![(0, fcntl_dupfd_cloexec(&replies, 3)?), (1, replies)];
+    let mut fds = vec![(0, fcntl_dupfd_cloexec(&replies, 3)?), (1, replies)];
+    fds.extend(resolve::page_for_reader(lanes, cx.generation).map(|page| (8, page)));
     let connect = spawn(children, cx, Program::Connect, SpawnOptions { fds, ..SpawnOptions::default() })?;
     (services.prober, services.prober_connect) = (Some(prober), Some(connect));
     Ok(())

@@ -32,8 +32,8 @@ use rustix::process::Pid;
 /// The environment variable that names the descriptor of the table.
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
 /// The version of the table: who reads another is no successor.
-pub(crate) const VERSION: &str = "fosseup9";
-const MAGIC: [u8; 8] = *b"fosseu10";
+pub(crate) const VERSION: &str = "fosseu11";
+const MAGIC: [u8; 8] = *b"fosseu11";
 
 /// The state that a predecessor has left.
 pub(crate) struct Inheritance {
@@ -89,6 +89,7 @@ pub(crate) fn encode<'e>(
     })?;
     w.fds(&lanes.checks)?;
     w.fds(&lanes.states)?;
+    w.fds(&lanes.addresses)?;
     w.list(lanes.iter(), Writer::lane)?;
     w.uncounted(&children.uncounted)?;
     w.list(children.iter().map(|(_, process)| process), Writer::process)?;
@@ -124,8 +125,8 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
     let fork_server = ForkServer { pid, channel: r.fd()? };
     let mut penalties = Penalties::default();
     r.list(Reader::strike)?.into_iter().for_each(|strike| penalties.keep(strike));
-    let (checks, states) = (r.list(Reader::fd)?.pop(), r.list(Reader::fd)?.pop());
-    let lanes = Lanes::of(r.list(Reader::lane)?, next_lane, checks, states);
+    let shared = [r.list(Reader::fd)?.pop(), r.list(Reader::fd)?.pop(), r.list(Reader::fd)?.pop()];
+    let lanes = Lanes::of(r.list(Reader::lane)?, next_lane, shared);
     let uncounted = r.uncounted()?;
     let processes = r.list(Reader::process)?;
     let files = r.list(|r| {

@@ -28,6 +28,8 @@ const BASE: &[Line] = &[
 ];
 
 const UNIX_LISTENER: Line = ("[[listen]]", "address", "\"unix:/run/l.sock\"");
+const NAMED_SERVER: Line = ("[[backend]]", "servers", "[\"app.internal:80\"]");
+const REMOTE: Line = ("[[backend]]", "remote", "true");
 const UNIX_SERVER: Line = ("[[backend]]", "servers", "[\"unix:/run/s.sock\"]");
 const ACCESS_LOG: Line = ("top", "access_log", "\"a.log\"");
 const STATUS_ADDRESS: Line = ("top", "status_address", "\"192.0.2.7:9145\"");
@@ -64,6 +66,7 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("top", "uid_base", "80000", &[]),
     ("top", "group", "900", &[]),
     ("top", "scheduling", "\"batch\"", &[]),
+    ("top", "name_servers", "[\"10.0.0.53:53\"]", &[NAMED_SERVER, REMOTE]),
     ("top", "drain_seconds_max", "60", &[]),
     ("top", "stop_seconds_max", "5", &[]),
     ("top", "access_log", "\"a.log\"", &[]),
@@ -220,6 +223,9 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[backend.cache_control]]", "paths", "[\"/b\"]", CACHED),
     ("[[backend.cache_control]]", "value", "\"no-store\"", CACHED),
     ("[[backend]]", "remote", "true", &[("[[backend]]", "servers", "[\"192.0.2.7:80\"]")]),
+    ("[[backend]]", "addresses_max", "3", &[NAMED_SERVER, REMOTE]),
+    ("[[backend]]", "address_family", "\"ipv4\"", &[NAMED_SERVER, REMOTE]),
+    ("[[backend]]", "address_networks", "[\"10.0.0.0/8\"]", &[NAMED_SERVER, REMOTE]),
     ("[[backend]]", "peer_uid", "33", &[UNIX_SERVER]),
     ("[[backend]]", "balance", "\"least-connections\"", &[]),
     ("[[backend]]", "hash_by", "\"path\"", &[HASH, ("[[backend]]", "hash_by", "\"source\"")]),

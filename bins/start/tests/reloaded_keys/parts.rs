@@ -39,6 +39,7 @@ pub(crate) const PARTS: &[&str] = &[
     "dispatch",
     "connect",
     "prober",
+    "resolve",
     "load",
 ];
 

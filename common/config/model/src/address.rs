@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use fosse_cidr::{Flaw, Prefix};
+use fosse_dns::Name;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -14,6 +15,9 @@ use crate::value::text;
 /// Longest path of a unix socket: `sun_path` holds 108 bytes, one of them the closing NUL
 /// (unix(7)).
 pub const UNIX_PATH_BYTES_MAX: usize = 107;
+
+/// The reason for which a name is no address to listen on.
+const NO_NAMES: &str = "names are not looked up";
 
 /// A place to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +51,8 @@ pub enum ServerAddress {
     /// A port of this machine's loopback, in whichever family something listens: 127.0.0.1, then
     /// ::1.
     Localhost(u16),
+    /// A port of whatever a name stands for.
+    Named(Name, u16),
     /// A unix socket at this absolute path.
     Unix(String),
 }
@@ -57,6 +63,7 @@ impl ServerAddress {
         match self {
             Self::Tcp(address) => address.to_string(),
             Self::Localhost(port) => format!("localhost:{port}"),
+            Self::Named(name, port) => format!("{}:{port}", name.as_str()),
             Self::Unix(path) => format!("unix:{path}"),
         }
     }
@@ -113,7 +120,8 @@ impl FromValue for TcpAddress {
 }
 
 impl FromValue for ServerAddress {
-    const TAKES: &'static str = "an address such as \"unix:/run/app.sock\", \"127.0.0.1:3000\" or \"localhost:3000\"";
+    const TAKES: &'static str =
+        "an address such as \"unix:/run/app.sock\", \"127.0.0.1:3000\", \"localhost:3000\" or \"app.internal:3000\"";
 
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
         if let Some(port) = bare_port(value) {
@@ -124,8 +132,14 @@ impl FromValue for ServerAddress {
         let written = text(key, Self::TAKES, value, problems)?;
         let read = match written.split_once(':') {
             Some(("unix", path)) => unix_path(path).map(Self::Unix),
-            Some(("localhost", port)) => loopback_port(written, port).map(Self::Localhost),
-            _ => socket_address(written).and_then(connectable).map(Self::Tcp),
+            Some((host, port)) if host.eq_ignore_ascii_case("localhost") => port_of(written, port).map(Self::Localhost),
+            Some((host, port))
+                if !port.starts_with('/')
+                    && let Some(name) = Name::parse(host) =>
+            {
+                port_of(written, port).map(|port| Self::Named(name, port))
+            }
+            _ => server_address(written),
         };
         read.map_err(|(what, cure)| problems.note_with_cure(&value.span(), format!("{key}: {what}"), cure)).ok()
     }
@@ -143,7 +157,19 @@ fn bare_port(value: &Spanned<DeValue<'_>>) -> Option<u16> {
     }
 }
 
-fn loopback_port(written: &str, port: &str) -> Result<u16, Wrong> {
+/// Reads what is neither a path nor a name and a port.
+fn server_address(written: &str) -> Result<ServerAddress, Wrong> {
+    if let Some(name) = Name::parse(written) {
+        return Err((format!("{} has no port", quoted(written)), format!("write \"{}:8080\"", name.as_str())));
+    }
+    let cure = |(what, cure): Wrong| match cure.strip_prefix(NO_NAMES) {
+        Some(_) => (what, "a name is letters, digits and hyphens between dots, without a dot at its end".into()),
+        None => (what, cure),
+    };
+    socket_address(written).and_then(connectable).map(ServerAddress::Tcp).map_err(cure)
+}
+
+fn port_of(written: &str, port: &str) -> Result<u16, Wrong> {
     let sound = port.parse().ok().filter(|number| *number > 0 && port.bytes().all(|byte| byte.is_ascii_digit()));
     sound.ok_or_else(|| {
         (format!("{} is not an address", quoted(written)), "the port is a number from 1 to 65535".into())
@@ -208,14 +234,14 @@ fn address_cure(host: &str, port: &str) -> String {
         return "the port is a number from 1 to 65535".into();
     }
     match host {
-        "localhost" => format!("names are not looked up; write \"127.0.0.1:{port}\""),
+        "localhost" => format!("{NO_NAMES}; write \"127.0.0.1:{port}\""),
         "" | "*" => format!(
             "write \"0.0.0.0:{port}\" or \"[::]:{port}\" for all addresses, \"127.0.0.1:{port}\" for this machine only"
         ),
         scoped if scoped.contains('%') => "addresses with a zone are not supported".into(),
         scheme if scheme.contains("//") => "leave out the scheme".into(),
         name if name.starts_with(|first: char| first.is_ascii_alphabetic()) => {
-            "names are not looked up; write an IP address".into()
+            format!("{NO_NAMES}; write an IP address")
         }
         _ => String::new(),
     }

@@ -127,3 +127,15 @@ words! {
         V2 = "v2",
     } "\"off\", \"v1\" or \"v2\""
 }
+
+words! {
+    /// The kinds of addresses that a name is asked for.
+    AddressFamily {
+        /// IPv4 and IPv6.
+        Any = "any",
+        /// IPv4 alone.
+        Ipv4 = "ipv4",
+        /// IPv6 alone.
+        Ipv6 = "ipv6",
+    } "\"any\", \"ipv4\" or \"ipv6\""
+}

@@ -27,6 +27,12 @@ impl Backend {
         listed.chain(tables)
     }
 
+    /// Returns the servers that one of its entries stands for: a name has as many as it may have
+    /// addresses.
+    pub(crate) fn servers_of(&self, server: &ServerAddress) -> u32 {
+        if matches!(server, ServerAddress::Named(..)) { self.addresses_max.value } else { 1 }
+    }
+
     /// Returns whether it is known which servers it has, mistakes in single ones aside.
     pub(crate) fn has_sound_servers(&self) -> bool {
         self.servers.sound().is_some() && self.server.sound().is_some()

@@ -114,4 +114,6 @@ pub struct ServerName {
     pub backup: bool,
     /// Its number in the page of fosse-prober's results; `None` where it is not checked.
     pub health_number: Option<u64>,
+    /// The number of its address in the page of addresses; `None` where it has one of its own.
+    pub address_number: Option<u64>,
 }

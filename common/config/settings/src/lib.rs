@@ -11,6 +11,7 @@ mod access;
 mod auth;
 mod backend;
 mod files;
+mod names;
 mod parse;
 mod prober;
 mod site;
@@ -23,6 +24,7 @@ pub use access::{AccessField, AccessFormat};
 pub use auth::{Access, ForwardAuth};
 pub use backend::{Backend, Balance, FastCgi, HashBy, ServerName};
 pub use files::{CacheControl, Coding, Files, TryFile};
+pub use names::{AddressFamily, FollowedName, NamedServer, Resolve, permits};
 pub use parse::{ParseListener, TrustedFields};
 pub use prober::{Check, CheckedServer, Prober};
 pub use site::{
@@ -227,6 +229,8 @@ pub enum Address {
     Tcp([u8; 16], u16),
     /// Number of a backend that serves files, in the order of the plan: a channel to its process.
     Files(u32),
+    /// One address of a name, which is in the page of addresses.
+    Named(NamedServer),
 }
 
 /// One server as connect sees it.

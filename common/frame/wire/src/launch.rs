@@ -39,11 +39,13 @@ pub enum Program {
     Prober = 11,
     /// Keeps bodies that are longer than memory has room for.
     Spool = 12,
+    /// Follows the names of backend servers.
+    Resolve = 13,
 }
 
 impl Program {
     /// All programs, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Accept,
         Self::Parse,
         Self::WafFilter,
@@ -57,6 +59,7 @@ impl Program {
         Self::Store,
         Self::Prober,
         Self::Spool,
+        Self::Resolve,
     ];
 
     /// The name of the executable without `fosse-`.
@@ -76,6 +79,7 @@ impl Program {
             Self::Store => "store",
             Self::Prober => "prober",
             Self::Spool => "spool",
+            Self::Resolve => "resolve",
         }
     }
 

@@ -5,7 +5,7 @@
 //! start watches [`TURNS`] and reads [`STREAM_CONNECTION`] and [`STREAM_SOURCE`] of a process that
 //! crashed; fosse-status shows the rest by the program's table. Readers trust nothing in a page.
 //! What health checks find out has a page of its own, and so have the states that people give to
-//! servers.
+//! servers and the addresses of those that have names.
 
 #![forbid(unsafe_code)]
 
@@ -13,12 +13,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use fosse_sys::page::Page;
 
+mod addresses;
 mod health;
 mod servers;
 mod states;
 mod sums;
 mod tables;
 mod traffic;
+pub use addresses::*;
 pub use health::*;
 pub use servers::{SERVERS_SHOWN_MAX, Server, servers};
 pub use states::*;

@@ -1,19 +1,19 @@
-//! Backend servers in dispatch's page, after its counters: a place of 18 words each, so that a
+//! Backend servers in dispatch's page, after its counters: a place of 20 words each, so that a
 //! reader of the page needs no configuration to show them.
 
 use crate::Counters;
 
 /// The first word of the first server.
 const FIRST_WORD: usize = 64;
-/// Words of one server: state, numbers, backend and weight, name.
-const SERVER_WORDS: usize = 18;
+/// Words of one server: state, numbers, backend and weight, address, name.
+const SERVER_WORDS: usize = 20;
 /// Words before its name.
-const NAME_AT: usize = 3;
+const NAME_AT: usize = 5;
 /// Bytes of a name: the longest address fits. A longer one keeps its end, which tells servers
 /// apart.
 pub(crate) const SERVER_NAME_BYTES_MAX: usize = 120;
 /// Servers that have a place in a page; further ones are served, but not shown.
-pub const SERVERS_SHOWN_MAX: usize = 451;
+pub const SERVERS_SHOWN_MAX: usize = 406;
 
 const _: () = assert!(FIRST_WORD + SERVERS_SHOWN_MAX * SERVER_WORDS <= crate::PAGE_WORDS);
 const _: () = assert!(SERVER_NAME_BYTES_MAX == (SERVER_WORDS - NAME_AT) * 8);
@@ -23,6 +23,8 @@ const UP: u64 = 2;
 const UNHEALTHY: u64 = 4;
 const DRAINED: u64 = 8;
 const BACKUP: u64 = 16;
+const NAMED: u64 = 32;
+const ABSENT: u64 = 64;
 
 /// One server as one lane sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +50,11 @@ pub struct Server {
     pub open: u32,
     /// Requests under way.
     pub busy: u32,
+    /// The address that its name stands for, IPv4 mapped into IPv6, where it has a name and that
+    /// an address.
+    pub address: Option<[u8; 16]>,
+    /// Its name has fewer addresses than it may have: there is no such server now.
+    pub absent: bool,
 }
 
 impl Server {
@@ -74,6 +81,11 @@ impl Counters {
         let bit = |is_set: bool, bit: u64| if is_set { bit } else { 0 };
         let state = PRESENT | bit(server.up, UP) | bit(server.unhealthy, UNHEALTHY);
         let state = state | bit(server.drained, DRAINED) | bit(server.backup, BACKUP);
+        let state = state | bit(server.address.is_some(), NAMED) | bit(server.absent, ABSENT);
+        let (halves, _) = server.address.as_ref().map_or(&[][..], |address| address).as_chunks();
+        for (word, half) in (at + 3..).zip(halves) {
+            self.set(word, u64::from_be_bytes(*half));
+        }
         self.set(at, (u64::from(server.fails) << 8) | state);
     }
 }
@@ -100,6 +112,9 @@ pub fn servers(word: impl Fn(usize) -> u64) -> Vec<Server> {
             fails: low(state >> 8),
             open: low(numbers >> 32),
             busy: low(numbers),
+            absent: state & ABSENT != 0,
+            address: (state & NAMED != 0)
+                .then(|| (u128::from(word(at + 3)) << 64 | u128::from(word(at + 4))).to_be_bytes()),
         });
     }
     all
@@ -141,6 +156,8 @@ mod tests {
             fails: 2,
             open: 3,
             busy: 4,
+            address: Some(*b"0123456789abcdef"),
+            absent: true,
         };
         counters.set_server(0, &one);
         let long = format!("unix:/{}/b.sock", "x".repeat(200));

@@ -180,8 +180,20 @@ table!(
     counter BROKEN = 7, "filters that broke the protocol";
 );
 
+table!(
+    /// fosse-resolve
+    resolve,
+    counter QUERIES = 0, "questions sent to name servers";
+    counter FAILED = 1, "names that no name server had a response for, when asked";
+    counter FAULTS = 2, "messages that were no response to a question";
+    counter CHANGES = 3, "addresses that came, went or changed";
+    gauge NAMES = 4, "names that are followed";
+    gauge UNRESOLVED = 5, "of those, without an address";
+    counter REFUSED = 6, "addresses that a name may not have";
+);
+
 /// All tables by program.
-pub const TABLES: [(&str, &[Counter]); 10] = [
+pub const TABLES: [(&str, &[Counter]); 11] = [
     ("accept", accept::TABLE),
     ("parse", parse::TABLE),
     ("waf-filter", waf_filter::TABLE),
@@ -192,4 +204,5 @@ pub const TABLES: [(&str, &[Counter]); 10] = [
     ("store", store::TABLE),
     ("prober", prober::TABLE),
     ("spool", spool::TABLE),
+    ("resolve", resolve::TABLE),
 ];

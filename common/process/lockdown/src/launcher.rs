@@ -26,6 +26,7 @@ const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
 const SOCK_TYPE: u32 = 0xf;
 const SOCK_STREAM: u32 = 1;
+const SOCK_DGRAM: u32 = 2;
 /// sched(7)
 const SCHED_OTHER: u32 = 0;
 const SCHED_BATCH: u32 = 3;
@@ -96,11 +97,21 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(
         call::SOCKET,
         Args::All(&[Cond::Is(0, AF_INET), Cond::Masked(1, SOCK_TYPE, SOCK_STREAM), Cond::AtMost(2, 6)]),
-        "listeners and backends; no datagrams, no multipath",
+        "listeners and backends; no multipath",
     ),
     Row::seen(
         call::SOCKET,
         Args::All(&[Cond::Is(0, AF_INET6), Cond::Masked(1, SOCK_TYPE, SOCK_STREAM), Cond::AtMost(2, 6)]),
+        "the same",
+    ),
+    Row::seen(
+        call::SOCKET,
+        Args::All(&[Cond::Is(0, AF_INET), Cond::Masked(1, SOCK_TYPE, SOCK_DGRAM), Cond::Is(2, 0)]),
+        "resolve: questions to name servers; protocol 0 is UDP, never ICMP",
+    ),
+    Row::seen(
+        call::SOCKET,
+        Args::All(&[Cond::Is(0, AF_INET6), Cond::Masked(1, SOCK_TYPE, SOCK_DGRAM), Cond::Is(2, 0)]),
         "the same",
     ),
     Row::seen(call::SOCKETPAIR, Args::All(&[Cond::Is(0, AF_UNIX)]), "rings and channels"),

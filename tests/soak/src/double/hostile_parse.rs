@@ -55,7 +55,14 @@ fn settings() -> Dispatch {
             retry: true,
             ..Backend::default()
         }],
-        servers: vec![ServerName { name: "a".into(), backend: 0, weight: 1, backup: false, health_number: None }],
+        servers: vec![ServerName {
+            name: "a".into(),
+            backend: 0,
+            weight: 1,
+            backup: false,
+            health_number: None,
+            address_number: None,
+        }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
         lane_response_bytes_max: 1 << 20,

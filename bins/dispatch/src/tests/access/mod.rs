@@ -38,7 +38,14 @@ fn settings(app: Backend) -> Dispatch {
     let auth = Backend { name: "auth".into(), server_first: AUTH, retry: true, ..backend() };
     let mut settings = config(app);
     settings.backends.push(auth);
-    let server = ServerName { name: "auth".into(), backend: 1, weight: 1, backup: false, health_number: None };
+    let server = ServerName {
+        name: "auth".into(),
+        backend: 1,
+        weight: 1,
+        backup: false,
+        health_number: None,
+        address_number: None,
+    };
     settings.servers.push(server);
     settings.policies[0].access = Some(Access {
         forward_auth: Some(ForwardAuth {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::fastcgi;
 use crate::address::{ServerAddress, is_loopback};
-use crate::model::{Backend, Balance, ProxyOut};
+use crate::model::{AddressFamily, Backend, Balance, ProxyOut};
 use crate::problem::Problems;
 use crate::section::At;
 use crate::servers::ServerEntry;
@@ -37,7 +37,8 @@ const SERVERS_MAX: usize = 64;
 fn servers(backend: &Backend, problems: &mut Problems) {
     let all: Vec<_> = backend.all_servers().map(|server| server.address).collect();
     let serves_files = backend.files.sound().is_none_or(Option::is_some);
-    if !serves_files && backend.has_sound_servers() && !(1..=SERVERS_MAX).contains(&all.len()) {
+    let is_sound = !serves_files && backend.has_sound_servers() && backend.addresses_max.sound().is_some();
+    if is_sound && !(1..=SERVERS_MAX).contains(&all.len()) {
         let what = format!("a backend has between 1 and {SERVERS_MAX} servers, not {}", all.len());
         problems.note_with_cure(
             &backend.servers.span,
@@ -45,8 +46,13 @@ fn servers(backend: &Backend, problems: &mut Problems) {
             "name them in servers or in [[backend.server]], or a directory in files",
         );
     }
+    addresses(backend, is_sound, problems);
     for (index, server) in all.iter().enumerate() {
         let Some(address) = server.sound() else { continue };
+        if let (ServerAddress::Named(name, _), Some(false)) = (address, backend.remote.sound()) {
+            let what = format!("{} is a name, which may lead to other machines in the clear", name.as_str());
+            problems.note_with_cure(&server.span, what, "if that is meant, add remote = true");
+        }
         if let (ServerAddress::Tcp(tcp), Some(false)) = (address, backend.remote.sound())
             && !is_loopback(tcp)
         {
@@ -57,6 +63,33 @@ fn servers(backend: &Backend, problems: &mut Problems) {
         if all[..index].iter().any(|other| other.sound() == Some(address)) {
             problems.note_with_cure(&server.span, "this server is named twice here", "remove one");
         }
+    }
+}
+
+/// Notes names with more addresses than there are places for, and keys that mean nothing without a
+/// name.
+fn addresses(backend: &Backend, is_sound: bool, problems: &mut Problems) {
+    let is_name = |server: &ServerEntry<'_>| matches!(server.address.value, ServerAddress::Named(..));
+    if !is_sound {
+        return;
+    }
+    if !backend.all_servers().any(|server| is_name(&server)) {
+        let for_names = [
+            ("address_family", backend.address_family.value != AddressFamily::Any, &backend.address_family.span),
+            ("address_networks", !backend.address_networks.is_empty(), &backend.address_networks.span),
+        ];
+        for (key, _, span) in for_names.into_iter().filter(|(_, is_meant, _)| *is_meant) {
+            let what = format!("{key} is for servers that have names, and none of these has one");
+            problems.note_with_cure(span, what, "remove the line");
+        }
+        return;
+    }
+    let all: u32 = backend.all_servers().map(|server| backend.servers_of(&server.address.value)).sum();
+    if usize::try_from(all).is_ok_and(|all| all > SERVERS_MAX) && backend.all_servers().count() <= SERVERS_MAX {
+        let each = backend.addresses_max.value;
+        let what =
+            format!("with {each} addresses for each name that is {all} servers, and a backend has {SERVERS_MAX}");
+        problems.note_with_cure(&backend.addresses_max.span, what, "write a smaller addresses_max");
     }
 }
 

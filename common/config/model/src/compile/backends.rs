@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use fosse_dns::Name;
 use fosse_plan::FilesPlan;
 use fosse_settings as blobs;
 
@@ -12,6 +13,7 @@ use crate::compile::checks::{Numbers, check, proxy_version};
 use crate::compile::fastcgi;
 use crate::compile::files;
 use crate::compile::listeners::mapped;
+use crate::compile::names;
 use crate::model::{Backend, Balance};
 use crate::names::HashBy;
 use crate::problem::Problems;
@@ -31,6 +33,8 @@ pub(crate) struct Servers {
     pub connect: blobs::Connect,
     /// The checks, for prober.
     pub prober: blobs::Prober,
+    /// The names, for resolve.
+    pub resolve: blobs::Resolve,
     /// Addresses that checks alone go to, each with the index of the checked server.
     check_addresses: Vec<(usize, blobs::Server)>,
     /// The numbers of checked servers.
@@ -98,6 +102,11 @@ impl Servers {
             self.connect.servers.push(entry);
         }
         self.prober.checks.extend(check);
+        let named: usize = self.resolve.names.iter().map(|name| name.numbers.len()).sum();
+        if named > names::ADDRESSES_NAMED_MAX {
+            let what = format!("all names together may have more than {} addresses", names::ADDRESSES_NAMED_MAX);
+            problems.note_with_cure(&backend.addresses_max.span, what, "write a smaller addresses_max");
+        }
         if self.prober.servers.len() > SERVERS_CHECKED_MAX {
             problems.note(&backend.health.span, format!("more than {SERVERS_CHECKED_MAX} servers have checks"));
         }
@@ -107,17 +116,46 @@ impl Servers {
     /// Returns each server of a backend with its addresses: one without any where it serves files.
     fn servers(&mut self, backend: &Backend, problems: &mut Problems) -> Vec<Addresses> {
         let Some(root) = &backend.files.value else {
-            let named = |ServerEntry { address, weight, backup }: ServerEntry<'_>| {
-                let server = blobs::ServerName { name: address.value.written(), weight, backup, ..Default::default() };
-                let (address, second) = addresses(&address.value);
-                (server, address, second)
-            };
-            return backend.all_servers().map(named).collect();
+            return backend.all_servers().flat_map(|server| self.addresses(backend, server)).collect();
         };
         let number = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
         self.files.extend(files::plan(backend, root, problems));
         let server = blobs::ServerName { name: format!("files:{}", root.0), weight: 1, ..Default::default() };
         vec![(server, blobs::Address::Files(number), None)]
+    }
+
+    /// Returns a server with its addresses; one for each address that its name may have.
+    fn addresses(
+        &mut self,
+        backend: &Backend,
+        ServerEntry { address, weight, backup }: ServerEntry<'_>,
+    ) -> Vec<Addresses> {
+        let server = blobs::ServerName { name: address.value.written(), weight, backup, ..Default::default() };
+        let tcp = |ip: IpAddr, port: u16| {
+            let (addr, port) = mapped(&SocketAddr::new(ip, port));
+            blobs::Address::Tcp(addr, port)
+        };
+        let (address, second) = match &address.value {
+            ServerAddress::Named(name, port) => return self.named(backend, name, *port, server),
+            ServerAddress::Unix(path) => (blobs::Address::Unix(path.clone()), None),
+            ServerAddress::Tcp(address) => (tcp(address.ip(), address.port()), None),
+            ServerAddress::Localhost(port) => {
+                (tcp(Ipv4Addr::LOCALHOST.into(), *port), Some(tcp(Ipv6Addr::LOCALHOST.into(), *port)))
+            }
+        };
+        vec![(server, address, second)]
+    }
+
+    /// Returns a server for each address that a name may have.
+    fn named(&mut self, backend: &Backend, name: &Name, port: u16, server: blobs::ServerName) -> Vec<Addresses> {
+        let (numbers, networks) = (names::follow(&mut self.resolve, name, backend), names::networks(backend));
+        let of_number = |(at, number): (usize, u64)| {
+            let name = format!("{}#{at}", server.name);
+            let server = blobs::ServerName { name, address_number: Some(number), ..server.clone() };
+            let address = blobs::NamedServer { number, port, networks: networks.clone() };
+            (server, blobs::Address::Named(address), None)
+        };
+        (1..).zip(numbers).map(of_number).collect()
     }
 
     /// Adds a server that is checked, unless one that is checked in the same way has its number.
@@ -145,31 +183,16 @@ type Addresses = (blobs::ServerName, blobs::Address, Option<blobs::Address>);
 
 /// Returns the address at which a server is checked, where it is not its own.
 fn check_address(backend: &Backend, server: &blobs::Server) -> Option<blobs::Server> {
-    let (address, port) = (tcp(&server.address)?, u16::try_from(backend.health.port.value?).ok()?);
-    let second = server.second.as_ref().and_then(tcp).map(|addr| blobs::Address::Tcp(addr, port));
-    Some(blobs::Server { address: blobs::Address::Tcp(address, port), second, ..server.clone() })
+    let port = u16::try_from(backend.health.port.value?).ok()?;
+    let second = server.second.as_ref().and_then(|address| at_port(address, port));
+    Some(blobs::Server { address: at_port(&server.address, port)?, second, ..server.clone() })
 }
 
-/// Returns the address of a server, and the second one of `localhost`.
-fn addresses(server: &ServerAddress) -> (blobs::Address, Option<blobs::Address>) {
-    let tcp = |address: &SocketAddr| {
-        let (addr, port) = mapped(address);
-        blobs::Address::Tcp(addr, port)
-    };
-    match server {
-        ServerAddress::Unix(path) => (blobs::Address::Unix(path.clone()), None),
-        ServerAddress::Tcp(address) => (tcp(address), None),
-        ServerAddress::Localhost(port) => {
-            let families = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-            let [first, second] = families.map(|ip: IpAddr| tcp(&SocketAddr::new(ip, *port)));
-            (first, Some(second))
-        }
-    }
-}
-
-const fn tcp(address: &blobs::Address) -> Option<[u8; 16]> {
+/// Returns the same address at another port; `None` where it has none.
+fn at_port(address: &blobs::Address, port: u16) -> Option<blobs::Address> {
     match address {
-        blobs::Address::Tcp(addr, _) => Some(*addr),
+        blobs::Address::Tcp(addr, _) => Some(blobs::Address::Tcp(*addr, port)),
+        blobs::Address::Named(server) => Some(blobs::Address::Named(blobs::NamedServer { port, ..server.clone() })),
         blobs::Address::Unix(_) | blobs::Address::Files(_) => None,
     }
 }

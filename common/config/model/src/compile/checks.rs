@@ -66,7 +66,7 @@ const fn pace(check: &blobs::Check) -> Pace {
 
 /// FNV-1a over parts, each with its length. It has to be the same in every version, since the page
 /// outlives an upgrade; nobody but the administrator chooses what goes in.
-struct Digest(u64);
+pub(super) struct Digest(u64);
 
 impl Default for Digest {
     fn default() -> Self {
@@ -76,7 +76,7 @@ impl Default for Digest {
 
 impl Digest {
     /// Returns the digest as a number of a server, which is never 0.
-    fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         self.0.max(1)
     }
 
@@ -91,6 +91,8 @@ impl Digest {
                 }
                 // None is checked: start watches its process.
                 blobs::Address::Files(number) => self.value((*number).into()),
+                // Whatever it stands for: the next checks find out.
+                blobs::Address::Named(server) => self.values([server.number.into(), server.port.into()]),
             }
         }
         self.values(peer_uids.iter().map(|uid| u128::from(*uid)));
@@ -113,16 +115,16 @@ impl Digest {
         self.values([interval.as_millis(), passes_min.into(), failures_max.into()]);
     }
 
-    fn values(&mut self, values: impl IntoIterator<Item = u128>) {
+    pub(super) fn values(&mut self, values: impl IntoIterator<Item = u128>) {
         let bytes: Vec<u8> = values.into_iter().flat_map(u128::to_le_bytes).collect();
         self.part(&bytes);
     }
 
-    fn value(&mut self, value: u128) {
+    pub(super) fn value(&mut self, value: u128) {
         self.values([value]);
     }
 
-    fn part(&mut self, bytes: &[u8]) {
+    pub(super) fn part(&mut self, bytes: &[u8]) {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes();
         for byte in length.iter().chain(bytes) {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);

@@ -7,6 +7,7 @@ mod fastcgi;
 mod files;
 mod headers;
 mod listeners;
+mod names;
 mod pages;
 mod sites;
 
@@ -66,9 +67,16 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
     let filter = edge.site.iter().any(|site| uses_filter(site, &by_name));
     let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &numbered, &by_name, &rules))));
     let checks = (!servers.prober.servers.is_empty()).then(|| (Program::Prober, encode(&servers.prober)));
+    let names = (!servers.resolve.names.is_empty()).then(|| (Program::Resolve, encode(&resolve(edge, &servers))));
     plan.files.clone_from(&servers.files);
-    add_blobs(&mut plan, encoded.into_iter().chain(filter).chain(checks), problems);
+    add_blobs(&mut plan, encoded.into_iter().chain(filter).chain(checks).chain(names), problems);
     plan
+}
+
+/// Returns the names with the name servers that are asked for them.
+fn resolve(edge: &Edge, servers: &backends::Servers) -> blobs::Resolve {
+    let name_servers = edge.name_servers.iter().map(|server| listeners::mapped(&server.0)).collect();
+    blobs::Resolve { name_servers, names: servers.resolve.names.clone() }
 }
 
 fn add_blobs(

@@ -2,10 +2,10 @@
 
 use super::fastcgi::FastCgi;
 use crate::address::ServerAddress;
-use crate::choices::{Balance, Coding, ProxyOut};
+use crate::choices::{AddressFamily, Balance, Coding, ProxyOut};
 use crate::names::{
     Account, CacheDirectives, CheckMethod, CheckText, CookieName, Directory, FileGlob, FileName, HashBy, HealthPath,
-    HostName, Name, Seed, StatusRange, TryFile, UpgradeToken,
+    HostName, Name, Network, Seed, StatusRange, TryFile, UpgradeToken,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
@@ -17,7 +17,9 @@ section! {
         /// Name that sites and routes use.
         name: Name, Required;
         /// Its servers: unix sockets first choice, loopback TCP second. "localhost" is 127.0.0.1
-        /// and, where that refuses, ::1.
+        /// and, where that refuses, ::1. Another name is followed by fosse-resolve(8): each of its
+        /// addresses is a server, "NAME:PORT#1" and so on, that comes and goes with it. Names are
+        /// whole: search domains are not appended.
         servers: Vec<At<ServerAddress>>, Default("[]"), 0..=64;
         /// Servers that have more to say than their address, beside those of the list; together
         /// there are 1 to 64.
@@ -43,6 +45,15 @@ section! {
         cache_control: Vec<At<CacheControl>>, Default("[]"), 0..=64;
         /// The explicit word that servers may be on other machines.
         remote: bool, Default("false");
+        /// Addresses that a name may have at a time; others that it has are not used. Each counts
+        /// as one of the 64 servers of a backend, whether the name has as many or not.
+        addresses_max: u32, Default("8"), 1..=64;
+        /// Addresses that names are asked for: "any" is IPv4 and IPv6.
+        address_family: AddressFamily, Default("\"any\"");
+        /// Networks in which the addresses of names must lie. Without them they may lie anywhere
+        /// but on this machine, its links (169.254.0.0/16, fe80::/10) and the like, so that who
+        /// first for a name cannot have requests sent to what trusts this machine.
+        address_networks: Vec<At<Network>>, Default("[]"), 0..=64;
         /// The user who must hold the other end of a unix socket.
         peer_uid: Option<Account>, Absent("any user");
         /// Choice of the server for a request. With "round-robin" they take turns by their weights,

@@ -33,6 +33,10 @@ section! {
         /// and, where it reads from clients, SCHED_BATCH; "batch" treats all as busy; "inherit"
         /// leaves those that are started from then on as fosse-start is.
         scheduling: Scheduling, Default("\"auto\"");
+        /// Name servers that are asked for the names of servers, by UDP and, for long responses,
+        /// TCP; the next one where one does not respond. Without any here it is those of
+        /// /etc/resolv.conf, which is read, as /etc/hosts is, when the edge starts and at reloads.
+        name_servers: Vec<At<TcpAddress>>, Default("[]"), 0..=8;
         /// Longest time of streams and upgraded connections of an old generation after a reload.
         drain_seconds_max: Seconds, Default("300"), 1..=86400;
         /// Longest time of requests and upgraded connections once the edge is told to end, by

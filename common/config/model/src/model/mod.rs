@@ -9,8 +9,8 @@ mod site;
 mod template;
 
 pub use crate::choices::{
-    AccessFormat, Balance, Coding, OverLimit, ProxyOut, Scheduling, SecurityHeaders, TrustedFields, Underscores, Utf8,
-    Waf,
+    AccessFormat, AddressFamily, Balance, Coding, OverLimit, ProxyOut, Scheduling, SecurityHeaders, TrustedFields,
+    Underscores, Utf8, Waf,
 };
 use crate::section::SectionDoc;
 pub use auth::{Check, ForwardAuth};

@@ -132,7 +132,7 @@ backup = "yes"
 address = "10.0.0.1:80""#, &[
         "fosse.toml:14:11: this server is named twice here; remove one",
         "fosse.toml:15:10: weight must be between 0 and 256",
-        "fosse.toml:16:1: [[backend.server]] needs address; it takes an address such as \"unix:/run/app.sock\", \"127.0.0.1:3000\" or \"localhost:3000\"",
+        "fosse.toml:16:1: [[backend.server]] needs address; it takes an address such as \"unix:/run/app.sock\", \"127.0.0.1:3000\", \"localhost:3000\" or \"app.internal:3000\"",
         "fosse.toml:17:10: weight takes a whole number, this is a string; remove the quotes",
         "fosse.toml:18:10: backup takes true or false, this is a string",
         "fosse.toml:20:11: 10.0.0.1:80 is not on this machine's loopback: requests would cross the network in the clear; if that is meant, add remote = true",
@@ -236,5 +236,56 @@ host = "*.example.org""#, &[
         "fosse.toml:13:20: interval_seconds takes a number of seconds, at most three digits after the point",
         "fosse.toml:14:14: passes_min takes a whole number, this is true or false",
         "fosse.toml:15:8: host: \"*.example.org\" is not one host; name one",
+    ]),
+    (r#"[[backend]]
+name = "two"
+servers = ["app.internal:80", "app:0", "APP.internal:80", "app", "app.internal.:80", "app..x:80", "localhost:1", "app%eth0:80", "1.2.3.400:80"]
+addresses_max = 65
+address_family = "4"
+address_networks = ["10.0.0.1/8", "x"]"#, &[
+        "fosse.toml:12:12: app.internal is a name, which may lead to other machines in the clear; if that is meant, add remote = true",
+        "fosse.toml:12:31: servers: \"app:0\" is not an address; the port is a number from 1 to 65535",
+        "fosse.toml:12:40: app.internal is a name, which may lead to other machines in the clear; if that is meant, add remote = true",
+        "fosse.toml:12:40: this server is named twice here; remove one",
+        "fosse.toml:12:59: servers: \"app\" has no port; write \"app:8080\"",
+        "fosse.toml:12:66: servers: \"app.internal.:80\" is not an address; a name is letters, digits and hyphens between dots, without a dot at its end",
+        "fosse.toml:12:86: servers: \"app..x:80\" is not an address; a name is letters, digits and hyphens between dots, without a dot at its end",
+        "fosse.toml:12:114: servers: \"app%eth0:80\" is not an address; addresses with a zone are not supported",
+        "fosse.toml:12:129: servers: \"1.2.3.400:80\" is not an address",
+        "fosse.toml:13:17: addresses_max must be between 1 and 64",
+        "fosse.toml:14:18: address_family takes \"any\", \"ipv4\" or \"ipv6\", not \"4\"",
+        "fosse.toml:15:21: address_networks: \"10.0.0.1/8\" has bits set after its prefix; write \"10.0.0.0/8\"",
+        "fosse.toml:15:35: address_networks: \"x\" is not a network; write ADDRESS/BITS, or \"unix\"",
+    ]),
+    (r#"[[backend]]
+name = "two"
+servers = ["app.internal:80"]"#, &[
+        "fosse.toml:12:12: app.internal is a name, which may lead to other machines in the clear; if that is meant, add remote = true",
+    ]),
+    (r#"[[backend]]
+name = "two"
+servers = ["127.0.0.1:80"]
+addresses_max = 2
+address_family = "ipv4"
+address_networks = ["10.0.0.0/8"]"#, &[
+        "fosse.toml:14:18: address_family is for servers that have names, and none of these has one; remove the line",
+        "fosse.toml:15:20: address_networks is for servers that have names, and none of these has one; remove the line",
+    ]),
+    (r#"[[backend]]
+name = "two"
+servers = ["a:80", "b:80", "c:80", "d:80", "e:80", "f:80", "g:80", "h:80", "127.0.0.1:80"]
+remote = true"#, &[
+        "fosse.toml:10:1: with 8 addresses for each name that is 65 servers, and a backend has 64; write a smaller addresses_max",
+    ]),
+    (r#"only
+name_servers = ["10.0.0.53", "ns.example:53", "10.0.0.53:53"]
+[[listen]]
+address = "127.0.0.1:8080"
+[[site]]
+default = true
+respond = 404"#, &[
+        "fosse.toml:1:1: there is no [[backend]]; add one",
+        "fosse.toml:1:17: name_servers: \"10.0.0.53\" has no port; add one, as in \"10.0.0.53:8080\"",
+        "fosse.toml:1:30: name_servers: \"ns.example:53\" is not an address; names are not looked up; write an IP address",
     ]),
 ];
