@@ -64,6 +64,11 @@ pub(crate) const CLIENTS_MAX: usize = 65_536;
 /// Seconds of Retry-After where a backend is full or gone for now.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
 
+/// Bytes of header values in which expressions of the configuration are looked for, for one
+/// message. Each byte costs as much as the expression has states: the worst that are taken need
+/// 4 ms for a KiB.
+pub(crate) const REPLACED_BYTES_MAX: usize = 8 * 1024;
+
 /// Ended streams kept, with their output buffers, for the next requests: as many as one turn is
 /// likely to need.
 pub(crate) const SPARE_BUFFERS_MAX: usize = 64;

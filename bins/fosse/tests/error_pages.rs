@@ -61,7 +61,8 @@ fn whoever_of_the_edge_responds_the_page_is_the_sites() {
     assert!(text.starts_with("<p>403 Forbidden at a.example, ") && text.ends_with(" {x}"), "{text}");
     assert_eq!(denied.header("cache-control"), Some("no-store"));
     let number = text.split(", ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-    assert!(number.len() == 16 && edge.log().contains(&number), "{text}: {}", edge.log());
+    assert_eq!(number.len(), 16, "{text}");
+    edge.wait_for_log(&number);
 
     // parse refuses what its site does not take, the filter and parse a body that is too long.
     let refused = ask(&edge, "PURGE /off", "");

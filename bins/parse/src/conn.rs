@@ -11,7 +11,7 @@ use fosse_wire::{Kind, Outbox, StreamId};
 
 use crate::access::{End, Record, Who};
 use crate::context::Context;
-use crate::error_response;
+use crate::error_response::{self, Beside};
 use crate::exchange::{Exchange, Framing, Lease, SITE_NONE};
 use crate::limit::Limit;
 use crate::origin::Origin;
@@ -281,7 +281,9 @@ impl Conn {
         let request = self.exchange.open.then_some(self.exchange.request);
         let subject = Subject { status, request, detail: why, host: host_of(head) };
         let page = pages::of_refusal(&subject, self.reader.as_deref(), (&context.settings, self.record.listener));
-        error_response::write(&mut self.output.bytes, (status, why), methods, self.exchange.is_head, page.as_ref());
+        let id = self.exchange.shown_request_id(&context.settings);
+        let beside = Beside { methods, page: page.as_ref(), request_id: id.as_deref() };
+        error_response::write(&mut self.output.bytes, (status, why), self.exchange.is_head, &beside);
         self.close_after(Ending::Linger, context);
     }
 

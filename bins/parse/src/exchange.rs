@@ -7,6 +7,7 @@ use fosse_wire::request::Endpoint;
 use fosse_wire::response::{BACKEND_NONE, Cause, ResponseHead};
 
 use crate::credit::ResponseCredit;
+use crate::settings::Settings;
 
 /// The site of what belongs to none.
 pub(crate) const SITE_NONE: u32 = u32::MAX;
@@ -79,6 +80,8 @@ pub struct Exchange {
     pub(crate) response_begun: bool,
     /// The framing of the response body.
     pub(crate) framing: Framing,
+    /// The name that a trusted proxy has given the request, where clients are told of it.
+    pub(crate) request_name: Option<Box<[u8]>>,
     /// Its body has been written in place of the one that comes.
     pub(crate) replaced: bool,
     /// The connection ends after this response.
@@ -136,8 +139,19 @@ pub struct Exchange {
     pub(crate) cause: Cause,
 }
 
+/// The field in which clients are told of the number of their request.
+pub(crate) const REQUEST_ID: &[u8] = b"X-Request-ID";
+
 impl Exchange {
+    /// Returns the name or number of the request for its client, where the policy shows it.
+    pub(crate) fn shown_request_id(&self, settings: &Settings) -> Option<Vec<u8>> {
+        settings.policy(self.policy).filter(|policy| policy.send_request_id && self.open)?;
+        let number = || format!("{:016x}", self.request).into_bytes();
+        Some(self.request_name.as_ref().map_or_else(number, |name| name.to_vec()))
+    }
+
     /// Returns the state before the first request of a connection.
+    #[expect(clippy::too_many_lines, reason = "one field a line")]
     pub(crate) const fn none() -> Self {
         Self {
             open: false,
@@ -151,6 +165,7 @@ impl Exchange {
             expect: Expect::No,
             response_begun: false,
             framing: Framing::None,
+            request_name: None,
             replaced: false,
             close: false,
             client_closes: false,

@@ -249,6 +249,10 @@ impl Conn {
         self.exchange.upgrade = upgrade;
         (self.exchange.begun_ms, self.exchange.begun_us) = (context.now_ms, context.now_us);
         (self.exchange.site, self.exchange.policy) = (terms.site, terms.policy);
+        if terms.send_request_id && self.origin.trusted {
+            let theirs = head.fields.first("x-request-id").filter(|id| fosse_http1::is_request_id(id));
+            self.exchange.request_name = theirs.map(Box::from);
+        }
         (self.exchange.client, self.exchange.request) = (client, request);
         slow::begin(&mut self.asked, head, context);
         if context.access.is_on() {

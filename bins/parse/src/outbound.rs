@@ -12,7 +12,7 @@ use fosse_wire::{Frame, Kind, Outbox, WireError};
 
 use crate::conn::{Conn, Phase};
 use crate::context::Context;
-use crate::exchange::{Expect, Framing, Lease};
+use crate::exchange::{Expect, Framing, Lease, REQUEST_ID};
 use crate::pages::{self, Page};
 use crate::refused::Refused;
 
@@ -164,13 +164,19 @@ impl Conn {
         let body = page.map_or(head.body, |page| BodyLength::Exact(u64::try_from(page.body.len()).unwrap_or(0)));
         let head = &ResponseHead { body, ..*head };
         let framing = framing_of(head, self.exchange.is_head, self.exchange.http10);
+        let request_id = self.exchange.shown_request_id(&context.settings);
         let mut writer = HeadWriter::response(&mut self.output.bytes, head.status, phrase).map_err(|_| UNWRITABLE)?;
-        match page {
-            Some(page) => {
-                put_fields(&mut writer, head.fields.into_iter().filter(|(name, _)| !same_name(name, b"content-type")))?;
-                writer.field(b"Content-Type", page.content_type.as_bytes()).map_err(|_| UNWRITABLE)?;
+        let fields = head.fields.into_iter();
+        match (page, &request_id) {
+            (None, None) => put_fields(&mut writer, fields)?,
+            (page, id) => {
+                let ours = |name| {
+                    page.is_some() && same_name(name, b"content-type")
+                        || id.is_some() && same_name(name, b"x-request-id")
+                };
+                put_fields(&mut writer, fields.filter(|(name, _)| !ours(name)))?;
+                put_own_fields(&mut writer, page, id.as_deref()).map_err(|_| UNWRITABLE)?;
             }
-            None => put_fields(&mut writer, head.fields.into_iter())?,
         }
         if head.upgrade {
             let offered = context.settings.upgrade_token(self.exchange.upgrade);
@@ -335,6 +341,19 @@ fn put_framing(writer: &mut HeadWriter<'_>, head: &ResponseHead<'_>, framing: Fr
         _ => {}
     }
     Ok(())
+}
+
+/// Writes the fields that take the place of those that came: the type of a page, and the number of
+/// the request.
+fn put_own_fields(
+    writer: &mut HeadWriter<'_>,
+    page: Option<&Page<'_>>,
+    request_id: Option<&[u8]>,
+) -> Result<(), Unwritable> {
+    if let Some(page) = page {
+        writer.field(b"Content-Type", page.content_type.as_bytes())?;
+    }
+    request_id.map_or(Ok(()), |id| writer.field(REQUEST_ID, id))
 }
 
 /// Writes the fields as they came; one that is written here is a fault.

@@ -21,6 +21,8 @@ pub(crate) struct Terms {
     pub(crate) body_bytes_max: u64,
     /// The request ends when its client has closed its side.
     pub(crate) abort_on_close: bool,
+    /// The response has the number of the request.
+    pub(crate) send_request_id: bool,
     /// The target that goes on, where it is another one.
     pub(crate) target: Option<Vec<u8>>,
     /// Location of a redirect.
@@ -75,6 +77,7 @@ impl Conn {
             // A shell has no limits.
             body_bytes_max: known.map_or(u64::MAX, |known| known.body_bytes_max),
             abort_on_close: known.is_some_and(|known| known.abort_on_close),
+            send_request_id: known.is_some_and(|known| known.send_request_id),
             target,
             location,
         })

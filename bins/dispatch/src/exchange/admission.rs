@@ -157,6 +157,6 @@ fn unwritable(refused: Refused, connection: u64, context: &Context<'_>) -> u16 {
         Refused::NoScript => 404,
         Refused::NoLength => 411,
         Refused::NoServer => 503,
-        Refused::TooLong => 431,
+        Refused::TooLong | Refused::TooMuchToSearch => 431,
     }
 }

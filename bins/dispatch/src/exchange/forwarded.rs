@@ -6,6 +6,7 @@ use std::{net::IpAddr, ops::Range};
 use fosse_http1::{HeadWriter, Host, Name, Unwritable, forwarded_hops, write_number};
 use fosse_wire::request::{Endpoint, RequestHead};
 
+use super::passing::is_of_proxy;
 use crate::policies::Policy;
 
 const X_FORWARDED_FOR: Name = Name::new("X-Forwarded-For");
@@ -31,12 +32,23 @@ pub(super) const fn has_fields_of_proxy(head: &RequestHead<'_>) -> bool {
     head.trusted && !head.forwarded
 }
 
+/// Returns whether a field that a trusted proxy wrote may pass, where it is one about its client.
+pub(super) fn may_pass(name: &[u8], policy: &Policy) -> bool {
+    let Some(named) = &policy.settings.proxy_headers else { return true };
+    !is_of_proxy(name) || named.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// Returns whether a field of that name of a trusted proxy counts.
+fn counts(name: Name, head: &RequestHead<'_>, policy: &Policy) -> bool {
+    has_fields_of_proxy(head) && may_pass(name.as_bytes(), policy)
+}
+
 /// Returns the host and port that a trusted proxy says its client asked for, where it says one.
-fn host_of_proxy(head: &RequestHead<'_>) -> Option<Host> {
+fn host_of_proxy(head: &RequestHead<'_>, policy: &Policy) -> Option<Host> {
     if head.trusted && head.forwarded {
         return host_of_element(head);
     }
-    if !has_fields_of_proxy(head) {
+    if !counts(X_FORWARDED_HOST, head, policy) {
         return None;
     }
     let mut named = head.fields.all(X_FORWARDED_HOST.as_bytes());
@@ -59,7 +71,7 @@ fn host_of_element(head: &RequestHead<'_>) -> Option<Host> {
 pub(super) fn put(to: &mut HeadWriter<'_>, head: &RequestHead<'_>, policy: &Policy) -> Result<(), Unwritable> {
     let changed = |name: Name| policy.request.drop(name.as_bytes());
     let says =
-        |name: Name| changed(name) || has_fields_of_proxy(head) && head.fields.all(name.as_bytes()).next().is_some();
+        |name: Name| changed(name) || counts(name, head, policy) && head.fields.all(name.as_bytes()).next().is_some();
     let mut address = 0..0;
     if let Some(ip) = head.client.ip() {
         if !changed(X_FORWARDED_FOR) {
@@ -72,7 +84,7 @@ pub(super) fn put(to: &mut HeadWriter<'_>, head: &RequestHead<'_>, policy: &Poli
     if !changed(X_FORWARDED_PROTO) {
         to.own(X_FORWARDED_PROTO, proto(head))?;
     }
-    let proxied = host_of_proxy(head);
+    let proxied = host_of_proxy(head, policy);
     let (host, port) = proxied.as_ref().map_or((head.host, head.host_port), |h| (h.name(), h.port().unwrap_or(0)));
     if !says(X_FORWARDED_HOST) {
         to.own_by(X_FORWARDED_HOST, |value| put_authority(value, host, port))?;
@@ -122,7 +134,11 @@ fn put_prefix(to: &mut HeadWriter<'_>, head: &RequestHead<'_>, policy: &Policy) 
     if strip.is_empty() || policy.request.drop(X_FORWARDED_PREFIX.as_bytes()) {
         return Ok(());
     }
-    let before = if has_fields_of_proxy(head) { head.fields.all(X_FORWARDED_PREFIX.as_bytes()).next() } else { None };
+    let before = if counts(X_FORWARDED_PREFIX, head, policy) {
+        head.fields.all(X_FORWARDED_PREFIX.as_bytes()).next()
+    } else {
+        None
+    };
     to.own_by(X_FORWARDED_PREFIX, |value| {
         value.extend_from_slice(before.unwrap_or_default());
         value.extend_from_slice(strip.as_bytes());

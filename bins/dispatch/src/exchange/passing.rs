@@ -42,6 +42,16 @@ static OF_TRUSTED: NameSet<5> =
 /// Those that are written here whoever sent them: parse has looked at them and decided.
 static DECIDED: NameSet<2> = NameSet::new(["x-forwarded-for", "x-forwarded-proto"]);
 
+/// Returns whether a field is one that trusted proxies write about their clients.
+pub(super) fn is_of_proxy(name: &[u8]) -> bool {
+    name.get(..FORWARDING.len()).is_some_and(|start| same_name(start, FORWARDING)) || OF_TRUSTED.contains(name)
+}
+
+/// Returns whether a field says who the client is, which a trusted proxy alone may do.
+pub(super) fn is_identity(name: &[u8], policy: &Policy) -> bool {
+    policy.settings.identity_headers.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(name))
+}
+
 pub(super) fn is_dropped(name: &[u8], trusted: bool) -> bool {
     let forwarding = name.get(..FORWARDING.len()).is_some_and(|start| same_name(start, FORWARDING));
     if trusted {
@@ -64,6 +74,7 @@ pub(super) fn hinders_inspection(name: &[u8]) -> bool {
 pub(super) fn reads_as_dropped(name: &[u8], policy: &Policy) -> bool {
     let read: Vec<u8> = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
     is_dropped(&read, false)
+        || is_identity(&read, policy)
         || policy.request.drop(&read)
         || policy.settings.inspect_responses && hinders_inspection(&read)
 }

@@ -3,6 +3,8 @@
 use fosse_fastcgi::TooLong;
 use fosse_http1::Unwritable;
 
+use super::headers::TooMuchToSearch;
+
 /// The reason why a head was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
@@ -18,6 +20,14 @@ pub(crate) enum Refused {
     NoServer,
     /// A header field is longer than a record of FastCGI.
     TooLong,
+    /// Its header fields are too long to look for expressions in them.
+    TooMuchToSearch,
+}
+
+impl From<TooMuchToSearch> for Refused {
+    fn from(_: TooMuchToSearch) -> Self {
+        Self::TooMuchToSearch
+    }
 }
 
 impl From<Unwritable> for Refused {

@@ -18,7 +18,7 @@ use super::{
     headers::{Edits, Values},
     prefix::Outside,
 };
-use crate::upstream::pins;
+use crate::{limits::REPLACED_BYTES_MAX, upstream::pins};
 
 /// Fields of a backend that never pass: hop by hop, framing, those that tell what software runs
 /// there, and those that name files to a proxy.
@@ -99,6 +99,14 @@ pub(crate) struct Changes<'a> {
 }
 
 impl Changes<'_> {
+    /// Returns the value of a field for clients; empty where nothing of it is left.
+    fn value<'v>(&self, field: &Field<'v>, bytes_left: &mut usize) -> Result<Cow<'v, [u8]>, WireError> {
+        let outside = self.outside.and_then(|outside| outside.value(field.name, field.value));
+        let value = outside.map_or(Cow::Borrowed(field.value), Cow::Owned);
+        let replaced = self.edits.replaced(field.name, value, self.values, bytes_left);
+        replaced.map_err(|_| WireError::Field("values to search"))
+    }
+
     /// Writes the fields that are added to a message. `has` tells whether it has one of that name,
     /// in lower case.
     fn put(&self, to: &mut FieldsWriter<'_>, has: impl Fn(&[u8]) -> bool) -> Result<(), WireError> {
@@ -184,7 +192,7 @@ fn put(
     let hop = if from.names_fields { named_by_connection(&from.fields) } else { Vec::new() };
     head.encode_fixed(body);
     let mut to = FieldsWriter::new(body);
-    let mut dated = head.status < 200;
+    let (mut dated, mut bytes_left) = (head.status < 200, REPLACED_BYTES_MAX);
     let passes = |name: &[u8]| !DROPPED.contains(name) && (!remove.for_page || BESIDE_PAGE.contains(name));
     for field in from.fields.iter().filter(|field| !own.replaces(field)).chain(own.kept.iter().copied()) {
         let removed = || changes.is_some_and(|changes| changes.edits.drop(field.name));
@@ -196,12 +204,11 @@ fn put(
             put_other_challenges(&mut to, &field)?;
             continue;
         }
-        let outside = changes.and_then(|changes| changes.outside);
-        if let Some(value) = outside.and_then(|outside| outside.value(field.name, field.value)) {
-            to.push(field.name, &value)?;
-            continue;
+        match changes.map(|changes| changes.value(&field, &mut bytes_left)).transpose()? {
+            Some(value) if value.is_empty() && !field.value.is_empty() => {}
+            Some(value) => to.push(field.name, &value)?,
+            None => to.push(field.name, field.value)?,
         }
-        to.push(field.name, field.value)?;
     }
     if !dated {
         to.push(b"Date", own.date.as_bytes())?;

@@ -168,6 +168,7 @@ pub(super) fn headers(of: &str, edits: &[HeaderEdit]) -> String {
             HeaderChange::Add(value) => ("one more:", Some(value)),
             HeaderChange::Default(value) => ("unless there is one:", Some(value)),
             HeaderChange::DefaultOverHttps(value) => ("over https, unless there is one:", Some(value)),
+            HeaderChange::Replace(_, value) => ("a part of it becomes", Some(value)),
         };
         let value = value.map(|value| format!(" {}", text(value))).unwrap_or_default();
         let _ = writeln!(out, "header    {of} {}: {does}{value}", edit.name);

@@ -20,6 +20,8 @@ const BASE: &[Line] = &[
     ("[[site.exclude]]", "rules", "[920350]"),
     ("[[site.error]]", "status", "[403]"),
     ("[[site.error]]", "file", "\"pages/a.html\""),
+    ("[site.forward_auth]", "backend", ""),
+    ("[[site.request_headers.replace]]", "header", ""),
     ("[[backend]]", "name", "\"app\""),
     ("[[backend]]", "servers", "[\"127.0.0.1:3000\"]"),
     ("[[backend.server]]", "address", "\"127.0.0.1:3004\""),
@@ -57,6 +59,12 @@ const CACHED: &[Line] = &[
 const NO_BACKEND: Line = ("[[site]]", "backend", "");
 const NO_PREFIX: Line = ("[[site.route]]", "prefix", "");
 const NO_GOAL: Line = ("[[site.route]]", "backend", "");
+const REPLACED: &[Line] = &[
+    ("[[site.request_headers.replace]]", "header", "\"X-A\""),
+    ("[[site.request_headers.replace]]", "regex", "\"a\""),
+    ("[[site.request_headers.replace]]", "value", "\"b\""),
+];
+const AUTH: &[Line] = &[("[site.forward_auth]", "backend", "\"app\""), ("[site.forward_auth]", "path", "\"/auth\"")];
 const NO_FILE: Line = ("[[site.error]]", "file", "");
 const NO_NUMBERS: Line = ("[[site.exclude]]", "rules", "");
 
@@ -149,6 +157,9 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site]]", "underscores", "\"pass\"", &[]),
     ("[[site]]", "allow_networks", "[\"10.0.0.0/8\"]", &[]),
     ("[[site]]", "deny_networks", "[\"10.0.0.0/8\"]", &[]),
+    ("[[site]]", "identity_headers", "[\"Remote-User\"]", &[]),
+    ("[[site]]", "proxy_headers", "[]", &[]),
+    ("[[site]]", "send_request_id", "true", &[]),
     ("[[site]]", "backend_host", "\"in.example\"", &[]),
     ("[[site]]", "security_headers", "\"basic\"", &[]),
     ("[[site]]", "body_seconds", "9", &[]),
@@ -188,6 +199,9 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site.route]]", "allow_networks", "[\"10.0.0.0/8\"]", &[]),
     ("[[site.route]]", "deny_networks", "[\"10.0.0.0/8\"]", &[]),
     ("[[site.route]]", "underscores", "\"pass\"", &[]),
+    ("[[site.route]]", "identity_headers", "[\"Remote-User\"]", &[]),
+    ("[[site.route]]", "proxy_headers", "[]", &[]),
+    ("[[site.route]]", "send_request_id", "true", &[]),
     ("[[site.route]]", "backend_host", "\"in.example\"", &[]),
     ("[[site.route]]", "security_headers", "\"basic\"", &[]),
     ("[[site.route]]", "utf8", "\"require\"", &[]),
@@ -202,10 +216,17 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[site.route.when]", "cookie", "[\"x\"]", &[]),
     ("[site.route.when]", "listener", "[\"127.0.0.1:8080\"]", &[]),
     ("[site.route.when]", "network", "[\"10.0.0.0/8\"]", &[]),
+    ("[site.forward_auth]", "backend", "\"other\"", AUTH),
+    ("[site.forward_auth]", "path", "\"/other\"", AUTH),
+    ("[site.forward_auth]", "copy_headers", "[\"X-User\"]", AUTH),
+    ("[site.forward_auth]", "decision_seconds", "3", AUTH),
     ("[site.request_headers]", "set", "{ X = \"1\" }", &[]),
     ("[site.request_headers]", "add", "{ X = \"1\" }", &[]),
     ("[site.request_headers]", "default", "{ X = \"1\" }", &[]),
     ("[site.request_headers]", "remove", "[\"X\"]", &[]),
+    ("[[site.request_headers.replace]]", "header", "\"X-B\"", REPLACED),
+    ("[[site.request_headers.replace]]", "regex", "\"b\"", REPLACED),
+    ("[[site.request_headers.replace]]", "value", "\"c\"", REPLACED),
     ("[[site.error]]", "status", "[404]", &[]),
     ("[[site.error]]", "file", "\"pages/b.html\"", &[]),
     ("[[site.error]]", "text", "\"x\"", &[NO_FILE, ("[[site.error]]", "text", "\"y\"")]),
@@ -278,6 +299,8 @@ const TABLES: &[&str] = &[
     "route",
     "exclude",
     "error",
+    "forward_auth",
+    "replace",
     "server",
     "cache_control",
     "health",

@@ -6,7 +6,7 @@ use crate::backends::Backends;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::model::{Backend, ErrorPage, ForwardAuth, HeaderEdits, Route, Site};
 use crate::names::{
-    BodyText, ErrorStatus, FilePath, FilePattern, LocationText, MediaType, Method, Name, Network, PathPrefix,
+    BodyText, ErrorStatus, FieldName, FilePath, FilePattern, LocationText, MediaType, Method, Name, Network, PathPrefix,
 };
 use crate::problem::Span;
 use crate::section::At;
@@ -65,6 +65,7 @@ impl<'a> Policy<'a> {
         security_headers: SecurityHeaders,
         inspect_responses: bool,
         error_json: bool,
+        send_request_id: bool,
         rules_milliseconds_max: u32,
         body_bytes_max: Bytes,
         body_over_limit: OverLimit,
@@ -171,6 +172,18 @@ impl<'a> Policy<'a> {
     pub(crate) fn intercept_errors(&self) -> &'a [At<ErrorStatus>] {
         let own = self.route.and_then(|route| route.intercept_errors.value.as_deref());
         own.unwrap_or(&self.site.intercept_errors.value)
+    }
+
+    /// Returns the headers by which trusted proxies say who a client is.
+    pub(crate) fn identity_headers(&self) -> &'a [At<FieldName>] {
+        let own = self.route.and_then(|route| route.identity_headers.value.as_deref());
+        own.unwrap_or(&self.site.identity_headers.value)
+    }
+
+    /// Returns the headers of trusted proxies about their clients that pass; `None` for all.
+    pub(crate) fn proxy_headers(&self) -> Option<&'a [At<FieldName>]> {
+        let own = self.route.and_then(|route| route.proxy_headers.value.as_deref());
+        own.or(self.site.proxy_headers.value.as_deref())
     }
 
     /// Returns the backend of the files that applications name, and the beginning of their paths.

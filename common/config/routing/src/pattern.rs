@@ -1,6 +1,7 @@
 //! Globs and regular expressions over understood paths. All are run in linear time.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
@@ -149,14 +150,15 @@ impl Set {
 
 /// An expression whose groups are of interest.
 #[derive(Debug)]
-pub(crate) struct Grouped {
+pub struct Grouped {
     vm: PikeVM,
     state: RefCell<(pikevm::Cache, Captures)>,
 }
 
 impl Grouped {
     /// Compiles it; `None` where it does not compile.
-    pub(crate) fn new(pattern: &str) -> Option<Self> {
+    #[must_use]
+    pub fn new(pattern: &str) -> Option<Self> {
         let vm = PikeVM::new_from_nfa(compile(&[pattern.to_owned()], COMPILED_BYTES_MAX).ok()?).ok()?;
         let state = RefCell::new((vm.create_cache(), vm.create_captures()));
         Some(Self { vm, state })
@@ -165,13 +167,17 @@ impl Grouped {
     /// Returns the groups of the first place where it is found; empty ones where a group took no
     /// part, none where it is not found.
     pub(crate) fn groups<'a>(&self, path: &'a [u8]) -> Vec<&'a [u8]> {
+        self.first(path).map(|(_, groups)| groups).unwrap_or_default()
+    }
+
+    /// Returns the first place where it is found, and its groups there.
+    #[must_use]
+    pub fn first<'a>(&self, text: &'a [u8]) -> Option<(Range<usize>, Vec<&'a [u8]>)> {
         let (cache, captures) = &mut *self.state.borrow_mut();
-        self.vm.captures(cache, path, captures);
-        if !captures.is_match() {
-            return Vec::new();
-        }
-        let group = |group| captures.get_group(group).map_or(&b""[..], |span| &path[span.range()]);
-        (0..captures.group_len()).map(group).collect()
+        self.vm.captures(cache, text, captures);
+        let found = captures.get_match()?.range();
+        let group = |group| captures.get_group(group).map_or(&b""[..], |span| &text[span.range()]);
+        Some((found, (0..captures.group_len()).map(group).collect()))
     }
 }
 
@@ -231,6 +237,9 @@ mod tests {
         let grouped = Grouped::new("^/old/([^/]*)/?(x)?").unwrap();
         assert_eq!(grouped.groups(b"/old/1/"), [&b"/old/1/"[..], b"1", b""]);
         assert!(grouped.groups(b"/new").is_empty());
+        let grouped = Grouped::new("b(c?)").unwrap();
+        assert_eq!(grouped.first(b"abcbc"), Some((1..3, vec![&b"bc"[..], b"c"])));
+        assert_eq!(grouped.first(b"acc"), None);
     }
 
     #[test]

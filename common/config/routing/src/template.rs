@@ -13,19 +13,11 @@ use crate::path;
 pub fn render(template: &Template, facts: &Facts<'_>, groups: &[&[u8]], out: &mut Vec<u8>) {
     let begin = out.len();
     for part in &template.0 {
-        match part {
-            Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-            Part::Variable(variable) => put(*variable, facts, out),
-            Part::Header(name) => {
-                facts.headers.any(name.as_bytes(), &mut |value| {
-                    out.extend_from_slice(value);
-                    true
-                });
-            }
-            Part::Group(group) => {
-                let group = usize::try_from(*group).ok().and_then(|group| groups.get(group));
-                path::encode(out, group.copied().unwrap_or_default());
-            }
+        if let Part::Group(group) = part {
+            let group = usize::try_from(*group).ok().and_then(|group| groups.get(group));
+            path::encode(out, group.copied().unwrap_or_default());
+        } else {
+            render_part(part, facts, out);
         }
     }
     let text = &out[begin..];
@@ -34,6 +26,21 @@ pub fn render(template: &Template, facts: &Facts<'_>, groups: &[&[u8]], out: &mu
     if kept < text.len() {
         out.drain(begin..begin + blank);
         out.truncate(begin + kept);
+    }
+}
+
+/// Appends the text of one part, as it is; a group has none.
+pub fn render_part(part: &Part, facts: &Facts<'_>, out: &mut Vec<u8>) {
+    match part {
+        Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+        Part::Variable(variable) => put(*variable, facts, out),
+        Part::Header(name) => {
+            facts.headers.any(name.as_bytes(), &mut |value| {
+                out.extend_from_slice(value);
+                true
+            });
+        }
+        Part::Group(_) => {}
     }
 }
 

@@ -176,6 +176,8 @@ pub struct ParsePolicy {
     pub redirect: Option<Template>,
     /// Number of its pages, where it has some.
     pub error_pages: Option<u32>,
+    /// Responses have the number of their request.
+    pub send_request_id: bool,
     /// File that it responds with.
     pub respond_file: Option<RespondFile>,
 }
@@ -273,6 +275,11 @@ pub struct DispatchPolicy {
     pub intercept_errors: Vec<(u16, u16)>,
     /// Checks that its requests have to pass.
     pub access: Option<Access>,
+    /// Names of headers, in lower case, that pass from trusted proxies alone.
+    pub identity_headers: Vec<String>,
+    /// Names of the headers of trusted proxies about their clients that pass, in lower case; `None`
+    /// for all.
+    pub proxy_headers: Option<Vec<String>>,
     /// Files that the backend may name in place of a body.
     pub send_files: Option<SendFiles>,
 }
@@ -363,4 +370,7 @@ pub enum HeaderChange {
     Default(Template),
     /// The same, where the client came by https.
     DefaultOverHttps(Template),
+    /// In each, the first part in which an expression is found becomes this; its groups are those
+    /// of the expression.
+    Replace(String, Template),
 }

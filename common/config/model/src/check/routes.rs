@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::model::{ErrorPage, HeaderEdits, Route, Site, When};
-use crate::names::{LocationText, MediaType, Name, RedirectStatus, TargetText, highest_group, named};
+use crate::names::{LocationText, MediaType, Name, RedirectStatus, ReplacementText, TargetText, highest_group, named};
 use crate::policy::RespondKeys;
 use crate::problem::{Problems, Span};
 use crate::section::At;
@@ -182,6 +182,12 @@ impl Grouped for TargetText {
     }
 }
 
+impl Grouped for ReplacementText {
+    fn highest(&self) -> Option<u32> {
+        highest_group(&self.0)
+    }
+}
+
 fn groups(text: &impl Grouped, known: usize, span: &Span, problems: &mut Problems) {
     let Some(highest) = text.highest() else { return };
     if usize::try_from(highest).is_ok_and(|highest| highest > known || known == 0) {
@@ -196,7 +202,12 @@ fn edits(requests: &At<HeaderEdits>, responses: &At<HeaderEdits>, problems: &mut
         let in_tables = [&table.set, &table.add, &table.default].into_iter();
         let named = in_tables.filter(|texts| named(texts, "host").is_some()).map(|texts| &texts.span);
         let removed = table.remove.iter().filter(|name| name.0.eq_ignore_ascii_case("host")).map(|name| &name.span);
-        for span in named.chain(removed) {
+        let replaced = table.replace.iter().filter(|one| one.header.0.eq_ignore_ascii_case("host"));
+        let replaced = replaced.map(|one| &one.value.header.span);
+        for one in table.replace.iter().filter(|one| one.regex.sound().is_some()) {
+            groups(&one.value.value.value, one.regex.groups, &one.value.value.span, problems);
+        }
+        for span in named.chain(removed).chain(replaced) {
             problems.note_with_cure(span, "Host is no header to change", "write backend_host = \"NAME\"");
         }
     }

@@ -79,5 +79,9 @@ fn edits(table: &HeaderEdits) -> Vec<HeaderEdit> {
     let changed = changes.iter().flat_map(|(texts, change)| {
         texts.iter().map(|(name, text)| HeaderEdit { name: name.clone(), change: change(text.clone()) })
     });
-    removed.chain(changed).collect()
+    let replaced = table.replace.iter().map(|one| HeaderEdit {
+        name: one.header.0.clone(),
+        change: HeaderChange::Replace(one.regex.pattern.clone(), one.value.value.0.clone()),
+    });
+    removed.chain(changed).chain(replaced).collect()
 }

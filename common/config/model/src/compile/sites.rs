@@ -9,7 +9,7 @@ use super::{headers, listeners};
 use crate::backends::Backends;
 use crate::exclusions;
 use crate::model::{Edge, OverLimit, Route, Site, Underscores, Utf8, Waf, When};
-use crate::names::{Name, Network, PathPrefix};
+use crate::names::{FieldName, Name, Network, PathPrefix};
 use crate::policy::{Does, Policy, Respond};
 use crate::problem::{Problems, Span};
 use crate::section::At;
@@ -147,6 +147,7 @@ pub(crate) fn parse(
     let policies = edge.site.iter().flat_map(|site| Policy::of(site)).map(|policy| blobs::ParsePolicy {
         error_pages: pages.number(&policy, files),
         respond_file: files.respond_file(&policy),
+        send_request_id: policy.send_request_id(),
         ..parse_policy(&policy, backends)
     });
     let policies = policies.collect();
@@ -287,6 +288,8 @@ fn dispatch_policy(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut 
         prefixes: policy.route.and_then(prefixes),
         intercept_errors: policy.intercept_errors().iter().map(|status| (status.0.first, status.0.last)).collect(),
         access: access(policy, backends, problems),
+        identity_headers: lower(policy.identity_headers()),
+        proxy_headers: policy.proxy_headers().map(lower),
         send_files: send_files(policy, backends, problems),
     }
 }
@@ -300,6 +303,10 @@ fn access(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems)
         decision_seconds: auth.decision_seconds.duration(),
     });
     forward_auth.map(|auth| blobs::Access { forward_auth: Some(auth) })
+}
+
+fn lower(names: &[At<FieldName>]) -> Vec<String> {
+    names.iter().map(|name| name.0.to_ascii_lowercase()).collect()
 }
 
 fn send_files(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems) -> Option<blobs::SendFiles> {

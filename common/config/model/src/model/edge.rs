@@ -89,7 +89,7 @@ section! {
         /// Host names and what is done for them.
         site: Vec<At<Site>>, Required, 1..=10000;
         /// Applications that requests are passed to.
-        backend: Vec<At<Backend>>, Required, 1..=10000;
+        backend: Vec<At<Backend>>, Default("[]"), 0..=10000;
     }
 }
 

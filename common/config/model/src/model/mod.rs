@@ -18,7 +18,7 @@ pub use backend::{Backend, CacheControl, Health, Server};
 pub use edge::{Edge, Limits, Timeouts};
 pub use fastcgi::FastCgi;
 pub use listen::Listen;
-pub use site::{ErrorPage, Exclude, HeaderEdits, Route, Site, When};
+pub use site::{ErrorPage, Exclude, HeaderEdits, HeaderReplace, Route, Site, When};
 pub use template::Templates;
 
 /// Every table, in the order of the manual page.
@@ -32,6 +32,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     When::DOC,
     ErrorPage::DOC,
     HeaderEdits::DOC,
+    HeaderReplace::DOC,
     ForwardAuth::DOC,
     Exclude::DOC,
     Backend::DOC,

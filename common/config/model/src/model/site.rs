@@ -3,9 +3,9 @@
 use super::auth::{Check, ForwardAuth};
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::names::{
-    ArgumentName, BodyText, EditedField, ErrorStatus, ExactPath, FilePath, FilePattern, HeaderText, HeaderTexts,
-    HostPattern, ListenerName, LocationText, MediaType, Method, Name, Network, PathGlob, PathPrefix, PathRegex,
-    RedirectStatus, RuleRange, RuleTag, TargetText, ValueTest,
+    ArgumentName, BodyText, EditedField, ErrorStatus, ExactPath, FieldName, FilePath, FilePattern, HeaderText,
+    HeaderTexts, HostPattern, ListenerName, LocationText, MediaType, Method, Name, Network, PathGlob, PathPrefix,
+    PathRegex, RedirectStatus, ReplacementText, RuleRange, RuleTag, TargetText, ValueTest,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
@@ -92,6 +92,18 @@ section! {
         /// that with hyphens would be removed, such as X_Forwarded_For: many applications read
         /// both as one.
         underscores: Underscores, Default("\"drop\"");
+        /// Headers by which a proxy in front says who the client is, such as "Remote-User". They
+        /// pass as a trusted source wrote them; from everybody else they are removed, also with
+        /// underscores for their hyphens. So a trusted proxy has to remove those that its own
+        /// clients send. X-Forwarded-User and all that begins so need not be named.
+        identity_headers: Vec<At<FieldName>>, Default("[]"), 0..=64;
+        /// Of the headers in which a trusted source says what its client asked for
+        /// (X-Forwarded-Host, -Port, -Prefix, -User, X-Real-IP, ...) those that pass; in place of
+        /// others the application gets what fosse knows, or none.
+        proxy_headers: Option<Vec<At<FieldName>>>, Absent("all of them pass"), 0..=64;
+        /// Clients get the number of their request, or the name that a trusted source has given it,
+        /// in X-Request-ID, as the application does.
+        send_request_id: bool, Default("false");
         /// Host that the application is asked for, in place of the one that the client named; it
         /// may hold variables.
         backend_host: Option<HeaderText>, Absent("the host that the client named");
@@ -198,6 +210,12 @@ section! {
         forward_auth: Option<Check<ForwardAuth>>, Absent("that of the site");
         /// Treatment of request headers with an underscore in their name.
         underscores: Option<Underscores>, Absent("that of the site");
+        /// Headers by which a proxy in front says who the client is.
+        identity_headers: Option<Vec<At<FieldName>>>, Absent("those of the site"), 0..=64;
+        /// Of the headers of a trusted source about its client those that pass.
+        proxy_headers: Option<Vec<At<FieldName>>>, Absent("those of the site"), 0..=64;
+        /// Clients get the number of their request in X-Request-ID.
+        send_request_id: Option<bool>, Absent("as for the site");
         /// Host that the application is asked for.
         backend_host: Option<HeaderText>, Absent("that of the site");
         /// Changes of the headers that the application gets, after those of the site. A name that
@@ -275,6 +293,25 @@ section! {
         default: HeaderTexts, Default("{}"), 0..=64;
         /// Left out.
         remove: Vec<At<EditedField>>, Default("[]"), 0..=64;
+        /// Changed in part.
+        replace: Vec<At<HeaderReplace>>, Default("[]"), 0..=16;
+    }
+}
+
+section! {
+    /// A part of a header that becomes another one, of [site.request_headers] and
+    /// [site.response_headers] alike; in the order of the file. In each header of the name it is
+    /// the first part in which the expression is found. A header of which nothing is left is left
+    /// out. Expressions are looked for in 8 KiB of headers of one message at most: a
+    /// request with more gets 431, a response 502.
+    HeaderReplace "[[site.request_headers.replace]]" {
+        /// Name of the header.
+        header: EditedField, Required;
+        /// A regular expression that is looked for in its value.
+        regex: PathRegex, Required;
+        /// Text that this part becomes; it may hold variables, and groups of the expression:
+        /// "https://{1}".
+        value: ReplacementText, Required;
     }
 }
 

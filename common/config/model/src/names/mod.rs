@@ -9,6 +9,7 @@ mod files;
 mod hosts;
 mod matches;
 mod paths;
+mod responses;
 mod scripts;
 mod templates;
 mod tokens;
@@ -30,10 +31,10 @@ pub use paths::{
     Directory, FILE_NAME_BYTES_MAX, FILE_PATH_BYTES_MAX, FilePath, FilePattern, HealthPath, LogFile, PREFIX_BYTES_MAX,
     PathPrefix, StatusSocket,
 };
+pub use responses::{BodyText, MediaType, RedirectStatus};
 pub use scripts::{Params, ScriptName, ScriptPath, ScriptPattern};
 pub use templates::{
-    BodyText, CopiedField, EditedField, HeaderText, HeaderTexts, LocationText, MediaType, RedirectStatus,
-    TEMPLATE_BYTES_MAX, TargetText,
+    CopiedField, EditedField, HeaderText, HeaderTexts, LocationText, ReplacementText, TEMPLATE_BYTES_MAX, TargetText,
 };
 pub(crate) use templates::{highest_group, named, names_header};
 pub use tokens::{

@@ -35,7 +35,6 @@ audit_log = ".."
 access_log = ""
 allow = ["x", ""]
 lanes = 65"#, &[
-        "fosse.toml:1:1: there is no [[backend]]; add one",
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
         "fosse.toml:1:17: status_socket: \"run/x\" is not an absolute path; begin it with a slash, as in unix:/run/x.sock",

@@ -393,4 +393,31 @@ send_files_prefix = "p""#, &[
         "fosse.toml:20:21: send_files_prefix without send_files; add send_files = \"BACKEND\"",
         "fosse.toml:23:21: send_files_prefix: \"p\" does not begin with a slash; write \"/p\"",
     ]),
+    (r#"[[site]]
+hosts = ["z"]
+backend = "app"
+identity_headers = ["Remote User"]
+proxy_headers = "X-Forwarded-Host"
+send_request_id = 1
+[[site.request_headers.replace]]
+header = "Host"
+regex = "^(a)"
+value = "{2}"
+[[site.response_headers.replace]]
+header = "Content-Length"
+regex = "("
+[[site.response_headers.replace]]
+header = "X"
+regex = "a"
+value = "{nothing}""#, &[
+        "fosse.toml:13:21: identity_headers: \"Remote User\" is not the name of a header",
+        "fosse.toml:14:17: proxy_headers takes a list, this is a string; put it in square brackets",
+        "fosse.toml:15:19: send_request_id takes true or false, this is a number",
+        "fosse.toml:17:10: Host is no header to change; write backend_host = \"NAME\"",
+        "fosse.toml:19:9: {2} is a group of regex, which has 1; write regex with as many groups in parentheses",
+        "fosse.toml:20:1: [[site.request_headers.replace]] needs value; it takes a text, which may hold variables such as \"{host}\", and groups such as \"{1}\"",
+        "fosse.toml:21:10: header: \"Content-Length\" belongs to the connection, and is written by fosse alone; remove it",
+        "fosse.toml:22:9: regex: \"(\" is no regular expression: unclosed group",
+        "fosse.toml:26:9: value: there is no variable \"nothing\"; known are client_address, client_port, host, authority, scheme, method, request_id, path, query, target, header.NAME",
+    ]),
 ];

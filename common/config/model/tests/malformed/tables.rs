@@ -48,7 +48,6 @@ address = 80"#, &[
 lanes = "auto"
 [tls]
 certificate = "x""#, &[
-        "fosse.toml:1:1: there is no [[backend]]; add one",
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
         "fosse.toml:1:9: lanes takes a whole number, not \"auto\"; leave it out for the default",
@@ -63,12 +62,10 @@ certificate = "x""#, &[
     (r#"only
 [[listen]]
 address = "127.0.0.1:8080""#, &[
-        "fosse.toml:1:1: there is no [[backend]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
     ]),
     (r#"only
 "#, &[
-        "fosse.toml:1:1: there is no [[backend]]; add one",
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
     ]),
@@ -97,13 +94,11 @@ backend = []"#, &[
         "fosse.toml:1:9: lanes must be between 1 and 64",
         "fosse.toml:2:10: listen must have between 1 and 64 entries",
         "fosse.toml:3:8: site must have between 1 and 10000 entries",
-        "fosse.toml:4:11: backend must have between 1 and 10000 entries",
     ]),
     (r#"only
 lanse = 4
 user = "www-data"
 worker_processes = 4"#, &[
-        "fosse.toml:1:1: there is no [[backend]]; add one",
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
         "fosse.toml:1:1: unknown key \"lanse\" in the top of the file (before the first table); did you mean lanes?",
@@ -125,7 +120,6 @@ head_seconds = 5"#, &[
 x = 1979-05-27
 y = "\u0007\u001b[31m"
 "evil\u001b[31m" = 1"#, &[
-        "fosse.toml:1:1: there is no [[backend]]; add one",
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
         "fosse.toml:1:1: unknown key \"x\" in the top of the file (before the first table); known are include, lanes, uid_base, group, scheduling, name_servers, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, spool_directory, allow, deny, timeouts, limits, template, listen, site, backend",
@@ -137,7 +131,6 @@ y = "\u0007\u001b[31m"
 address = "127.0.0.1:8080"
 	backend = ["tab before the key"]
 [site]"#, &[
-        "fosse.toml:1:1: there is no [[backend]]; add one",
         "fosse.toml:3:2: unknown key \"backend\" in [[listen]]; it belongs in the top of the file (before the first table)",
         "fosse.toml:4:1: site takes a list, this is a table; write [[site]] instead of [site]",
     ]),

@@ -34,7 +34,6 @@ address = 'C:\x'
 [[listen]]
 address = """
 127.0.0.1:80""""#, &[
-        "fosse.toml:1:1: there is no [[backend]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
         "fosse.toml:2:11: address \"C:\\\\x\" is not an address; the port is a number from 1 to 65535",
     ]),
