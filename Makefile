@@ -47,6 +47,8 @@ check-all: check check-kernels check-systemd check-applications
 
 check-applications:
 	tests/setup.sh
+	tests/setup.sh npm
+	tests/applications/next/build.sh
 	FOSSE_LARGE_BYTES=1073741824 $(CARGO) test --profile tested --locked -p fosse-applications
 
 check-kernels:

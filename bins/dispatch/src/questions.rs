@@ -150,12 +150,12 @@ impl Lane<'_> {
     fn decision_came(&mut self, stream: &mut Stream, key: Key, clean: bool) -> Option<Event> {
         let ask = stream.ask()?;
         ask.connection = None;
-        let (reply, backend, sent) = (std::mem::take(&mut ask.reply), ask.backend, ask.is_sent());
+        let ((status, decision), backend, sent) = (ask.take_decision(), ask.backend, ask.is_sent());
         let took_us = self.context.event_loop.now_us() - ask.sent_us;
-        self.context.counters.count_status(backend, reply.status());
+        self.context.counters.count_status(backend, status);
         self.context.counters.count_time(backend, took_us);
         let news = self.free(key, clean && sent);
-        let more = self.decided(stream, reply.decision());
+        let more = self.decided(stream, decision);
         debug_assert!(more.is_none(), "a request that has no connection yet has no news for others");
         news
     }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use fosse_applications::{Server, curl, installed, output};
+use fosse_applications::{Server, curl, example, installed, output};
 use fosse_harness::{Dir, Edge, free_port};
 
 /// lighttpd with mod_webdav, serving and changing `files` below the directory.
@@ -28,11 +28,27 @@ fn server(dir: &Dir, port: u16) -> Option<Server> {
 }
 
 #[test]
-fn collections_are_made_listed_moved_and_removed() {
+fn collections_are_made_listed_moved_and_removed_with_the_configuration_of_the_page_and_with_the_flag() {
     let (dir, port) = (Dir::new(), free_port());
     let Some(_server) = server(&dir, port) else { return };
     let backend = format!("http://127.0.0.1:{port}");
+    let places = [("127.0.0.1:8080", "{address}"), ("unix:/run/webdav/http.sock", &*format!("127.0.0.1:{port}"))];
+    let text = example("man/fosse.toml.5", "PROPFIND", &places).replace("files.example", "127.0.0.1");
+    uses_webdav(&Edge::with_config(&text, &[]), &dir);
     let edge = Edge::up(&backend, &["--methods", "webdav"]);
+    uses_webdav(&edge, &dir);
+    // Without the flag they are not served.
+    let plain = Edge::up(&backend, &[]);
+    let status = output(
+        Command::new("curl")
+            .args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "MKCOL"])
+            .arg(format!("http://{}/x/", plain.address())),
+    );
+    assert_eq!(status, "405");
+}
+
+/// Makes a collection and what is in it, as clients do, and removes it.
+fn uses_webdav(edge: &Edge, dir: &Dir) {
     let url = |path: &str| format!("http://{}{path}", edge.address());
     let _ = curl(&["-X", "MKCOL", &url("/notes/")]);
     std::fs::write(dir.join("note"), "remember\n").unwrap();
@@ -51,14 +67,6 @@ fn collections_are_made_listed_moved_and_removed() {
     assert_eq!(curl(&[&url("/notes/three")]), "remember\n");
     let _ = curl(&["-X", "DELETE", &url("/notes/")]);
     assert!(!dir.join("files/notes").exists());
-    // Without the flag they are not served.
-    let plain = Edge::up(&backend, &[]);
-    let status = output(
-        Command::new("curl")
-            .args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "MKCOL"])
-            .arg(format!("http://{}/x/", plain.address())),
-    );
-    assert_eq!(status, "405");
 }
 
 /// Bytes of the large file: 64 MiB, or what FOSSE_LARGE_BYTES says (`make check-all`: a GiB).

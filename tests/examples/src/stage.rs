@@ -78,8 +78,10 @@ impl Stage {
         if sockets.is_empty() {
             return;
         }
-        let all = sockets.join(" ");
-        let listen: String = sockets.iter().map(|path| format!(" --listen unix:{path}")).collect();
+        let paths: Vec<&str> = sockets.iter().map(String::as_str).filter(|name| name.starts_with('/')).collect();
+        let all = paths.join(" ");
+        let kind = |name: &str| if name.starts_with('/') { "unix:" } else { "" };
+        let listen: String = sockets.iter().map(|name| format!(" --listen {}{name}", kind(name))).collect();
         let script = format!(
             "mkdir -p $(dirname {all}); chmod 1777 /run $(dirname {all}); \
             setpriv --reuid app --regid app --clear-groups fosse-static --mode 0666{listen} /srv/site > /dev/null 2>&1 & \

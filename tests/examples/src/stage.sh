@@ -28,12 +28,12 @@ mount --bind "$programs" root/opt/built
 ln -s /usr/bin/fosse root/root/fosse/target/any/release/fosse
 make -s -C root/root/fosse install DESTDIR="$directory/root" PREFIX=/usr FOSSE_PROGRAMS="$programs" > /dev/null
 
-mkdir -p root/home/visitor root/run/fosse root/etc/sv root/var/log/fosse root/srv/site/api root/srv/site/static
+mkdir -p root/home/visitor root/run/fosse root/etc/sv root/var/log/fosse root/srv/site/api root/srv/site/static root/srv/site/oauth2
 echo 'visitor:x:2000:2000::/home/visitor:/bin/sh' >> root/etc/passwd
 echo 'visitor:x:2000:' >> root/etc/group
 echo 'app:x:2001:2001::/nonexistent:/usr/sbin/nologin' >> root/etc/passwd
 echo 'app:x:2001:' >> root/etc/group
-for name in index.html health api/orders; do echo "$name" > "root/srv/site/$name"; done
+for name in index.html health api/orders oauth2/auth verify; do echo "$name" > "root/srv/site/$name"; done
 # An attack, so that a filter without rules is seen.
 request='GET /?id=1%%27%%20UNION%%20SELECT%%20password%%20FROM%%20users--%%20 HTTP/1.1\r\nHost: a\r\n\r\n'
 for home in root/root root/home/visitor; do

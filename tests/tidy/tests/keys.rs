@@ -173,6 +173,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[site.forward_auth]", "backend", &[DISPATCH]),
     ("[site.forward_auth]", "path", &[DISPATCH]),
     ("[site.forward_auth]", "copy_headers", &[DISPATCH]),
+    ("[site.forward_auth]", "sign_in", &[DISPATCH]),
     ("[site.forward_auth]", "decision_seconds", &[DISPATCH]),
     ("[site.route.when]", "method", &[ROUTING]),
     ("[site.route.when]", "header", &[ROUTING]),

@@ -16,7 +16,7 @@ use fosse_settings::{Dispatch, Parse, ParsePolicy, ParseSite, WafFilter, WafMode
 use fosse_wire::launch::Program;
 use fosse_wire::request::Endpoint;
 
-use self::words::{above_root, filter, goal, headers, in_place, who_may, why_route, why_site};
+use self::words::{above_root, access, filter, goal, headers, in_place, who_may, why_route, why_site};
 use crate::configuration::Configuration;
 use crate::output::print;
 use crate::{PROGRAM, check};
@@ -118,7 +118,9 @@ fn done(
 ) -> String {
     let dispatch = blob::<Dispatch>(plan, Program::Dispatch);
     let Some(policy) = dispatch.policies.get(index(number)) else { return String::new() };
-    let mut out = headers("request", &policy.request_headers) + &headers("response", &policy.response_headers);
+    let mut out = access(&dispatch, policy)
+        + &headers("request", &policy.request_headers)
+        + &headers("response", &policy.response_headers);
     let error_pages = parse.policies.get(index(number)).and_then(|terms| terms.error_pages);
     let error_pages = error_pages.and_then(|pages| parse.error_pages.get(index(pages)));
     out.push_str(&in_place(&dispatch, policy, error_pages));
@@ -300,6 +302,14 @@ mod tests {
         assert!(explain_with(&text, head).contains("421: no site names this host"));
         let said = explain_over(&text, head, Some("127.0.0.1:81"));
         assert!(said.contains("(number 2): no site names the host, this one is the default\n"), "{said}");
+    }
+
+    #[test]
+    fn says_who_is_asked_before_it_goes_on() {
+        let auth = "forward_auth = { backend = \"app\", path = \"/auth\", copy_headers = [\"X-User\"] }\n";
+        let said = explain_of(&TEXT.replace("inspect_responses = true", auth), "a.example", "/");
+        assert!(said.contains("\naccess    \"app\" is asked, by GET /auth, which writes X-User\n"), "{said}");
+        assert!(!explain("a.example", "/").contains("\naccess "));
     }
 
     #[test]

@@ -186,6 +186,18 @@ fn text(template: &Template) -> String {
     parts.collect()
 }
 
+/// Returns the lines of who is asked before a request goes on.
+pub(super) fn access(dispatch: &Dispatch, policy: &DispatchPolicy) -> String {
+    let Some(auth) = policy.access.as_ref().and_then(|access| access.forward_auth.as_ref()) else {
+        return String::new();
+    };
+    let number = usize::try_from(auth.backend).unwrap_or(usize::MAX);
+    let name = dispatch.backends.get(number).map_or("", |backend| backend.name.as_str());
+    let names = auth.copy_headers.join(", ");
+    let copied = if names.is_empty() { String::new() } else { format!(", which writes {names}") };
+    format!("access    \"{name}\" is asked, by GET {}{copied}\n", auth.path)
+}
+
 /// Returns where a request goes, or what it gets.
 pub(super) fn goal(
     edge: &Edge,

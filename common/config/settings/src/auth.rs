@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::template::Template;
+
 /// The checks of a policy, in the order in which they are made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
@@ -20,6 +22,9 @@ pub struct ForwardAuth {
     pub path: String,
     /// Header fields of its good responses that go on with the request, and that no client sets.
     pub copy_headers: Vec<String>,
+    /// Location of a redirect in place of its 401, in which the values of variables are
+    /// percent-encoded.
+    pub sign_in: Option<Template>,
     /// Longest wait for its response, with that for a connection.
     pub decision_seconds: Duration,
 }

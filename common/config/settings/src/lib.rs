@@ -15,6 +15,7 @@ mod names;
 mod parse;
 mod prober;
 mod site;
+mod template;
 
 use core::time::Duration;
 
@@ -29,9 +30,10 @@ pub use parse::{ParseListener, TrustedFields};
 pub use prober::{Check, CheckedServer, Prober};
 pub use site::{
     Action, Admitted, Condition, DispatchPolicy, DispatchSite, ErrorPage, ErrorPages, HeaderChange, HeaderEdit, Page,
-    PageBody, ParsePolicy, ParseSite, Part, PathMatch, Prefixes, RespondFile, Rewrite, Route, SendFiles, SiteRoutes,
-    Template, Test, Underscores, Variable, WafPolicy,
+    PageBody, ParsePolicy, ParseSite, PathMatch, Prefixes, RespondFile, Rewrite, Route, SendFiles, SiteRoutes, Test,
+    Underscores, WafPolicy,
 };
+pub use template::{Part, Template, Variable};
 
 /// A network: 16 bytes of address (IPv4 mapped into IPv6) and the bits that count, 0 to 128.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

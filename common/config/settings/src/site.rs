@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::template::Template;
 use crate::{Access, Net};
 
 /// One site as parse sees it.
@@ -85,48 +86,6 @@ pub struct Test {
     pub value: Option<String>,
     /// The test holds where there is no such value.
     pub negated: bool,
-}
-
-/// A text with variables.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Template(pub Vec<Part>);
-
-/// A part of a text with variables.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Part {
-    /// Itself.
-    Text(String),
-    /// The value of a variable.
-    Variable(Variable),
-    /// The value of a header field of the request, its name in lower case; empty without.
-    Header(String),
-    /// A group of the regular expression of a rewrite or redirect; 0 for all it has found.
-    Group(u32),
-}
-
-/// A fact of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Variable {
-    /// Address of the client; empty for one behind a unix socket.
-    ClientAddress,
-    /// Port of the client, 0 where it is not known.
-    ClientPort,
-    /// Host that was asked for, without its port.
-    Host,
-    /// Host that was asked for, with its port where the client wrote one.
-    Authority,
-    /// `http` or `https`.
-    Scheme,
-    /// Method.
-    Method,
-    /// Number of the request, as in the logs.
-    RequestId,
-    /// Path as the client sent it.
-    Path,
-    /// Query as the client sent it, without its question mark; empty without.
-    Query,
-    /// Path and query as the client sent them.
-    Target,
 }
 
 /// A network that a policy lets in or keeps out.

@@ -13,8 +13,9 @@ use rustix::{
 };
 
 use super::{
+    Decision,
     decision::{Reading, Reply},
-    subrequest,
+    sign_in, subrequest,
 };
 use crate::{
     context::Context,
@@ -37,6 +38,8 @@ pub(crate) struct Ask {
     pub(crate) backend: usize,
     /// Longest wait for the decision.
     pub(crate) decision_seconds: Duration,
+    /// Location of a redirect in place of a 401; empty for none.
+    pub(super) sign_in: Vec<u8>,
     /// Bytes for the server.
     out: Vec<u8>,
     out_sent: usize,
@@ -56,7 +59,7 @@ pub(crate) struct Ask {
     /// Time at which it had gone out whole, in microseconds.
     pub(crate) sent_us: u64,
     /// As much of the response as has come.
-    pub(crate) reply: Reply,
+    pub(super) reply: Reply,
 }
 
 impl Ask {
@@ -79,6 +82,7 @@ impl Ask {
         Ok(Self {
             backend: number,
             decision_seconds: auth.decision_seconds,
+            sign_in: sign_in::location(head, auth),
             out,
             out_sent: 0,
             logs_in: pins::logs_in(head.fields),
@@ -91,6 +95,12 @@ impl Ask {
             sent_us: 0,
             reply: Reply::default(),
         })
+    }
+
+    /// Takes what the response means, of which all has come.
+    pub(crate) fn take_decision(&mut self) -> (u16, Decision) {
+        let reply = std::mem::take(&mut self.reply);
+        (reply.status(), reply.decision(&self.sign_in))
     }
 
     /// Returns whether all of it has gone out.

@@ -56,7 +56,7 @@ impl Reply {
     }
 
     /// Returns the status.
-    pub(crate) const fn status(&self) -> u16 {
+    pub(super) const fn status(&self) -> u16 {
         self.status
     }
 
@@ -185,10 +185,17 @@ impl Reply {
         }
     }
 
-    /// Returns what a response means that is there.
-    pub(crate) fn decision(self) -> Decision {
+    /// Returns what a response means that is there. In place of a 401 the client is sent to
+    /// `sign_in`, unless that is empty.
+    pub(super) fn decision(self, sign_in: &[u8]) -> Decision {
         if self.lets_pass() {
             return Decision::Pass(Given { request_fields: self.request_fields, response_fields: self.client_fields });
+        }
+        if self.status == 401 && !sign_in.is_empty() {
+            let mut fields = self.client_fields;
+            fields.retain(|(name, _)| name.eq_ignore_ascii_case(b"set-cookie"));
+            fields.push((b"Location".to_vec(), sign_in.to_vec()));
+            return Decision::Deny(Denial { status: 302, fields, page: None });
         }
         let (content_type, mut fields) = (self.content_type, self.client_fields);
         let body = String::from_utf8(self.body).ok().filter(|body| !body.is_empty());

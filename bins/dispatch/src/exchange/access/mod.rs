@@ -8,6 +8,7 @@
 
 mod ask;
 mod decision;
+mod sign_in;
 mod subrequest;
 
 use std::collections::VecDeque;

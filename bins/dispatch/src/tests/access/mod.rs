@@ -7,7 +7,9 @@ use std::{
 };
 
 use fosse_counters::dispatch as count;
-use fosse_settings::{Access, Backend, Dispatch, FastCgi, ForwardAuth, ServerName, Underscores};
+use fosse_settings::{
+    Access, Backend, Dispatch, FastCgi, ForwardAuth, Part, ServerName, Template, Underscores, Variable,
+};
 use fosse_wire::{
     Kind, StreamId,
     connect::{ConnectRequest, Outcome, Reply},
@@ -29,6 +31,9 @@ const PASS: &[u8] = b"HTTP/1.1 202 Accepted\r\nX-User: ann\r\nx-groups: a\r\nX-G
     Set-Cookie: session=2\r\nContent-Length: 2\r\n\r\nok";
 const DENY: &[u8] = b"HTTP/1.1 302 Found\r\nLocation: /login?a=b\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\
     X-User: eve\r\nContent-Length: 0\r\n\r\n";
+
+const UNAUTHORIZED: &[u8] = b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"x\"\r\nSet-Cookie: csrf=1\r\n\
+    Content-Length: 0\r\n\r\n";
 
 /// Numbers of the servers: that of the application, and that which is asked.
 const APP: u32 = 0;
@@ -52,6 +57,7 @@ fn settings(app: Backend) -> Dispatch {
             backend: 1,
             path: "/auth".into(),
             copy_headers: vec!["X-User".into(), "X-Groups".into()],
+            sign_in: None,
             decision_seconds: Duration::from_secs(5),
         }),
     });
@@ -302,5 +308,31 @@ fn questions_of_one_client_leave_room_for_those_of_others() {
         fixture.says(&auth, DENY);
         assert_eq!(fixture.statuses(expected), [302], "sources by turns");
         heard(&auth);
+    }
+}
+
+#[test]
+fn a_client_that_has_not_signed_in_is_sent_where_it_can() {
+    let template = [Part::Text("/sign_in?rd=".into()), Part::Variable(Variable::Target)];
+    for (method, received, said, status, location) in [
+        (&b"GET"[..], &b"/a%20b?c=d&e"[..], UNAUTHORIZED, 302, Some("/sign_in?rd=/a%2520b%3Fc%3Dd%26e")),
+        (b"HEAD", b"//evil.example/", UNAUTHORIZED, 302, Some("/sign_in?rd=/evil.example/")),
+        (b"POST", b"/", UNAUTHORIZED, 401, None),
+        (b"GET", b"/", b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", 403, None),
+    ] {
+        let mut settings = settings(backend());
+        let auth = settings.policies[0].access.as_mut().unwrap().forward_auth.as_mut().unwrap();
+        auth.sign_in = Some(Template(template.to_vec()));
+        let mut fixture = Fixture::of(settings);
+        fixture.send(id(0), &RequestHead { method, received, ..get() });
+        fixture.turn();
+        let (auth, _) = fixture.asked_by(AUTH);
+        fixture.says(&auth, said);
+        assert_eq!(fixture.statuses(id(0)), [status]);
+        let fields = fixture.response_fields(id(0));
+        let found = fields.iter().find(|(name, _)| name == "location").map(|(_, value)| value.as_str());
+        assert_eq!(found, location, "{fields:?}");
+        assert_eq!(fields.iter().any(|(name, _)| name == "www-authenticate"), status == 401, "{fields:?}");
+        assert!(status == 403 || fields.contains(&("set-cookie".into(), "csrf=1".into())), "{fields:?}");
     }
 }

@@ -300,6 +300,7 @@ fn access(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems)
         backend: index(&auth.backend, &auth.backend.span, backends, problems),
         path: auth.path.0.clone(),
         copy_headers: auth.copy_headers.iter().map(|name| name.0.clone()).collect(),
+        sign_in: auth.sign_in.value.as_ref().map(|text| text.0.clone()),
         decision_seconds: auth.decision_seconds.duration(),
     });
     forward_auth.map(|auth| blobs::Access { forward_auth: Some(auth) })

@@ -3,9 +3,9 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::names::{CopiedField, HealthPath, Name};
+use crate::names::{CopiedField, HealthPath, Name, SignInText};
 use crate::problem::Problems;
-use crate::section::Presence::{Default, Required};
+use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, FromValue, section};
 use crate::value::{Seconds, wrong_kind};
 
@@ -29,6 +29,10 @@ section! {
         /// Headers of its 2xx responses that the application gets. Those of clients with such a
         /// name, however it is spelt, are left out always.
         copy_headers: Vec<At<CopiedField>>, Default("[]"), 0..=32;
+        /// The place that clients are sent to, by 302, where it says 401 of a GET or HEAD:
+        /// "/oauth2/sign_in?rd={target}". Values of variables are percent-encoded, so that they may
+        /// stand in a query.
+        sign_in: Option<SignInText>, Absent("its 401 is the response");
         /// Until its response is there, with the wait for a connection.
         decision_seconds: Seconds, Default("5"), 1..=60;
     }

@@ -4,6 +4,7 @@
 mod access;
 mod accounts;
 mod affinity;
+mod auth;
 mod checks;
 mod files;
 mod hosts;
@@ -23,6 +24,7 @@ use crate::value::text;
 pub use access::AccessField;
 pub use accounts::{ACCOUNT_BYTES_MAX, Account, Mode};
 pub use affinity::{CookieName, HashBy, Seed};
+pub use auth::{CopiedField, SignInText};
 pub use checks::{CHECK_TEXT_BYTES_MAX, CheckMethod, CheckText, ErrorStatus, StatusRange};
 pub use files::{CACHE_DIRECTIVES_BYTES_MAX, CacheDirectives, FileGlob, FileName, GLOB_BYTES_MAX, TryFile};
 pub use hosts::{HOST_BYTES_MAX, HostName, HostPattern, LABEL_BYTES_MAX};
@@ -34,7 +36,7 @@ pub use paths::{
 pub use responses::{BodyText, MediaType, RedirectStatus};
 pub use scripts::{Params, ScriptName, ScriptPath, ScriptPattern};
 pub use templates::{
-    CopiedField, EditedField, HeaderText, HeaderTexts, LocationText, ReplacementText, TEMPLATE_BYTES_MAX, TargetText,
+    EditedField, HeaderText, HeaderTexts, LocationText, ReplacementText, TEMPLATE_BYTES_MAX, TargetText,
 };
 pub(crate) use templates::{highest_group, named, names_header};
 pub use tokens::{

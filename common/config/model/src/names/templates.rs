@@ -41,7 +41,7 @@ const OWN_FIELDS: [&str; 10] = [
 ];
 
 /// Reads a text with variables. `groups` are taken where there is an expression that has some.
-fn template(written: &str, groups: bool) -> Result<Template, Wrong> {
+pub(super) fn template(written: &str, groups: bool) -> Result<Template, Wrong> {
     if written.len() > TEMPLATE_BYTES_MAX || written.chars().any(char::is_control) {
         return wrong(format!("{} is too long, or holds a control character", quoted(written)), "");
     }
@@ -177,43 +177,6 @@ impl FromValue for EditedField {
         let name = FieldName::read(key, value, problems)?.0;
         if OWN_FIELDS.contains(&name.to_ascii_lowercase().as_str()) {
             let what = format!("{key}: {} belongs to the connection, and is written by fosse alone", quoted(&name));
-            problems.note_with_cure(&value.span(), what, "remove it");
-            return None;
-        }
-        Some(Self(name))
-    }
-
-    fn placeholder() -> Self {
-        Self(String::new())
-    }
-}
-
-/// Fields of a request that fosse writes from what it knows itself.
-const WRITTEN_FIELDS: [&str; 11] = [
-    "host",
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-real-ip",
-    "x-request-id",
-    "via",
-    "accept-encoding",
-];
-
-/// The name of a header field that goes on from the response of a check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CopiedField(pub String);
-
-impl FromValue for CopiedField {
-    const TAKES: &'static str = FieldName::TAKES;
-
-    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
-        let name = EditedField::read(key, value, problems)?.0;
-        if WRITTEN_FIELDS.contains(&name.to_ascii_lowercase().as_str()) {
-            let what = format!("{key}: {} is written by fosse alone", quoted(&name));
             problems.note_with_cure(&value.span(), what, "remove it");
             return None;
         }

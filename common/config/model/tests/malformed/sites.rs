@@ -348,6 +348,7 @@ backend = "app"
 path = "auth"
 copy_headers = ["X-Forwarded-For", "Content-Length", "X-User"]
 decision_seconds = 0
+sign_in = "//x/{1}"
 [site.request_headers]
 set = { "x-user" = "me", "X-Name" = "{header.X-USER}" }
 [[site]]
@@ -368,11 +369,12 @@ fastcgi = { root = "/srv", front_controller = "/i.php" }"#, &[
         "fosse.toml:19:17: copy_headers: \"X-Forwarded-For\" is written by fosse alone; remove it",
         "fosse.toml:19:36: copy_headers: \"Content-Length\" belongs to the connection, and is written by fosse alone; remove it",
         "fosse.toml:20:20: decision_seconds must be between 1 and 60 seconds",
-        "fosse.toml:22:7: x-user comes from forward_auth, by copy_headers; remove it from one of the two",
-        "fosse.toml:22:7: {header.X-User} is what the client sent, whatever forward_auth says; remove it",
-        "fosse.toml:26:28: there is no backend \"ap\"; did you mean \"app\"?",
-        "fosse.toml:29:28: backend \"php\" speaks FastCGI, and forward_auth asks by HTTP/1.1; name one without a table fastcgi",
-        "fosse.toml:30:31: X-User comes from forward_auth, by copy_headers; remove it from one of the two",
+        "fosse.toml:21:11: sign_in: \"//x/{1}\" is no place to go to; begin it with \"https://\", \"http://\" or a slash",
+        "fosse.toml:23:7: x-user comes from forward_auth, by copy_headers; remove it from one of the two",
+        "fosse.toml:23:7: {header.X-User} is what the client sent, whatever forward_auth says; remove it",
+        "fosse.toml:27:28: there is no backend \"ap\"; did you mean \"app\"?",
+        "fosse.toml:30:28: backend \"php\" speaks FastCGI, and forward_auth asks by HTTP/1.1; name one without a table fastcgi",
+        "fosse.toml:31:31: X-User comes from forward_auth, by copy_headers; remove it from one of the two",
     ]),
     (r#"[[site]]
 hosts = ["z"]
