@@ -176,10 +176,19 @@ pub fn plans() -> Vec<Vec<u8>> {
         group: 33,
         lane_connections_max: 9,
         listeners: vec![
-            Listener { name: b"http".to_vec(), place: Place::Tcp { addr: [1; 16], port: 80 } },
+            Listener {
+                name: b"http".to_vec(),
+                place: Place::Tcp { addr: [1; 16], port: 80 },
+                backlog: 7,
+                keepalive_seconds: 60,
+                freebind: true,
+            },
             Listener {
                 name: vec![],
                 place: Place::Unix { path: b"/run/x".to_vec(), owner: 0, group: u32::MAX, mode: 0o660 },
+                backlog: 0,
+                keepalive_seconds: 0,
+                freebind: false,
             },
         ],
         access_log: b"access.log".to_vec(),

@@ -67,7 +67,7 @@ impl Listeners {
         let is_other =
             |place: &Place| before.iter().any(|open| is_same_socket(&open.place, place) && open.place != *place);
         let mut failed = Vec::new();
-        for Listener { name, place } in plan.listeners.iter().filter(|listener| is_other(&listener.place)) {
+        for Listener { name, place, .. } in plan.listeners.iter().filter(|listener| is_other(&listener.place)) {
             if let (true, Place::Unix { path, owner, group, mode }) = (is_ours(name), place)
                 && let Err(errno) = set_rights(Path::new(OsStr::from_bytes(path)), *owner, *group, *mode)
             {
@@ -133,7 +133,7 @@ fn renew(
 
 /// Opens a socket of our own, and gives one that stays the rights of its place.
 fn open_with_rights(place: &Place, before: &[Open], public: bool, finder: Option<&PortFinder>) -> Result<Open, String> {
-    let next = open(&Listener { name: Vec::new(), place: place.clone() }, &[], before, public);
+    let next = open(&Listener::at(place.clone()), &[], before, public);
     let next = next.map_err(|why| why.explained(finder, place))?;
     if let Place::Unix { path, owner, group, mode } = place {
         let set = set_rights(Path::new(OsStr::from_bytes(path)), *owner, *group, *mode);

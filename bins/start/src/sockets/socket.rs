@@ -9,6 +9,7 @@ use std::{
         unix::{ffi::OsStrExt, fs::FileTypeExt},
     },
     path::Path,
+    time::Duration,
 };
 
 use fosse_plan::{Listener, Place};
@@ -17,7 +18,10 @@ use rustix::{
     io::Errno,
     net::{
         AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, getsockname, listen, socket_with,
-        sockopt::{set_ipv6_v6only, set_socket_reuseaddr, socket_acceptconn},
+        sockopt::{
+            set_ip_freebind, set_ipv6_freebind, set_ipv6_v6only, set_socket_keepalive, set_socket_reuseaddr,
+            set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, socket_acceptconn,
+        },
     },
 };
 
@@ -85,12 +89,19 @@ pub(crate) fn open(
         }
         None if is_no_socket(&listener.place) => return Err(unfit(no_socket(&listener.place))),
         None => match &listener.place {
-            Place::Tcp { addr, port } => tcp(*addr, *port).map_err(|e| wrong("listen on", e))?,
+            Place::Tcp { addr, port } => tcp(*addr, *port, listener.freebind).map_err(|e| wrong("listen on", e))?,
             Place::Unix { path, owner, group, mode } => {
                 unix(path, *owner, *group, *mode).map_err(|e| wrong("listen on", e))?
             }
         },
     };
+    // A supervisor has said itself how many may wait.
+    if listener.backlog > 0 || given.is_none() {
+        listen(&fd, backlog(listener)).map_err(|e| wrong("listen on", e))?;
+    }
+    if matches!(listener.place, Place::Tcp { .. }) {
+        set_keepalive(&fd, listener.keepalive_seconds).map_err(|e| wrong("set keepalive of", e))?;
+    }
     Ok(Open { place: listener.place.clone(), fd })
 }
 
@@ -104,6 +115,7 @@ pub(crate) fn look(listener: &Listener) -> Result<(), String> {
     let found = match &listener.place {
         _ if !listener.name.is_empty() => Ok(()),
         place if is_no_socket(place) => return Err(no_socket(place)),
+        Place::Tcp { .. } if listener.freebind => Ok(()),
         Place::Tcp { addr, .. } => is_of_this_machine(*addr),
         Place::Unix { path, .. } => {
             let parent = Path::new(OsStr::from_bytes(path)).parent().unwrap_or_else(|| Path::new("/"));
@@ -164,7 +176,24 @@ fn is_local(place: &Place) -> bool {
     }
 }
 
-fn tcp(addr: [u8; 16], port: u16) -> Result<OwnedFd, Errno> {
+/// Returns the connections that may wait to be accepted, as listen(2) is asked.
+fn backlog(listener: &Listener) -> i32 {
+    if listener.backlog == 0 { BACKLOG } else { i32::try_from(listener.backlog).unwrap_or(i32::MAX) }
+}
+
+/// Has the kernel ask clients whether they are there after that idle time, three times; never, with
+/// 0. Sockets take it over from the one that they are accepted from (tcp(7)).
+fn set_keepalive(fd: &OwnedFd, seconds: u16) -> Result<(), Errno> {
+    set_socket_keepalive(fd, seconds > 0)?;
+    if seconds > 0 {
+        set_tcp_keepidle(fd, Duration::from_secs(seconds.into()))?;
+        set_tcp_keepintvl(fd, Duration::from_secs((seconds / 3).max(1).into()))?;
+        set_tcp_keepcnt(fd, 3)?;
+    }
+    Ok(())
+}
+
+fn tcp(addr: [u8; 16], port: u16, freebind: bool) -> Result<OwnedFd, Errno> {
     let address = SocketAddr::new(Ipv6Addr::from(addr).to_canonical(), port);
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let fd = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
@@ -173,8 +202,12 @@ fn tcp(addr: [u8; 16], port: u16) -> Result<OwnedFd, Errno> {
         // One listener, one family: what the configuration says is what is open.
         set_ipv6_v6only(&fd, true)?;
     }
+    if freebind && address.is_ipv6() {
+        set_ipv6_freebind(&fd, true)?;
+    } else if freebind {
+        set_ip_freebind(&fd, true)?;
+    }
     bind(&fd, &address)?;
-    listen(&fd, BACKLOG)?;
     Ok(fd)
 }
 
@@ -193,7 +226,6 @@ fn unix(path: &[u8], owner: u32, group: u32, mode: u32) -> Result<OwnedFd, Errno
     rustix::process::umask(mask);
     bound?;
     set_rights(file, owner, group, mode)?;
-    listen(&fd, BACKLOG)?;
     Ok(fd)
 }
 
@@ -259,7 +291,7 @@ mod tests {
 
     fn handed(socket: OwnedFd, port: u16) -> Result<Open, NotOpened> {
         let addr = std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets();
-        let listener = Listener { name: b"web".to_vec(), place: Place::Tcp { addr, port } };
+        let listener = Listener { name: b"web".to_vec(), ..Listener::at(Place::Tcp { addr, port }) };
         open(&listener, &[(b"web".to_vec(), socket)], &[], false)
     }
 

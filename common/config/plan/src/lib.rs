@@ -19,7 +19,7 @@ use fosse_wire::{
 
 pub use files::FilesPlan;
 
-const MAGIC: [u8; 8] = *b"fossep10";
+const MAGIC: [u8; 8] = *b"fossep11";
 /// Longest configuration, all its files together: some 10,000 sites of 400 bytes. The worst text of
 /// this length (one mistake a byte) takes 1 GiB and two seconds to refuse.
 pub const CONFIGURATION_BYTES_MAX: usize = 4 << 20;
@@ -66,6 +66,13 @@ pub struct Listener {
     pub name: Vec<u8>,
     /// Its address.
     pub place: Place,
+    /// Connections that may wait to be accepted; 0 for start's own number, and for that of a
+    /// supervisor's socket.
+    pub backlog: u32,
+    /// Idle time after which the kernel asks a client whether it is there; 0 for never.
+    pub keepalive_seconds: u16,
+    /// The address need not be one of this machine.
+    pub freebind: bool,
 }
 
 /// The scheduling of the programs on a request's path.
@@ -267,13 +274,25 @@ fn put_count(out: &mut Vec<u8>, count: usize) -> Result<(), WireError> {
 }
 
 impl Listener {
+    /// A listener at that place, with nothing asked of the kernel.
+    #[must_use]
+    pub const fn at(place: Place) -> Self {
+        Self { name: Vec::new(), place, backlog: 0, keepalive_seconds: 0, freebind: false }
+    }
+
     fn put(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
         put_short(out, &self.name, "name")?;
-        self.place.put(out)
+        self.place.put(out)?;
+        out.extend_from_slice(&self.backlog.to_le_bytes());
+        out.extend_from_slice(&self.keepalive_seconds.to_le_bytes());
+        out.push(u8::from(self.freebind));
+        Ok(())
     }
 
     fn take(c: &mut Cursor<'_>) -> Result<Self, WireError> {
-        Ok(Self { name: c.short_bytes()?.to_vec(), place: Place::take(c)? })
+        let (name, place) = (c.short_bytes()?.to_vec(), Place::take(c)?);
+        let (backlog, keepalive_seconds) = (c.u32()?, c.u16()?);
+        Ok(Self { name, place, backlog, keepalive_seconds, freebind: take_bool(c, "freebind")? })
     }
 }
 
@@ -339,10 +358,19 @@ mod tests {
             scheduling: Scheduling::Inherit,
             includes: true,
             listeners: vec![
-                Listener { name: b"http".to_vec(), place: Place::Tcp { addr: [1; 16], port: 80 } },
+                Listener {
+                    name: b"http".to_vec(),
+                    place: Place::Tcp { addr: [1; 16], port: 80 },
+                    backlog: 7,
+                    keepalive_seconds: 60,
+                    freebind: true,
+                },
                 Listener {
                     name: vec![],
                     place: Place::Unix { path: b"/run/x".to_vec(), owner: 0, group: u32::MAX, mode: 0o660 },
+                    backlog: 0,
+                    keepalive_seconds: 0,
+                    freebind: false,
                 },
             ],
             access_log: b"access.log".to_vec(),

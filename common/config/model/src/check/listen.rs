@@ -44,10 +44,21 @@ fn one(listen: &Listen, problems: &mut Problems) {
     if let (ListenAddress::Unix(_), Some(true)) = (address, listen.public.written()) {
         problems.note_with_cure(&listen.public.span, "a unix socket is never public", "remove the line");
     }
-    if !matches!(address, ListenAddress::Unix(_)) {
-        unix_only(listen, problems);
+    match address {
+        ListenAddress::Unix(_) => tcp_only(listen, problems),
+        ListenAddress::Tcp(_) => unix_only(listen, problems),
     }
     trusted(listen, address, problems);
+}
+
+fn tcp_only(listen: &Listen, problems: &mut Problems) {
+    let written = [
+        ("keepalive_seconds", listen.keepalive_seconds.written().is_some(), &listen.keepalive_seconds.span),
+        ("freebind", listen.freebind.written() == Some(&true), &listen.freebind.span),
+    ];
+    for (key, _, span) in written.into_iter().filter(|(_, is_written, _)| *is_written) {
+        problems.note_with_cure(span, format!("{key} is for TCP"), "remove the line");
+    }
 }
 
 fn unix_only(listen: &Listen, problems: &mut Problems) {

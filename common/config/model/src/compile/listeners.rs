@@ -34,7 +34,15 @@ pub(crate) fn plan(listeners: &[At<Listen>], accounts: &Accounts, problems: &mut
                 mode: listen.mode.0,
             },
         };
-        plan.push(Listener { name, place });
+        let keepalive_seconds = listen.keepalive_seconds.as_ref().map_or(0, |time| time.duration().as_secs());
+        plan.push(Listener {
+            name,
+            place,
+            backlog: listen.backlog.value.unwrap_or_default(),
+            // The row has fewer.
+            keepalive_seconds: u16::try_from(keepalive_seconds).unwrap_or(u16::MAX),
+            freebind: listen.freebind.value,
+        });
     }
     plan
 }

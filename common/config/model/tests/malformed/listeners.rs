@@ -88,4 +88,22 @@ allow = ["lists/*.txt"]"#, &[
         "fosse.toml:14:9: deny: \"../lists/deny.txt\" holds an empty, \".\" or \"..\" part; write the plain path",
         "fosse.toml:15:10: allow: \"lists/*.txt\" is a pattern; name one file",
     ]),
+    (r#"[[listen]]
+address = "unix:/run/l.sock"
+backlog = 0
+keepalive_seconds = 60
+freebind = true"#, &[
+        "fosse.toml:12:11: backlog must be between 1 and 1000000",
+        "fosse.toml:13:21: keepalive_seconds is for TCP; remove the line",
+        "fosse.toml:14:12: freebind is for TCP; remove the line",
+    ]),
+    (r#"[[listen]]
+address = "127.0.0.1:81"
+backlog = 1000001
+keepalive_seconds = 2
+freebind = 1"#, &[
+        "fosse.toml:12:11: backlog must be between 1 and 1000000",
+        "fosse.toml:13:21: keepalive_seconds must be between 3 and 32767 seconds",
+        "fosse.toml:14:12: freebind takes true or false, this is a number",
+    ]),
 ];
