@@ -64,6 +64,7 @@ targets! {
     "http1.response", target::http1::response, http::responses, http::TOKENS;
     "layout.layout", target::layout::layout, files::configurations, files::CONFIGURATION;
     "libinjection.detect", target::libinjection::detect, bodies::attacks, bodies::ATTACK;
+    "links.links", target::links::links, edge::links, edge::LINK;
     "log.lines", target::log::lines, texts::logs, &[b"\n"];
     "migrate.caddy", target::migrate::caddy, files::caddy, files::NGINX;
     "migrate.haproxy", target::migrate::haproxy, files::haproxy, files::HAPROXY;
@@ -72,6 +73,8 @@ targets! {
     "model.sources", target::model::sources, files::several, files::CONFIGURATION;
     "parse.inbound", target::parse::inbound, http::conversations, http::TOKENS;
     "parse.outbound", target::parse::outbound, edge::answers, &[];
+    "password.conversation", target::password::conversation, wire::asking_dispatches, &[];
+    "passwords.files", target::passwords::files, texts::users, texts::USER;
     "paths.globs", target::paths::globs, files::globs, &[b"*", b"?", b"[!a-c]", b"/", b"../", b"./"];
     "pattern.pattern", target::pattern::pattern, edge::patterns, edge::PATTERN;
     "pattern.phrases", target::pattern::phrases, edge::phrases, edge::PHRASE;
@@ -97,6 +100,7 @@ targets! {
     "waf_filter.judge", target::waf_filter::judge, edge::verdicts, &[];
     "wire.messages", target::wire::messages, wire::messages, &[];
     "wire.ring", target::wire::ring, wire::rings, &[];
+    "wire.password", target::wire::password, wire::passwords, &[];
     "wire.spool", target::wire::spool, wire::spools, &[];
     "wire.store", target::wire::store, wire::stores, &[];
 }

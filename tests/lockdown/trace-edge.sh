@@ -127,6 +127,7 @@ SecRule ARGS "@contains nothing-sends-this" "id:1,phase:2,deny"
 SecAction "id:2,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.hits=+1"
 SecRule IP:hits "@gt 1000000" "id:3,phase:1,deny"
 RULES
+user=$(echo secret | "$programs/fosse" password ann)
 cat > "$work/etc/fosse.toml" <<TOML
 lanes = 1
 scheduling = "batch"
@@ -149,6 +150,10 @@ peer_uids = [0]
 hosts = ["localhost", "127.0.0.1"]
 backend = "unix"
 rules = ["rules/*.conf"]
+
+[[site.route]]
+prefix = "/users"
+basic_auth = { users = ["$user"] }
 
 [[site]]
 hosts = ["tcp.example"]
@@ -248,6 +253,7 @@ for path in / /large /none; do ask -H 'Host: own.example' $there$path; done
 ask -H 'Host: gone.example' $there/
 ask -H 'Host: unknown.example' $there/
 ask $there/big
+for password in secret wrong; do ask -u ann:$password $there/users; done
 ask -H 'Host: tcp.example' $there/big
 head -c 300000 /dev/zero > "$work/body"
 ask --data-binary "@$work/body" $there/post

@@ -121,6 +121,7 @@ pub const ALL: &[Program] = &[
         has_ports: true,
     },
     Program::new(&fosse_spool::policy::POLICY, &[]),
+    Program::new(&fosse_password::policy::POLICY, &[]),
     Program::new(&fosse_frames::policy::POLICY, &[]),
     Program::new(&fosse_config::policy::POLICY, &[]),
     Program {

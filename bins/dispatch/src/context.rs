@@ -9,7 +9,7 @@ use fosse_eventloop::EventLoop;
 use fosse_stage::Output;
 use fosse_wire::StreamId;
 
-use crate::{PROGRAM, exchange::ahead_budget::AheadBudget, limits};
+use crate::{PROGRAM, exchange::ahead_budget::AheadBudget, limits, logins::Logins};
 
 /// Kinds of event tokens: the highest byte beside a key or nothing.
 pub(crate) mod token {
@@ -19,6 +19,7 @@ pub(crate) mod token {
     pub(crate) const CONNECT: u8 = 4;
     pub(crate) const CONNECTION: u8 = 5;
     pub(crate) const CLIENT: u8 = 6;
+    pub(crate) const PASSWORDS: u8 = 7;
     pub(crate) use fosse_eventloop::slab::token as of;
 }
 
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) held_bytes: u64,
     /// Bytes of bodies that were buffered here and are not yet sent to a backend.
     pub(crate) buffered_bytes: u64,
+    /// Passwords of users that were right, or are being checked.
+    pub(crate) logins: Logins,
     /// Memory for responses that are read ahead of their clients.
     pub(crate) ahead: AheadBudget,
     /// Slot whose response is read ahead first at the next tick: that of the first one for which
@@ -66,6 +69,7 @@ impl Shared {
             lease_bytes_left: limits::LEASE_TURN_ALL_BYTES_MAX,
             held_bytes: 0,
             buffered_bytes: 0,
+            logins: Logins::default(),
             ahead: AheadBudget::new(ahead_bytes_max),
             ahead_first_slot: 0,
         }

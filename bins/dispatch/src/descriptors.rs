@@ -15,4 +15,5 @@ pub const DESCRIPTORS: &[Expected] = &[
     Expected::optional(11, MEMORY, "results of health checks"),
     Expected::optional(12, MEMORY, "states of servers that people give"),
     Expected::optional(13, MEMORY, "addresses of servers that have names"),
+    Expected::optional(14, MEMORY, "keys of signed links"),
 ];

@@ -15,7 +15,7 @@ use crate::{
     PROGRAM,
     context::Context,
     exchange::{
-        Outcome,
+        Outcome, access,
         clients::Clients,
         failure::Failure,
         limit::Limit,
@@ -61,6 +61,7 @@ impl Lane<'_> {
             Outcome::Failed(why) => self.backend_failed(stream, why),
             Outcome::Respond(status) => self.respond(stream, status, Cause::of_status(status)),
             Outcome::RespondByPolicy => self.respond_by_policy(stream),
+            Outcome::Preflight(fields) => self.respond_to_preflight(stream, &fields),
             Outcome::Refuse(cause) => self.respond(stream, 503, cause),
             Outcome::SendFile { clean } => return self.send_file(stream, clean),
             Outcome::ReadWhole { clean } => return self.detach(stream, clean),
@@ -304,6 +305,23 @@ impl Lane<'_> {
             close: false,
             backend: BACKEND_NONE,
             changes: response_head::changes(stream, policy),
+            ..LocalResponse::default()
+        };
+        let date = self.context.shared.date.at(self.context.event_loop.now_ms());
+        response::local(&mut self.context.shared.output.outbox, stream.id, &local, date);
+    }
+
+    /// Sends the response to a preflight.
+    fn respond_to_preflight(&mut self, stream: &mut Stream, fields: &[access::Field]) {
+        self.end_response(stream);
+        let local = LocalResponse {
+            status: 204,
+            request: stream.request,
+            to_head: stream.to_head,
+            fields,
+            close: stream.forward == Forward::Open,
+            backend: BACKEND_NONE,
+            changes: response_head::changes(stream, self.policies.get(stream.policy)),
             ..LocalResponse::default()
         };
         let date = self.context.shared.date.at(self.context.event_loop.now_ms());

@@ -18,6 +18,7 @@ mod frames;
 mod joined;
 mod lane;
 mod limits;
+mod logins;
 mod overdue;
 mod policies;
 pub mod policy;

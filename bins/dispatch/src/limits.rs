@@ -1,5 +1,7 @@
 //! Every limit of fosse-dispatch that the configuration does not set.
 
+use std::time::Duration;
+
 /// Bytes of a response's body from which on dispatch writes it to the client itself. Below it the
 /// two frames of a lease cost more than carrying the bytes to parse.
 pub(crate) const LEASE_BYTES_MIN: u64 = 24 * 1024;
@@ -97,3 +99,13 @@ pub(crate) const DECISION_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Interim responses of such a server that are passed over: nobody waits for them, and one that
 /// sends no other has not decided.
 pub(crate) const DECISION_INTERIMS_MAX: u8 = 8;
+
+/// Time that a login is remembered for, in milliseconds: a page with all that it loads, and some
+/// clicks. A user who is taken out of a list is out with the reload that says so.
+pub(crate) const LOGIN_MS_MAX: u64 = 300_000;
+
+/// Logins that a lane remembers, 40 bytes each.
+pub(crate) const LOGINS_COUNT_MAX: usize = 4096;
+
+/// Longest wait for fosse-password: the checks of others who have come before.
+pub(crate) const LOGIN_WAIT: Duration = Duration::from_secs(10);

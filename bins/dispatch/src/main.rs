@@ -2,7 +2,7 @@
 //!
 //! Reads request frames on fd 0, writes response frames on fd 1, logs on fd 2. Client sockets for
 //! leases come on fd 8, backend sockets on fd 9; fd 10 to 13 say which servers are out or
-//! drained, and where those are that have names.
+//! drained, and where those are that have names; fd 14 has the keys of signed links.
 
 #![forbid(unsafe_code)]
 

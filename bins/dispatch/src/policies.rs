@@ -1,7 +1,7 @@
 //! The policies that parse chooses from, arranged for looking up.
 
 use fosse_routing::{Routes, Sites};
-use fosse_settings::{Access, Dispatch as Settings, DispatchPolicy};
+use fosse_settings::{Access, Dispatch as Settings, DispatchPolicy, Keys};
 use fosse_wire::request::RequestHead;
 
 use crate::exchange::headers::Edits;
@@ -12,6 +12,8 @@ pub(crate) struct Policies {
     sites: Sites,
     routes: Vec<Routes>,
     policies: Vec<Policy>,
+    /// The keys of signed links.
+    pub(crate) keys: Keys,
 }
 
 /// One policy.
@@ -56,7 +58,7 @@ impl Policies {
         let sites = Sites::new(settings.sites.iter().map(|site| site.hosts.as_slice()));
         let routes = settings.sites.iter().map(|site| Routes::new(&site.routes)).collect();
         let policies = std::mem::take(&mut settings.policies).into_iter().map(Policy::from).collect();
-        Self { sites, routes, policies }
+        Self { sites, routes, policies, keys: Keys::default() }
     }
 
     /// Returns whether a host, as parse found it, belongs to the site of this number, which is a

@@ -33,6 +33,7 @@ impl Lane<'_> {
                 let outcome = admission::go_on(stream, &mut self.context);
                 self.settle(stream, outcome)
             }
+            Some(Question::Password(_)) => self.ask_password(stream),
             Some(Question::Server(ask)) => {
                 let decision_seconds = ask.decision_seconds;
                 stream.start_limit(Limit::Access, decision_seconds, &mut self.context);
@@ -61,7 +62,11 @@ impl Lane<'_> {
 
     /// Ends what was asked about a request, which never gets access then.
     pub(crate) fn end_question(&mut self, stream: &mut Stream) {
-        let Some(Question::Server(ask)) = stream.take_question() else { return };
+        let ask = match stream.take_question() {
+            Some(Question::Server(ask)) => ask,
+            Some(Question::Password(login)) => return self.forget_login(stream.id, &login),
+            None => return,
+        };
         if ask.supply != Waiting::No {
             self.upstream.cancel(stream.id, ask.backend, &self.context);
         }

@@ -11,7 +11,7 @@ use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::Dispatch as Settings;
 use fosse_stage::{Gone, Input, Output};
 use fosse_sys::{memory::HeapTrimmer, page::PageReader};
-use fosse_wire::frame::Hello;
+use fosse_wire::{frame::Hello, start::ToChild};
 
 use crate::{
     context::{Context, Shared, token},
@@ -81,6 +81,7 @@ impl Server {
         let BeforeLock { input, output, of_another_lane, reports } = before;
         let (clients, connect) = (given.optional(8), given.required(9));
         let mut server = Self::of(given.settings(), input, output, connect, clients);
+        server.policies.keys = given.optional_settings(14).unwrap_or_default();
         let known = of_another_lane.map_or_else(Vec::new, |page| fosse_counters::servers(|word| page.get(word)));
         let backends = server.settings.backends.iter().enumerate();
         backends.for_each(|(row, backend)| process.counters.name_row(row, &backend.name));
@@ -151,6 +152,7 @@ impl Server {
             }
             token::CONNECTION => on_backend(key, event, streams, &mut lane),
             token::CLIENT => on_client(event.token, streams, &mut lane),
+            token::PASSWORDS => lane.on_passwords(streams),
             // Output, watched while a write is blocked: every turn ends with one.
             _ => {}
         }
@@ -187,6 +189,7 @@ impl Server {
         let (_, _, streams, mut lane) = self.parts(event_loop, counters);
         slow_clients::make_room(streams, &mut lane);
         lane.send_requests(streams);
+        lane.context.shared.logins.flush(event_loop);
         counters.set(STREAM_CONNECTION, 0);
         self.shared.lease_bytes_left = limits::LEASE_TURN_ALL_BYTES_MAX;
         self.shared.output.flush(event_loop, token::of(token::OUTPUT))
@@ -227,6 +230,11 @@ impl Service for Server {
                 Ok(())
             }
             Order::End => Err(self.exit_reason(process, Gone::End)),
+            Order::Give(ToChild::Passwords { .. }, fd) => {
+                let (_, _, streams, mut lane) = self.parts(&process.event_loop, &process.counters);
+                lane.on_password_session(fd, streams);
+                Ok(())
+            }
             // Orders for other programs.
             Order::Tell(_) | Order::Give(..) => Ok(()),
         }

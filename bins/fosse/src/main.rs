@@ -1,11 +1,11 @@
 //! fosse: the command people type.
 //!
-//! It has no privilege of its own and reads nothing from the network but the status socket of an
-//! edge on this machine. `up` becomes fosse-start; the others look, say what they see, and end: 0
-//! done, 1 a finding, 100 wrong, 111 not now.
+//! It has no privilege and reads nothing from the network but an edge's status socket. `up` becomes
+//! fosse-start; the others look, say so, and end: 0 done, 1 a finding, 100 wrong, 111 not now.
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod address;
 mod advice;
 mod audit;

@@ -5,7 +5,7 @@ use fosse_args::Args;
 use crate::commands::FOSSE;
 use crate::output::print;
 use crate::{
-    PROGRAM, audit, check, completions, doctor, edge::servers, explain, reload, reopen, rules, status, text, up,
+    PROGRAM, access, audit, check, completions, doctor, edge::servers, explain, reload, reopen, rules, status, text, up,
 };
 
 /// Runs a command and returns the exit status.
@@ -18,6 +18,8 @@ pub(crate) fn run(words: &Args) -> i32 {
         (_, "audit") => audit::run(words),
         (_, "doctor") => doctor::run(words),
         (_, "explain") => explain::run(words),
+        (_, "password") => access::password::run(words),
+        (_, "sign") => access::sign::run(words),
         (_, "fmt") => text::fmt::run(words),
         (_, "migrate") => text::migrate::run(words),
         (_, "reload") => reload::run(words),

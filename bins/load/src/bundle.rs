@@ -7,10 +7,12 @@ use fosse_bundle::{PAGE_BYTES_MAX, PAGES_BYTES_MAX, Part, Parts, encode_pages};
 use fosse_gather::places::{Places, Refused};
 use fosse_gather::{Problems, includes, rules};
 use fosse_settings::Load;
-use fosse_wire::WireError;
+use fosse_wire::blob;
 
 use crate::PROGRAM;
+use crate::keys::keys;
 use crate::lists::lists;
+use crate::users::users;
 
 /// Returns everything the task names, or ends the program after the last of what is wrong.
 #[must_use]
@@ -24,12 +26,19 @@ pub fn of(task: &Load, places: &Places) -> Vec<u8> {
     let bundle = rules(&task.rules, places, &mut problems);
     let images = lists(&task.lists, places, &mut problems);
     let pages = pages(&task.pages, places, &mut problems);
+    let keys = keys(&task.keys, places, &mut problems);
+    let users = users(&task.users, places, &mut problems);
     refuse_any(&problems);
     let pages = encode_pages(pages.iter().map(Vec::as_slice)).unwrap_or_else(|error| too_much(error));
     let rules = bundle.encode().unwrap_or_else(|error| too_much(error));
     let mut parts = vec![Part::Rules(&rules)];
     parts.extend(images.iter().map(|(listener, image)| Part::Addresses { listener: *listener, image }));
     parts.extend((!task.pages.is_empty()).then_some(Part::Pages(&pages)));
+    let (has_keys, has_users) = (!keys.0.is_empty(), !users.0.is_empty());
+    let keys = blob::encode(&keys).unwrap_or_else(|error| too_much(error));
+    let users = blob::encode(&users).unwrap_or_else(|error| too_much(error));
+    parts.extend(has_keys.then_some(Part::Keys(&keys)));
+    parts.extend(has_users.then_some(Part::Users(&users)));
     Parts { parts }.encode().unwrap_or_else(|error| too_much(error))
 }
 
@@ -65,6 +74,6 @@ fn refuse_any(problems: &Problems) {
     fosse_die::fatal(PROGRAM, format_args!("{count} {files} should be; nothing was changed"));
 }
 
-fn too_much(error: WireError) -> ! {
+fn too_much(error: impl std::fmt::Display) -> ! {
     fosse_die::fatal(PROGRAM, format_args!("too much to hand over: {error}"))
 }

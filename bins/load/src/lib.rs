@@ -4,9 +4,11 @@
 #![forbid(unsafe_code)]
 
 pub mod bundle;
+mod keys;
 mod lists;
 pub mod options;
 pub mod policy;
+mod users;
 
 /// Name in messages.
 pub const PROGRAM: &str = "fosse-load";

@@ -29,6 +29,10 @@ pub(crate) struct Generation {
     pub addresses: Vec<(u16, OwnedFd)>,
     /// The pages that sites respond with, where there are any.
     pub pages: Option<OwnedFd>,
+    /// The keys of signed links, where there are any.
+    pub keys: Option<OwnedFd>,
+    /// The files of users, where there are any.
+    pub users: Option<OwnedFd>,
 }
 
 impl Generation {
@@ -44,7 +48,8 @@ impl Generation {
 
     fn new(plan: Plan) -> Self {
         let (blobs, addresses) = (HashMap::new(), Vec::new());
-        Self { plan, number: 0, blobs, rules: None, zygote: None, keeps_records: false, addresses, pages: None }
+        let (pages, keys, users) = (None, None, None);
+        Self { plan, number: 0, blobs, rules: None, zygote: None, keeps_records: false, addresses, pages, keys, users }
     }
 
     /// Seals each part of a plan and of what was loaded for it. The generation has no number yet.
@@ -66,6 +71,8 @@ impl Generation {
                     generation.addresses.push((listener, seal("addresses", image)?));
                 }
                 Part::Pages(bytes) => generation.pages = Some(seal("pages", bytes)?),
+                Part::Keys(bytes) => generation.keys = Some(seal("keys", bytes)?),
+                Part::Users(bytes) => generation.users = Some(seal("users", bytes)?),
             }
         }
         Ok(generation)
@@ -121,6 +128,7 @@ impl Generation {
             (self.has_filter(), Program::WafFilter),
             (self.blobs.contains_key(&Program::Prober), Program::Prober),
             (self.blobs.contains_key(&Program::Resolve), Program::Resolve),
+            (self.blobs.contains_key(&Program::Password), Program::Password),
             (self.plan.spool.is_some(), Program::Spool),
             (!self.plan.files.is_empty(), Program::Static),
             (has_status, Program::Status),

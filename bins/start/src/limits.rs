@@ -30,14 +30,19 @@ pub(crate) const QUIET_CPU_PERCENT_MAX: u128 = 10;
 /// weight, so it gives up the core when the program wakes up.
 pub(crate) const QUIET_NICE: i32 = -10;
 
+/// Nice value of a program that computes for long and that nobody waits for but who has caused it:
+/// one that checks passwords. A lane on its core has ten times its weight.
+pub(crate) const BACKGROUND_NICE: i32 = 10;
+
 /// A process whose turn counter has not moved for this long hangs: counters move every half second.
 /// Counted in ticks of start, so that a machine that was paused kills nobody.
 pub(crate) const STILL_MS_MAX: u64 = 3_000;
 
 /// The same for those that wait for the disk, the spool and those that serve files: others that
 /// write, or a file server that does not respond, may keep them waiting for many seconds, and
-/// another one would wait behind it.
-pub(crate) const DISK_STILL_MS_MAX: u64 = 120_000;
+/// another one would wait behind it. And for the one that checks passwords, at nice
+/// [`BACKGROUND_NICE`]: a check takes half a second of a core, of which others may leave it little.
+pub(crate) const PATIENT_STILL_MS_MAX: u64 = 120_000;
 
 /// Time a lane that lost a process may take to respond as it still can before the rest of it is
 /// killed.

@@ -12,7 +12,7 @@ use crate::{
     penalties::Penalties,
     reconcile::seen::Seen,
     reload::report::ReloadReport,
-    services::{Services, files::FilesService},
+    services::{Services, bound::BoundService},
     shutdown::ending::Shutdown,
     sockets::listeners::Listeners,
     upgrade::successor_state::Inheritance,
@@ -74,9 +74,9 @@ impl State {
         for process in processes {
             self.adopt(process);
         }
-        for (generation, backend, pid) in left.files {
+        for (generation, job, pid) in left.bound {
             let process = pid.and_then(|pid| self.children.by_pid(pid));
-            self.services.files.push(FilesService { number: 0, generation, backend, process });
+            self.services.bound.push(BoundService { number: 0, generation, job, process });
         }
         self.services.outdated = true;
     }

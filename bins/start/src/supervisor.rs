@@ -114,7 +114,7 @@ impl Supervisor {
             self.advance_reload();
         }
         while self.carry_out_next() {}
-        view::forget_files(&mut self.state, &self.reload);
+        view::forget_bound(&mut self.state, &self.reload);
         let due = orders::due(&self.desired(), &self.state.seen());
         delivery::deliver(&due, &mut self.state, &self.reload, self.options.log_directory());
         if self.upgrade != Upgrade::None {

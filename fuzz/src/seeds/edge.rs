@@ -96,6 +96,8 @@ pub const ENCODING: &[&[u8]] = &[b"gzip", b"br", b"zstd", b"*", b"identity", b";
 /// Tokens of paths.
 pub const PATH: &[&[u8]] =
     &[b"/", b"..", b".", b"%2e", b"%2f", b"%00", b"%", b"?", b"//", b"\\", b"%5c", b".well-known", b"%25", b"%c0%ae"];
+/// Tokens of signed links.
+pub const LINK: &[&[u8]] = &[b"?", b"&", b"=", b";", b"expires", b"signature", b"%65", b"1000", b"%", b"[]"];
 /// Tokens of what transformations undo.
 pub const ESCAPES: &[&[u8]] = &[
     b"%",
@@ -229,6 +231,13 @@ pub fn paths() -> Vec<Vec<u8>> {
 /// Paths of scripts, and of what is none.
 pub fn scripts() -> Vec<Vec<u8>> {
     texts(&["/", "/login.php/a?b", "/admin/x.php/y", "/admin/", "/admin/a.jpg/x.php", "/admin/%2e%2e/x.php"])
+}
+
+/// Targets of links, signed and to be signed, behind a byte that says what is changed in them.
+pub fn links() -> Vec<Vec<u8>> {
+    let signed = format!("/a?expires=1000&signature={}", "0a".repeat(32));
+    let targets = ["/a", "/a?b=c&d", "/a?", "/a?%65xpires=1", "/a#b", "/a&expires=1", &signed];
+    targets.iter().map(|target| [b"\x40", target.as_bytes()].concat()).collect()
 }
 
 /// What transformations undo.

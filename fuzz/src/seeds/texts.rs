@@ -80,3 +80,18 @@ pub fn blobs() -> Vec<Vec<u8>> {
     let numbered = (0u8..).zip(encoded).filter_map(|(program, bytes)| Some([&[program][..], &bytes.ok()?].concat()));
     numbered.collect()
 }
+
+/// Tokens of files of users.
+pub const USER: &[&[u8]] = &[b":", b"\n", b"#", b"$2y$", b"$argon2id$v=19$", b"m=8192,t=1,p=2", b"$", b"04", b"\r\n"];
+
+/// Files of users.
+pub fn users() -> Vec<Vec<u8>> {
+    let bcrypt = "$2y$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
+    let argon = "$argon2id$v=19$m=8192,t=1,p=2$cUZBS2gxaGlQenBpd0dvZw$TDhGeW946UsF+nE5DiCcpvQ27QDXnesRihnYyBxRh1M";
+    let texts = [
+        format!("# staff\n\nann:{bcrypt}\r\nbob:{argon}\n"),
+        format!("ann:{bcrypt}\nann:{argon}"),
+        "ann:$apr1$x$y\nbob:secret\ncarl:rqXexS6ZhobKA\n".to_owned(),
+    ];
+    texts.into_iter().map(String::into_bytes).collect()
+}

@@ -1,10 +1,12 @@
 //! Frames and messages, made by their own writers.
 
 use fosse_collections::{Change, Collection, Field, Record, RecordAddress};
+use fosse_source::Source;
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
 use fosse_wire::frame::{Hello, ResetReason};
 use fosse_wire::launch::{Launch, Program};
+use fosse_wire::password::{self, FromPassword, ToPassword};
 use fosse_wire::request::{BodyLength, RequestHead};
 use fosse_wire::response::{ResponseEnd, ResponseHead};
 use fosse_wire::spool::{FromSpool, LostCause, ToSpool};
@@ -232,6 +234,36 @@ fn said_to_store() -> Vec<u8> {
     for place in places {
         let _ = ToStore::Save { place, timeout: 3600, changes: changes.clone() }.encode(&mut bytes);
         let _ = ToStore::Load { tag: 1, place }.encode(&mut bytes);
+    }
+    bytes
+}
+
+/// What dispatches and password say, one message after another.
+pub fn passwords() -> Vec<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for message in [
+        FromPassword::Hello,
+        FromPassword::Result { tag: 1, outcome: password::Outcome::Passed },
+        FromPassword::Result { tag: 2, outcome: password::Outcome::Busy },
+    ] {
+        let _ = message.encode(&mut bytes);
+    }
+    vec![said_to_password(), bytes]
+}
+
+/// What a dispatch says to password, behind the step it comes in.
+pub fn asking_dispatches() -> Vec<Vec<u8>> {
+    with_first(&[1, 8, 9, 254, 255], &[said_to_password()])
+}
+
+fn said_to_password() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let source = Source::of_parts(false, 7);
+    let check = |tag, name, password| ToPassword::Check { tag, list: 0, source, name, password };
+    for message in
+        [ToPassword::Hello, check(1, &b"ann"[..], &b"secret"[..]), check(2, b"ann", b"other"), check(3, b"", b"")]
+    {
+        let _ = message.encode(&mut bytes);
     }
     bytes
 }

@@ -2,7 +2,7 @@
 //! bytes again.
 
 use fosse_wire::{
-    Frame, Inbox, Kind, channel, connect, files, launch, request, response, spool, start, store, verdict,
+    Frame, Inbox, Kind, channel, connect, files, launch, password, request, response, spool, start, store, verdict,
 };
 
 /// The ring: frames in any cut, each body through the decoder of its kind.
@@ -99,6 +99,28 @@ pub fn store(data: &[u8]) {
             assert_eq!(again, whole);
         }
         if let Ok(decoded) = store::FromStore::decode(message) {
+            let mut again = Vec::new();
+            decoded.encode(&mut again).unwrap();
+            assert_eq!(again, whole);
+        }
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+}
+
+/// Both directions between dispatches and password: what decodes encodes to the same bytes.
+///
+/// # Panics
+/// Where a promise is broken.
+pub fn password(data: &[u8]) {
+    let mut rest = data;
+    while let Ok(Some((message, taken))) = password::split(rest) {
+        let whole = rest.get(..taken).unwrap_or_default();
+        if let Ok(decoded) = password::ToPassword::decode(message) {
+            let mut again = Vec::new();
+            decoded.encode(&mut again).unwrap();
+            assert_eq!(again, whole);
+        }
+        if let Ok(decoded) = password::FromPassword::decode(message) {
             let mut again = Vec::new();
             decoded.encode(&mut again).unwrap();
             assert_eq!(again, whole);

@@ -5,6 +5,8 @@ complete -c fosse -f -n __fish_use_subcommand -a status -d 'show what a running 
 complete -c fosse -f -n __fish_use_subcommand -a audit -d 'compare every process of a running edge with what it may be'
 complete -c fosse -f -n __fish_use_subcommand -a doctor -d 'look for what keeps requests from their application'
 complete -c fosse -f -n __fish_use_subcommand -a explain -d 'show what becomes of a request'
+complete -c fosse -f -n __fish_use_subcommand -a sign -d 'make a link that signed_links lets in'
+complete -c fosse -f -n __fish_use_subcommand -a password -d 'make the line of a user for basic_auth'
 complete -c fosse -f -n __fish_use_subcommand -a reload -d 'put a changed configuration in force'
 complete -c fosse -f -n __fish_use_subcommand -a reopen -d 'open the log files again, after they were renamed'
 complete -c fosse -f -n __fish_use_subcommand -a fmt -d 'write configurations in their one layout'
@@ -80,6 +82,14 @@ complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_s
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l listener -x -d 'where it comes, by address or name [the first]'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -F
+complete -c fosse -n '__fish_seen_subcommand_from sign' -l seconds -x -d 'time that it is good for [3600]'
+complete -c fosse -n '__fish_seen_subcommand_from sign' -l client -x -d 'whom it is for, where bind_client is set'
+complete -c fosse -n '__fish_seen_subcommand_from sign' -l config -r -F -d 'the configuration [/etc/fosse/fosse.toml]'
+complete -c fosse -n '__fish_seen_subcommand_from sign' -l dir -r -F -d 'directory of rule files, address lists and included files [that of the configuration]'
+complete -c fosse -n '__fish_seen_subcommand_from sign' -l help -d 'show this help'
+complete -c fosse -n '__fish_seen_subcommand_from sign' -F
+complete -c fosse -n '__fish_seen_subcommand_from password' -l bcrypt -x -d 'a hash of bcrypt, in place of Argon2id'
+complete -c fosse -n '__fish_seen_subcommand_from password' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l pid -x -d 'the fosse-start that is to reload [that of the status socket]'
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
@@ -129,4 +139,4 @@ complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcomm
 complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcommand_from from' -F
 complete -c fosse -n '__fish_seen_subcommand_from version' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from help' -l completions -x -a 'bash zsh fish' -d 'print completions for a shell'
-complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit doctor explain reload reopen fmt drain ready weight migrate rules version help'
+complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit doctor explain sign password reload reopen fmt drain ready weight migrate rules version help'

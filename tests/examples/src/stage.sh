@@ -50,6 +50,13 @@ if [ -n "$rules" ]; then
     done
 fi
 
+# Secrets that examples name, for the group of the edge alone.
+echo 'ann:$2y$04$4I2QtmfwLH5cqpBvaZDpqeko7gZsfbb8.FyMxpEfnlxSinf36G/46' > root/etc/fosse/users
+echo 'a key of examples, which is no secret of anybody' > root/etc/fosse/links.key
+grep -q '^fosse:' root/etc/group || echo 'fosse:x:2002:' >> root/etc/group
+chgrp "$(sed -n 's/^fosse:[^:]*:\([0-9]*\):.*/\1/p' root/etc/group)" root/etc/fosse/users root/etc/fosse/links.key
+chmod 640 root/etc/fosse/users root/etc/fosse/links.key
+
 cd root
 mkdir -p old
 mount -t proc proc proc

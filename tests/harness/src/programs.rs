@@ -19,6 +19,7 @@ const PACKAGES: &[&str] = &[
     "fosse-store",
     "fosse-prober",
     "fosse-resolve",
+    "fosse-password",
     "fosse-config",
     "fosse-load",
     "fosse-static",

@@ -5,13 +5,17 @@ use std::fs;
 
 use fosse_harness::{Backend, Edge, Process, get, is_root};
 
+/// The hash of some password.
+const HASH: &str = "$2y$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
+
 /// All processes that serve. The zygote, which makes filters and serves nobody, is not among them.
 fn everybody(edge: &Edge) -> Vec<Process> {
     assert_eq!(get(edge.address(), "/").status, 200);
     let processes: Vec<Process> = edge.processes().into_iter().filter(|process| !is_zygote(process)).collect();
     let programs: BTreeSet<&str> = processes.iter().map(|process| process.program.as_str()).collect();
-    for program in ["accept", "parse", "waf-filter", "dispatch", "connect", "log", "status", "store", "prober", "spool"]
-    {
+    let lane = ["accept", "parse", "waf-filter", "dispatch", "connect"];
+    let services = ["log", "status", "store", "prober", "spool", "password"];
+    for program in lane.into_iter().chain(services) {
         assert!(programs.contains(program), "{program} is not in {programs:?}");
     }
     processes
@@ -29,10 +33,11 @@ fn edge(backend: &Backend) -> Option<Edge> {
     // Rules that keep records: only for those there is a store.
     let rules = backend.path().with_file_name("records.conf");
     fs::write(&rules, "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.hits=+1\"\n").unwrap();
-    // And only for a backend that has checks there is a prober.
+    // And only for a backend that has checks there is a prober, for a site with users a password.
     let configuration = format!(
         "uid_base = {{uid_base}}\nlanes = 2\n[[listen]]\naddress = \"{{address}}\"\n\
          [[site]]\ndefault = true\nbackend = \"app\"\nrules = [\"records.conf\"]\n\
+         [[site.route]]\npath = \"/users\"\nbasic_auth = {{ users = [\"ann:{HASH}\"] }}\n\
          [[backend]]\nname = \"app\"\nservers = [{:?}]\nhealth = {{ path = \"/health\" }}\n",
         backend.address()
     );

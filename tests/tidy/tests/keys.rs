@@ -19,6 +19,8 @@ const PROBER: &str = "bins/prober";
 const RESOLVE: &str = "bins/resolve";
 const LOAD: &str = "bins/load";
 const LOG: &str = "bins/log";
+/// Checks passwords.
+const PASSWORD: &str = "bins/password";
 const PARSE: &str = "bins/parse";
 const START: &str = "bins/start";
 const STATIC: &str = "bins/static";
@@ -123,6 +125,9 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[site]]", "send_request_id", &[PARSE]),
     ("[[site]]", "backend_host", &[CONFIG]),
     ("[[site]]", "request_headers", &[DISPATCH]),
+    ("[[site]]", "signed_links", &[DISPATCH]),
+    ("[[site]]", "cors", &[DISPATCH]),
+    ("[[site]]", "basic_auth", &[DISPATCH]),
     ("[[site]]", "response_headers", &[DISPATCH]),
     ("[[site]]", "security_headers", &[CONFIG]),
     ("[[site]]", "body_seconds", &[PARSE]),
@@ -156,6 +161,9 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[site.route]]", "send_request_id", &[PARSE]),
     ("[[site.route]]", "backend_host", &[CONFIG]),
     ("[[site.route]]", "request_headers", &[DISPATCH]),
+    ("[[site.route]]", "signed_links", &[DISPATCH]),
+    ("[[site.route]]", "cors", &[DISPATCH]),
+    ("[[site.route]]", "basic_auth", &[DISPATCH]),
     ("[[site.route]]", "response_headers", &[DISPATCH]),
     ("[[site.route]]", "security_headers", &[CONFIG]),
     ("[[site.route]]", "body_seconds", &[PARSE]),
@@ -188,6 +196,23 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[site.error]]", "file", &[CONFIG]),
     ("[[site.error]]", "text", &[CONFIG]),
     ("[[site.error]]", "content_type", &[PARSE]),
+    ("[site.cors]", "origins", &[DISPATCH]),
+    ("[site.cors]", "methods", &[DISPATCH]),
+    ("[site.cors]", "headers", &[DISPATCH]),
+    ("[site.cors]", "expose_headers", &[CONFIG]),
+    ("[site.cors]", "credentials", &[CONFIG]),
+    ("[site.cors]", "max_age_seconds", &[DISPATCH]),
+    ("[site.basic_auth]", "realm", &[DISPATCH]),
+    ("[site.basic_auth]", "users", &[PASSWORD]),
+    ("[site.basic_auth]", "users_file", &[CONFIG]),
+    ("[site.basic_auth]", "user_header", &[DISPATCH]),
+    ("[site.basic_auth]", "keep_authorization", &[CONFIG]),
+    ("[site.basic_auth]", "anonymous_networks", &[DISPATCH]),
+    ("[site.signed_links]", "keys", &[DISPATCH, LOAD]),
+    ("[site.signed_links]", "expires_argument", &[DISPATCH]),
+    ("[site.signed_links]", "signature_argument", &[DISPATCH]),
+    ("[site.signed_links]", "bind_client", &[DISPATCH]),
+    ("[site.signed_links]", "keep_arguments", &[DISPATCH]),
     ("[site.request_headers]", "set", &[CONFIG]),
     ("[site.request_headers]", "add", &[CONFIG]),
     ("[site.request_headers]", "default", &[CONFIG]),

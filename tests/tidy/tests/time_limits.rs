@@ -39,6 +39,7 @@ const NO_LIMITS: &[(&str, &str, &str)] = &[
     ("[[site.route]]", "body_seconds", "that of [timeouts], for one route"),
     ("[[site.route]]", "first_byte_seconds", "that of [[backend]], for one route"),
     ("[[site.route]]", "idle_seconds", "that of [[backend]], for one route"),
+    ("[site.cors]", "max_age_seconds", "browsers keep it"),
     ("[backend.health]", "interval_seconds", "a check has no client"),
     ("[backend.health]", "rest_seconds", "a state of a server, which is looked at when one is chosen"),
     ("[backend.health]", "slow_start_seconds", "a share of the requests"),

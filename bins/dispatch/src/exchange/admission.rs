@@ -9,11 +9,12 @@ use super::{
     Outcome, affinity, buffering, checks,
     clients::Clients,
     headers::with_facts,
-    prefix,
+    prefix, preflight,
     refused::Refused,
     request::offers_upgrade,
     response, send,
     send_file::SendFile,
+    signed_link,
     stream::{Body, Buffering, Stream, Wait},
 };
 use crate::{
@@ -72,6 +73,10 @@ fn route<'a>(
 ) -> Result<&'a Policy, Outcome> {
     let policy = policy_of(head, settings, policies, context)?;
     prepare_response(stream, head, policy);
+    if let Some(cors) = policy.settings.cors.as_ref().filter(|_| preflight::is_preflight(head)) {
+        return Err(Outcome::Preflight(preflight::fields(head, cors)));
+    }
+    let head = &signed(head, policy, policies, context)?;
     let Action::Backend(number) = policy.settings.action else {
         stream.location = head.location.to_vec();
         return Ok(policy);
@@ -107,6 +112,23 @@ fn route<'a>(
         stream.logs_in = false;
     }
     Ok(policy)
+}
+
+/// Returns the head with the target for the application, of a request that has come by a link as
+/// its policy wants it.
+fn signed<'a>(
+    head: &RequestHead<'a>,
+    policy: &Policy,
+    policies: &Policies,
+    context: &Context<'_>,
+) -> Result<RequestHead<'a>, Outcome> {
+    let Some(links) = &policy.settings.signed_links else { return Ok(*head) };
+    let checked = signed_link::check(head, links, &policies.keys);
+    let target = checked.map_err(|status| {
+        context.counters.add(count::LINKS_REFUSED, 1);
+        Outcome::Respond(status)
+    })?;
+    Ok(RequestHead { target, ..*head })
 }
 
 /// Returns the policy of a request whose site, host and path belong together. Another one is no

@@ -10,7 +10,7 @@ use fosse_wire::request::RequestHead;
 
 use super::{
     Outcome,
-    access::{Access, Ask, Field, Given, Question},
+    access::{Access, Ask, Field, Given, Login, Question},
     buffering::EMPTY_LINE,
     refused::Refused,
     stream::Stream,
@@ -28,6 +28,9 @@ pub(crate) fn check(
     backends: &[Backend],
 ) -> Result<Outcome, Refused> {
     let mut questions = VecDeque::new();
+    if let Some(auth) = &settings.basic_auth {
+        questions.push_back(Question::Password(Box::new((Login::of(head, auth), None))));
+    }
     if let Some(auth) = &settings.forward_auth {
         let ask = Ask::of(head, stream.source(), (policy, auth), backends)?;
         questions.push_back(Question::Server(Box::new(ask)));
@@ -50,7 +53,7 @@ impl Stream {
 
     /// Returns the question that is out, where a server is asked.
     pub(crate) fn ask(&mut self) -> Option<&mut Ask> {
-        let Question::Server(ask) = self.question()?;
+        let Question::Server(ask) = self.question()? else { return None };
         Some(ask)
     }
 

@@ -21,6 +21,7 @@ mod named_file;
 mod params;
 mod passing;
 pub(crate) mod prefix;
+mod preflight;
 mod proxy_header;
 pub(crate) mod read_ahead;
 mod refused;
@@ -31,6 +32,7 @@ pub(crate) mod response_body;
 pub(crate) mod response_head;
 pub(crate) mod send;
 pub(crate) mod send_file;
+mod signed_link;
 pub(crate) mod stream;
 pub(crate) mod streams;
 pub(crate) mod timeouts;
@@ -62,6 +64,8 @@ pub(crate) enum Outcome {
     Respond(u16),
     /// The policy's own response, or its redirect, is due.
     RespondByPolicy,
+    /// A browser asks what pages of an origin may do: 204 is due, with these fields.
+    Preflight(Vec<access::Field>),
     /// It cannot be served now: 503 is due, for that cause.
     Refuse(Cause),
     /// All of the response is read, and its client has not taken all of it.

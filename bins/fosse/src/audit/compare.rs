@@ -10,6 +10,8 @@ const SCHED_OTHER: u32 = 0;
 const SCHED_BATCH: u32 = 3;
 /// The nice value that fosse-start gives to a quiet program.
 const QUIET_NICE: i32 = -10;
+/// The nice value that it gives to one that computes for long.
+const BACKGROUND_NICE: i32 = 10;
 
 /// The role of a process, by its parent and the file it was executed from.
 #[derive(Clone, Copy, Debug)]
@@ -162,7 +164,8 @@ fn namespaces(seen: &Seen, start: &Seen, place: Place, found: &mut Vec<String>) 
 /// that its children inherit them.
 fn scheduling(seen: &Seen, start: &Seen, scheduled: Scheduled, found: &mut Vec<String>) {
     let by_load = match (seen.policy, seen.nice) {
-        (SCHED_OTHER, QUIET_NICE | 0) => scheduled != Scheduled::AsStart,
+        (SCHED_OTHER, QUIET_NICE | 0) => matches!(scheduled, Scheduled::ByLoad | Scheduled::ByLoadOrBatch),
+        (SCHED_BATCH, BACKGROUND_NICE) => scheduled == Scheduled::Background,
         (SCHED_BATCH, 0) => scheduled == Scheduled::ByLoadOrBatch,
         _ => false,
     };

@@ -58,6 +58,8 @@ pub(crate) enum Scheduled {
     ByLoad,
     /// The same, or SCHED_BATCH.
     ByLoadOrBatch,
+    /// For long computations: SCHED_BATCH, nice 10.
+    Background,
 }
 
 /// The role of a process.
@@ -151,7 +153,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
                 4,
                 "another lane's page, health checks, states and addresses of servers, until they are mapped",
             ),
-            any(Kind::UnixStream, "the ring, backends, clients under a lease"),
+            any(Kind::UnixStream, "the ring, passwords, backends, clients under a lease"),
             any(Kind::Tcp, "backends, clients under a lease"),
             any(Kind::Pipe, "splicing"),
         ],
@@ -251,6 +253,13 @@ pub(crate) const PROGRAMS: &[Expected] = &[
             holds(Kind::File, 1, "the file for bodies"),
             any(Kind::UnixStream, "a filter of each lane"),
         ],
+    },
+    Expected {
+        name: "fosse-password",
+        place: Place::Namespaces,
+        shares_group: false,
+        scheduled: Scheduled::Background,
+        holds: &[holds(Kind::Pipe, 1, "log"), any(Kind::UnixStream, "a dispatch of each lane")],
     },
 ];
 

@@ -2,6 +2,7 @@
 //! help and the completions of three shells are made, so that none of them can contradict the
 //! others.
 
+mod access;
 mod rules;
 mod running;
 mod written;
@@ -9,6 +10,7 @@ mod written;
 use fosse_args::{Flag, HELP, NO_SANDBOX, Positional, SANDBOX_STRICT, SANDBOX_TRAP, Takes, Usage};
 
 use self::{
+    access::{PASSWORD, SIGN},
     rules::RULES_COMMANDS,
     running::{DRAIN, READY, RELOAD, REOPEN, WEIGHT},
 };
@@ -229,6 +231,8 @@ pub(crate) const FOSSE: Usage = Usage {
         AUDIT,
         DOCTOR,
         EXPLAIN,
+        SIGN,
+        PASSWORD,
         RELOAD,
         REOPEN,
         written::FMT,

@@ -16,7 +16,7 @@ use fosse_settings::{Dispatch, Parse, ParsePolicy, ParseSite, WafFilter, WafMode
 use fosse_wire::launch::Program;
 use fosse_wire::request::Endpoint;
 
-use self::words::{above_root, access, filter, goal, headers, in_place, who_may, why_route, why_site};
+use self::words::{above_root, access, edits, filter, goal, in_place, who_may, why_route, why_site};
 use crate::configuration::Configuration;
 use crate::output::print;
 use crate::{PROGRAM, check};
@@ -59,7 +59,7 @@ pub(crate) fn run(words: &Args) -> i32 {
     }
 }
 
-fn blob<T: serde::de::DeserializeOwned>(plan: &Plan, program: Program) -> T {
+pub(crate) fn blob<T: serde::de::DeserializeOwned>(plan: &Plan, program: Program) -> T {
     fosse_wire::blob::decode(plan.blob(program))
         .unwrap_or_else(|error| fatal(PROGRAM, format_args!("{}: {error}", program.name())))
 }
@@ -118,9 +118,7 @@ fn done(
 ) -> String {
     let dispatch = blob::<Dispatch>(plan, Program::Dispatch);
     let Some(policy) = dispatch.policies.get(index(number)) else { return String::new() };
-    let mut out = access(&dispatch, policy)
-        + &headers("request", &policy.request_headers)
-        + &headers("response", &policy.response_headers);
+    let mut out = access(&dispatch, policy) + &edits(policy);
     let error_pages = parse.policies.get(index(number)).and_then(|terms| terms.error_pages);
     let error_pages = error_pages.and_then(|pages| parse.error_pages.get(index(pages)));
     out.push_str(&in_place(&dispatch, policy, error_pages));
@@ -140,12 +138,12 @@ fn site_of<'a>(
     site.ok_or("response  421: no site names this host, and none is the default\n")
 }
 
-fn index(number: u32) -> usize {
+pub(crate) fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Returns the facts of a request.
-fn facts<'a>(head: &'a RequestHead<'_>, client: Option<IpAddr>, listener: u16) -> Facts<'a> {
+pub(crate) fn facts<'a>(head: &'a RequestHead<'_>, client: Option<IpAddr>, listener: u16) -> Facts<'a> {
     let endpoint = client.map_or_else(Endpoint::default, |ip| Endpoint::from_socket((ip, 0).into()));
     Facts {
         client,
@@ -322,6 +320,42 @@ mod tests {
         assert!(said.contains("\nlogins    NTLM and Negotiate: no connection of FastCGI is logged in"), "{said}");
         let said = explain_of(&text, "a.example", "/api/x.jpg");
         assert!(said.contains("\nresponse  404: the path is no script's"), "{said}");
+    }
+
+    #[test]
+    fn says_that_a_request_has_to_come_by_a_signed_link() {
+        let table = "backend = \"app\"\n[site.signed_links]\nkeys = [\"k\"]\nbind_client = true\n";
+        let said = explain_of(
+            &TEXT.replacen("backend = \"app\"\n", table, 1).replacen(
+                "waf = \"detect\"\n        inspect_responses = true\n",
+                "",
+                1,
+            ),
+            "a.example",
+            "/",
+        );
+        let line =
+            "link      signed, for one client: ends in expires and signature, which the application does not get";
+        assert!(said.contains(line), "{said}");
+    }
+
+    #[test]
+    fn says_which_pages_may_make_requests() {
+        let table = "backend = \"app\"\ncors = { origins = [\"https://*.b.example\", \"http://c.example:8080\"] }\n";
+        let said = explain_of(&TEXT.replacen("backend = \"app\"\n", table, 1), "a.example", "/");
+        let line = "\ncors      pages of https://*.b.example http://c.example:8080; preflights get 204 here, with GET HEAD POST\n";
+        assert!(said.contains(line), "{said}");
+    }
+
+    #[test]
+    fn says_whose_password_is_asked_for() {
+        let table = "backend = \"app\"\nbasic_auth = { users_file = \"u\", anonymous_networks = [\"10.0.0.0/8\"], \
+                     user_header = \"X-User\" }\n";
+        let said = explain_of(&TEXT.replacen("backend = \"app\"\n", table, 1), "a.example", "/");
+        let line = "\npassword  of a user of \"restricted\"; without one from 10.0.0.0/8; \
+                    the application does not get the password, its name in X-User\n";
+        assert!(said.contains(line), "{said}");
+        assert!(!explain("a.example", "/").contains("password"));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use fosse_model::{Edge, model::Listen};
 use fosse_settings::{
-    Action, Condition, Dispatch, DispatchPolicy, ErrorPages, FastCgi, HeaderChange, HeaderEdit, Net, ParsePolicy,
-    ParseSite, Part, PathMatch, Template, Test, WafMode, WafProfile,
+    Action, Condition, Dispatch, DispatchPolicy, ErrorPages, FastCgi, HeaderChange, HeaderEdit, Net, Origin,
+    ParsePolicy, ParseSite, Part, PathMatch, Template, Test, WafMode, WafProfile,
 };
 
 /// Returns what becomes of a path that leads above the root: a check of the firewall that needs no
@@ -158,8 +158,52 @@ pub(super) fn filter(site: &WafProfile, rules: &[String]) -> String {
     format!("{does}; {rules}{responses}; bodies up to {} bytes", site.body_bytes_max)
 }
 
+/// Returns a line for the links by which requests have to come.
+fn links(policy: &DispatchPolicy) -> String {
+    let Some(links) = &policy.signed_links else { return String::new() };
+    let client = if links.bind_client { ", for one client" } else { "" };
+    let gets = if links.keep_arguments { "gets too" } else { "does not get" };
+    let (expires, signature) = (&links.expires_argument, &links.signature_argument);
+    format!("link      signed{client}: ends in {expires} and {signature}, which the application {gets}; GET and HEAD\n")
+}
+
+/// Returns a line for each of what is asked of those who make requests.
+pub(super) fn access(dispatch: &Dispatch, policy: &DispatchPolicy) -> String {
+    [cors(policy), links(policy), users(policy), asked(dispatch, policy)].concat()
+}
+
+/// Returns a line for the pages of other origins.
+fn cors(policy: &DispatchPolicy) -> String {
+    let Some(cors) = &policy.cors else { return String::new() };
+    let origins = cors.origins.iter().map(|origin| match origin {
+        Origin::Exact(origin) => origin.clone(),
+        Origin::Below(scheme, end) => format!("{scheme}*{end}"),
+    });
+    let origins =
+        if cors.origins.is_empty() { "every origin".to_owned() } else { origins.collect::<Vec<_>>().join(" ") };
+    format!("cors      pages of {origins}; preflights get 204 here, with {}\n", cors.methods.join(" "))
+}
+
+/// Returns a line for the users that are let in.
+fn users(policy: &DispatchPolicy) -> String {
+    let Some(auth) = policy.access.as_ref().and_then(|access| access.basic_auth.as_ref()) else {
+        return String::new();
+    };
+    let without: Vec<String> = auth.anonymous_networks.iter().map(net).collect();
+    let without = if without.is_empty() { String::new() } else { format!("; without one from {}", without.join(" ")) };
+    let header =
+        if auth.user_header.is_empty() { String::new() } else { format!(", its name in {}", auth.user_header) };
+    let password = if auth.keep_authorization { "gets the password too" } else { "does not get the password" };
+    format!("password  of a user of \"{}\"{without}; the application {password}{header}\n", auth.realm)
+}
+
+/// Returns a line for each change of headers.
+pub(super) fn edits(policy: &DispatchPolicy) -> String {
+    headers("request", &policy.request_headers) + &headers("response", &policy.response_headers)
+}
+
 /// Returns a line for each change of headers of a message.
-pub(super) fn headers(of: &str, edits: &[HeaderEdit]) -> String {
+fn headers(of: &str, edits: &[HeaderEdit]) -> String {
     let mut out = String::new();
     for edit in edits {
         let (does, value) = match &edit.change {
@@ -181,13 +225,14 @@ fn text(template: &Template) -> String {
         Part::Text(text) => text.clone(),
         Part::Variable(variable) => format!("{{{variable:?}}}"),
         Part::Header(name) => format!("{{header.{name}}}"),
+        Part::ForOrigin(of) => of.text.as_ref().map_or("{origin}".to_owned(), |text| format!("{text} for its origins")),
         Part::Group(group) => format!("{{{group}}}"),
     });
     parts.collect()
 }
 
-/// Returns the lines of who is asked before a request goes on.
-pub(super) fn access(dispatch: &Dispatch, policy: &DispatchPolicy) -> String {
+/// Returns a line for the server that is asked before a request goes on.
+fn asked(dispatch: &Dispatch, policy: &DispatchPolicy) -> String {
     let Some(auth) = policy.access.as_ref().and_then(|access| access.forward_auth.as_ref()) else {
         return String::new();
     };

@@ -38,6 +38,8 @@ pub(crate) enum Subject {
     Records(Key),
     /// A filter: the spool for its long bodies.
     Spool(Key),
+    /// A dispatch: the process that checks passwords.
+    Passwords(Key),
     /// Any: to finish and go.
     Drain,
 }

@@ -302,7 +302,9 @@ impl Children {
 const fn still_ms_max(process: &Process) -> u64 {
     match (process.ready, process.zygote) {
         // They wait for the disk, and they alone do.
-        (true, _) if matches!(process.program, Program::Spool | Program::Static) => limits::DISK_STILL_MS_MAX,
+        (true, _) if matches!(process.program, Program::Spool | Program::Static | Program::Password) => {
+            limits::PATIENT_STILL_MS_MAX
+        }
         (true, _) => limits::STILL_MS_MAX,
         (false, true) => limits::ZYGOTE_READY_MS_MAX,
         (false, false) => limits::READY_MS_MAX,

@@ -19,7 +19,7 @@ use fosse_sys::process::{Policy, cpu_time, set_nice, set_policy};
 use fosse_wire::launch::Program;
 use rustix::{io::Errno, process::Pid};
 
-use crate::limits::{BUSY_CPU_PERCENT_MIN, QUIET_CPU_PERCENT_MAX, QUIET_NICE};
+use crate::limits::{BACKGROUND_NICE, BUSY_CPU_PERCENT_MIN, QUIET_CPU_PERCENT_MAX, QUIET_NICE};
 
 /// The scheduling of one process, and the figures it is decided by.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +35,9 @@ struct Setting {
     policy: Policy,
     nice: i32,
 }
+
+/// The setting of what computes for long: whatever the configuration says, it is to stall nobody.
+const BACKGROUND: Setting = Setting { policy: Policy::Batch, nice: BACKGROUND_NICE };
 
 /// The scheduling that the configuration wants, as far as start may set it.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +69,9 @@ impl Schedule {
     /// # Errors
     /// `EPERM` without `CAP_SYS_NICE`. A process that is gone is no error.
     pub(crate) fn update(&mut self, program: Program, pid: Pid, wanted: &Wanted, now_ms: u64) -> Result<(), Errno> {
+        if program == Program::Password {
+            return self.set(pid, BACKGROUND);
+        }
         if !is_on_path(program) {
             return Ok(());
         }
@@ -77,6 +83,10 @@ impl Schedule {
                 Err(_) => return Ok(()),
             },
         };
+        self.set(pid, setting)
+    }
+
+    fn set(&mut self, pid: Pid, setting: Setting) -> Result<(), Errno> {
         if self.setting == Some(setting) {
             return Ok(());
         }

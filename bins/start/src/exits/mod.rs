@@ -40,8 +40,8 @@ pub(crate) fn exited(state: &mut State, reload: &mut Reload, key: Key, end: End)
     if is_next_accept && reload.waits_for_lanes() {
         reload.fail(format!("fosse-accept of the new generation: {end}"));
     }
-    if services.files.forget(key) == Some(state.generation.number) && reload.waits_for_lanes() {
-        reload.fail(format!("fosse-static of the new generation: {end}"));
+    if services.bound.forget(key) == Some(state.generation.number) && reload.waits_for_lanes() {
+        reload.fail(format!("fosse-{} of the new generation: {end}", process.program.name()));
     }
     services.forget(key);
     compile::one_shot_exited(reload, key, process.program.name(), end);

@@ -20,7 +20,7 @@ use crate::{
         spawn::{pair, spawn},
         spawn_options::SpawnOptions,
     },
-    services::{files::FilesServices, prober, resolve, server_states},
+    services::{bound::BoundServices, prober, resolve, server_states},
 };
 
 /// The channels of a lane's stages, by the stage that has the end.
@@ -78,7 +78,7 @@ fn filter_channels(generation: &Generation, first_in: OwnedFd, responses: OwnedF
 pub(crate) fn start(
     lanes: &mut Lanes,
     children: &mut Children,
-    files: &FilesServices,
+    bound: &BoundServices,
     cx: SpawnContext<'_>,
     core: u32,
 ) -> Result<(), (Program, Errno)> {
@@ -93,7 +93,10 @@ pub(crate) fn start(
     channels.dispatch.extend(server_states::page_for_lane(lanes).map(|page| (12, page)));
     channels.dispatch.extend(resolve::page_for_reader(lanes, cx.generation).map(|page| (13, page)));
     channels.connect.extend(resolve::page_for_reader(lanes, cx.generation).map(|page| (8, page)));
-    channels.connect.extend(files.channels(cx.generation.number).map_err(before)?);
+    let keys = cx.generation.keys.as_ref().map(|keys| rustix::io::fcntl_dupfd_cloexec(keys, 3));
+    // Without its keys it would refuse every link.
+    channels.dispatch.extend(keys.transpose().map_err(|errno| (Program::Dispatch, errno))?.map(|keys| (14, keys)));
+    channels.connect.extend(bound.channels(cx.generation.number).map_err(before)?);
     let mut processes = Vec::with_capacity(4);
     let started = start_stages(&mut processes, children, cx, channels, (number, core));
     // Without a lane those that were begun are killed.

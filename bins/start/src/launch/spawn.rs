@@ -99,14 +99,14 @@ fn launch(
     options: SpawnOptions,
 ) -> Result<Key, Errno> {
     let program = process.program;
-    let SpawnOptions { fds, lane, args, .. } = options;
+    let SpawnOptions { fds, lane, args, group, .. } = options;
     let (targets, fds): (Vec<u8>, Vec<OwnedFd>) = fds.into_iter().unzip();
     let uid = uid_of(cx, &process)?;
     let words: Vec<u8> = args.iter().flat_map(|arg| arg.bytes().chain([0])).collect();
     let launch = Launch {
         token: children.launches.next(),
         uid,
-        gid: gid_of(cx, program, uid),
+        gid: gid_of(cx, program, group, uid),
         cpu: lane.map_or(fosse_spawn::CORE_ANY, |(_, core)| core),
         program,
         mode: fosse_spawn::mode_to_byte(cx.launcher.mode),
@@ -188,11 +188,10 @@ fn uid_of(cx: SpawnContext<'_>, process: &Process) -> Result<u32, Errno> {
 }
 
 /// Returns the group ID that a process gets: the one that the sockets of backends let in, where it
-/// connects to them, else its own.
-const fn gid_of(cx: SpawnContext<'_>, program: Program, uid: u32) -> u32 {
-    let group = cx.generation.plan.group;
-    let shares = matches!(program, Program::Connect) && uid != fosse_spawn::UID_KEPT && group != 0;
-    if shares { group } else { uid }
+/// connects to them, the one that it was given, else its own.
+const fn gid_of(cx: SpawnContext<'_>, program: Program, given: u32, uid: u32) -> u32 {
+    let group = if matches!(program, Program::Connect) { cx.generation.plan.group } else { given };
+    if uid != fosse_spawn::UID_KEPT && group != 0 { group } else { uid }
 }
 
 /// Makes a pipe and returns its writing end for the process; the reading end is kept for the

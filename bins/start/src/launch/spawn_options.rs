@@ -21,6 +21,8 @@ pub(crate) struct SpawnOptions {
     pub own_stderr: bool,
     /// The orders that it needs no more, from its start.
     pub delivered: Delivered,
+    /// The group that it has in place of one of its own, where start may give it one; 0 for none.
+    pub group: u32,
     /// It keeps start's user ID and makes processes itself.
     pub zygote: bool,
 }

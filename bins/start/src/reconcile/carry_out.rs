@@ -23,7 +23,7 @@ pub(crate) fn carry_out(state: &mut State, action: Action, reload: &Reload, opti
         Action::Start(Program::WafFilter) => return start_zygote(state),
         Action::Start(Program::Accept) => return start_accept(state),
         Action::StartLane(core) => return start_lane(state, core),
-        Action::StartFiles(number) => return start_files(state, number),
+        Action::StartBound(number) => return start_bound(state, number),
         Action::Start(program) => start_service(state, program, reload, options),
         Action::CloseLanes => state.lanes.close(u64::MAX),
         Action::Leave(key) => state.children.leave(key),
@@ -85,15 +85,16 @@ fn start_zygote(state: &mut State) -> Result<(), String> {
     Ok(())
 }
 
-/// Starts the process of a backend that serves files.
+/// Starts the process of a service of a generation.
 ///
 /// # Errors
 /// The reason, as it is reported.
-fn start_files(state: &mut State, number: u32) -> Result<(), String> {
+fn start_bound(state: &mut State, number: u32) -> Result<(), String> {
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
-    state.services.files.start(number, &mut state.children, cx).map_err(|errno| {
-        state.children.not_started(Program::Static, errno, state.event_loop.now_ms());
-        format!("unable to start fosse-static: {errno}")
+    let Some(program) = state.services.bound.find_mut(number).map(|one| one.job.program()) else { return Ok(()) };
+    state.services.bound.start(number, &mut state.children, cx).map_err(|errno| {
+        state.children.not_started(program, errno, state.event_loop.now_ms());
+        format!("unable to start fosse-{}: {errno}", program.name())
     })
 }
 
@@ -102,7 +103,7 @@ fn start_lane(state: &mut State, core: u32) -> Result<(), String> {
     resolve::make_page(&mut state.lanes, &state.generation);
     server_states::make_page(&mut state.lanes);
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
-    let started = stages::start(&mut state.lanes, &mut state.children, &state.services.files, cx, core);
+    let started = stages::start(&mut state.lanes, &mut state.children, &state.services.bound, cx, core);
     started.map_err(|(program, errno)| {
         state.children.not_started(program, errno, state.event_loop.now_ms());
         format!("unable to start fosse-{}: {errno}", program.name())

@@ -103,6 +103,9 @@ fn deliver_one(sources: &Sources<'_>, to: Key, subject: Subject) -> bool {
     let children = &sources.state.children;
     match subject {
         Subject::Records(store) => return open_session(children, to, store, |lane| ToChild::Records { lane }),
+        Subject::Passwords(process) => {
+            return open_session(children, to, process, |lane| ToChild::Passwords { lane });
+        }
         Subject::Spool(spool) => return open_session(children, to, spool, |lane| ToChild::Spool { lane }),
         _ => {}
     }
@@ -131,14 +134,14 @@ fn send(children: &Children, to: Key, message: ToChild, fds: &[BorrowedFd<'_>]) 
     !matches!(sent, Err(Errno::AGAIN | Errno::TOOMANYREFS | Errno::NOBUFS | Errno::NOMEM))
 }
 
-/// Gives a filter and a service, the store or the spool, the ends of a session of theirs.
-fn open_session(children: &Children, filter: Key, service: Key, message: impl FnOnce(u32) -> ToChild) -> bool {
-    let lane = children.get(filter).and_then(|process| process.lane).unwrap_or(NO_LANE);
+/// Gives a stage and a service, such as a filter and the store, the ends of a session of theirs.
+fn open_session(children: &Children, stage: Key, service: Key, message: impl FnOnce(u32) -> ToChild) -> bool {
+    let lane = children.get(stage).and_then(|process| process.lane).unwrap_or(NO_LANE);
     match pair(SocketType::STREAM) {
         Ok((one, other)) => {
             let message = message(lane);
-            // A session that the filter has no room for ends at once for the service.
-            send(children, service, message, &[one.as_fd()]) && send(children, filter, message, &[other.as_fd()])
+            // A session that the stage has no room for ends at once for the service.
+            send(children, service, message, &[one.as_fd()]) && send(children, stage, message, &[other.as_fd()])
         }
         Err(errno) => {
             let program = children.get(service).map_or("", |process| process.program.name());

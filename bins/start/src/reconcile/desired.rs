@@ -20,8 +20,10 @@ pub(crate) struct Desired {
     pub places: Vec<Place>,
     /// Processes outside of lanes that stay although there is no such place.
     pub others: Vec<Key>,
-    /// The numbers of those that serve files and have no process.
-    pub files: Vec<u32>,
+    /// The numbers of the services of generations that have no process, with their programs.
+    pub bound: Vec<(u32, Program)>,
+    /// The process that checks passwords, of each generation that has one.
+    pub passwords: Vec<(u32, Key)>,
     pub generation: u32,
     /// The cores that should have a lane of this generation; none where no lane may be started.
     pub cores: Vec<u32>,

@@ -16,8 +16,8 @@ use crate::{
 pub(crate) enum Action {
     /// Starts a program that an edge has one of; [`Program::WafFilter`] is a zygote.
     Start(Program),
-    /// Starts the process of one that serves files.
-    StartFiles(u32),
+    /// Starts the process of a service of a generation.
+    StartBound(u32),
     /// Starts a lane of the current generation on this core.
     StartLane(u32),
     /// Closes the channels that lanes get connections over, so that each finishes what it has.
@@ -130,9 +130,9 @@ fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
             actions.push(Action::Start(program));
         }
     }
-    if desired.is_urgent || seen.may_start(Program::Static) {
-        actions.extend(desired.files.iter().map(|number| Action::StartFiles(*number)));
-    }
+    let may_start = |program| desired.is_urgent || seen.may_start(program);
+    let bound = desired.bound.iter().filter(|(_, program)| may_start(*program));
+    actions.extend(bound.map(|(number, _)| Action::StartBound(*number)));
     let stages = [Program::Parse, Program::WafFilter, Program::Dispatch, Program::Connect];
     if desired.is_urgent || stages.into_iter().all(|program| seen.may_start(program)) {
         let missing = seen.lanes.missing_cores(desired.cores.clone(), desired.generation);

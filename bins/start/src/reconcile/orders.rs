@@ -45,6 +45,11 @@ pub(crate) fn due(desired: &Desired, seen: &Seen<'_>) -> Vec<Order> {
                 let spool = desired.holder(Program::Spool).filter(|_| !has_spool(seen, member));
                 spool.into_iter().for_each(|spool| tell(Subject::Spool(spool), 0));
             }
+            Program::Dispatch => {
+                let of = seen.lane_of(member).map(|lane| lane.generation);
+                let passwords = desired.passwords.iter().filter(|(generation, _)| Some(*generation) == of);
+                passwords.for_each(|(_, process)| tell(Subject::Passwords(*process), 0));
+            }
             _ => {}
         }
     }
@@ -109,7 +114,7 @@ fn withdrawn(desired: &Desired, seen: &Seen<'_>, member: &Member<'_>, due: &mut 
             Subject::Pipe(of, stream) => !seen.lives(of) && !seen.unread.contains(&(of, stream)),
             Subject::Page(of, _) => !seen.lives(of) && !seen.uncounted.iter().any(|(_, key)| *key == Some(of)),
             Subject::PageEnd(of) => !seen.uncounted.iter().any(|(number, _)| *number == of),
-            Subject::Records(of) | Subject::Spool(of) => !seen.lives(of),
+            Subject::Records(of) | Subject::Spool(of) | Subject::Passwords(of) => !seen.lives(of),
             Subject::Lane(lane) | Subject::LaneDrains(lane) => seen.lanes.find(lane).is_none(),
             Subject::Crash(crash) => !desired.crashes.contains(&crash),
             _ => false,

@@ -9,7 +9,7 @@ use crate::{
     launch::zygote,
     reconcile::desired::{Desired, Place},
     reload::state::{Reload, ReloadState},
-    services::{files::FilesService, logs, prober, resolve},
+    services::{bound::BoundService, logs, prober, resolve},
     sockets::socket::Open,
     state::State,
 };
@@ -23,7 +23,8 @@ pub(crate) fn desired(state: &State, reload: &Reload) -> Desired {
     Desired {
         places: places(state, reload),
         others: others(state, reload),
-        files: files(state, reload).filter(|one| !lives(state, one.process)).map(|one| one.number).collect(),
+        bound: missing(state, reload),
+        passwords: passwords(state),
         generation: state.generation.number,
         cores: cores(state, reload),
         is_urgent: reload.waits_for_lanes(),
@@ -83,23 +84,35 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
     wanted.into_iter().filter(|(wanted, ..)| *wanted).map(|(_, program, holder)| place((program, holder))).collect()
 }
 
-/// Returns those that serve files and are still needed.
-pub(crate) fn files<'s>(state: &'s State, reload: &'s Reload) -> impl Iterator<Item = &'s FilesService> {
+/// Returns the services of generations that are still needed.
+pub(crate) fn bound<'s>(state: &'s State, reload: &'s Reload) -> impl Iterator<Item = &'s BoundService> {
     let (in_force, _) = in_force(&state.generation, &state.listeners.open, reload);
-    state.services.files.needed(in_force, state.generation.number, &state.lanes)
+    state.services.bound.needed(in_force, state.generation.number, &state.lanes)
 }
 
-/// Forgets those that serve files and that no lane can send a connection to any more.
-pub(crate) fn forget_files(state: &mut State, reload: &Reload) {
-    let needed: Vec<u32> = files(state, reload).map(|one| one.number).collect();
-    state.services.files.retain(&needed);
+/// Forgets the services of generations that no lane needs any more.
+pub(crate) fn forget_bound(state: &mut State, reload: &Reload) {
+    let needed: Vec<u32> = bound(state, reload).map(|one| one.number).collect();
+    state.services.bound.retain(&needed);
+}
+
+/// Returns the number and the program of those that have no process.
+fn missing(state: &State, reload: &Reload) -> Vec<(u32, Program)> {
+    let without = bound(state, reload).filter(|one| !lives(state, one.process));
+    without.map(|one| (one.number, one.job.program())).collect()
+}
+
+/// Returns which process checks the passwords of each generation that has lanes.
+fn passwords(state: &State) -> Vec<(u32, Key)> {
+    let of = |generation: u32| Some((generation, state.services.bound.passwords(generation)?));
+    state.lanes.generations().into_iter().filter_map(of).collect()
 }
 
 fn lives(state: &State, process: Option<Key>) -> bool {
     process.is_some_and(|key| state.children.get(key).is_some())
 }
 
-/// Returns the processes that serve files, the connect of the prober, the one-shot of a reload, and
+/// Returns the services of generations, the connect of the prober, the one-shot of a reload, and
 /// the zygote of the generation before, which makes filters until another generation serves.
 fn others(state: &State, reload: &Reload) -> Vec<Key> {
     let of_reload = match &reload.state {
@@ -108,8 +121,8 @@ fn others(state: &State, reload: &Reload) -> Vec<Key> {
         _ => None,
     };
     let connect = state.services.prober_connect.filter(|_| state.services.prober.is_some());
-    let files = files(state, reload).filter_map(|one| one.process);
-    of_reload.into_iter().chain(connect).chain(files).collect()
+    let bound = bound(state, reload).filter_map(|one| one.process);
+    of_reload.into_iter().chain(connect).chain(bound).collect()
 }
 
 fn cores(state: &State, reload: &Reload) -> Vec<u32> {

@@ -127,7 +127,9 @@ pub(crate) fn run_load(
         fds.push((number, rustix::io::fcntl_dupfd_cloexec(fd, 3)?));
         args.extend(["--dir-fd".to_owned(), format!("{number}={path}")]);
     }
-    let spawn_options = SpawnOptions { fds, args, own_stderr: true, ..SpawnOptions::default() };
+    // By this group it reads secrets, which others must not.
+    let group = plan.group;
+    let spawn_options = SpawnOptions { fds, args, group, own_stderr: true, ..SpawnOptions::default() };
     run_one_shot(reload, children, cx, Program::Load, spawn_options, (Some(plan), configuration))
 }
 

@@ -20,7 +20,7 @@ use crate::{
     launch::{launcher::SpawnContext, zygote},
     limits,
     options::Options,
-    services::{files::FilesBackend, logs},
+    services::{bound::Job, logs},
     sockets::socket::{Open, look, remove_files},
     state::State,
 };
@@ -101,14 +101,14 @@ fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, n
         reload.permanent = true;
         return Err(why);
     }
-    let files = FilesBackend::open_all(&next.plan);
+    let jobs = Job::all_of(&next);
     if options.check {
         if looks_at_logs {
-            files?;
+            jobs?;
         }
         return check_generation(reload, state, next);
     }
-    let files = files?;
+    let jobs = jobs?;
     let opened = state.listeners.open_all(&next.plan, state.launcher.privileged)?;
     let wanted = next.plan.uid_base;
     let mut next = next.numbered_after(&state.generation)?;
@@ -121,7 +121,7 @@ fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, n
     if next.number == 1 {
         renew_status(reload, state, &mut next.plan);
     }
-    enter(reload, state, next, opened, files);
+    enter(reload, state, next, opened, jobs);
     Ok(())
 }
 
@@ -138,14 +138,8 @@ fn renew_status(reload: &mut Reload, state: &mut State, plan: &mut Plan) {
 }
 
 /// Has a generation take the place of the one before, until its lanes serve or it fails.
-pub(crate) fn enter(
-    reload: &mut Reload,
-    state: &mut State,
-    next: Generation,
-    opened: Vec<Open>,
-    files: Vec<FilesBackend>,
-) {
-    state.services.files.add(next.number, files);
+pub(crate) fn enter(reload: &mut Reload, state: &mut State, next: Generation, opened: Vec<Open>, jobs: Vec<Job>) {
+    state.services.bound.add(next.number, jobs);
     let before = (std::mem::replace(&mut state.generation, next), std::mem::replace(&mut state.listeners.open, opened));
     reload.state = ReloadState::Lanes { before: Box::new(before) };
     state.look_up_cores();
@@ -165,8 +159,8 @@ fn lanes_ready(reload: &mut Reload, state: &mut State) {
     let number = state.generation.number;
     let State { children, services, .. } = state;
     let has_next = services.accept.is_none() || services.next_accept.is_some_and(|next| children.is_ready(next));
-    let serves_files = services.files.are_ready(number, children);
-    if !has_next || !serves_files || state.lanes.live(number) < state.cores.len() {
+    let has_services = services.bound.are_ready(number, children);
+    if !has_next || !has_services || state.lanes.live(number) < state.cores.len() {
         return;
     }
     let ReloadState::Lanes { before } = std::mem::take(&mut reload.state) else { return };
@@ -252,7 +246,7 @@ pub(crate) fn roll_back(reload: &mut Reload, state: &mut State) {
         ReloadState::Lanes { before } => {
             let failed = state.generation.number;
             let (generation, listeners) = *before;
-            state.services.files.roll_back(failed, generation.number);
+            state.services.bound.roll_back(failed, generation.number);
             state.generation = generation;
             state.look_up_cores();
             let opened = std::mem::replace(&mut state.listeners.open, listeners);

@@ -1,7 +1,9 @@
 //! The services: the programs that an edge has one of, and how each is started.
 
+pub(crate) mod bound;
 pub(crate) mod files;
 pub(crate) mod logs;
+pub(crate) mod passwords;
 pub(crate) mod prober;
 pub(crate) mod resolve;
 pub(crate) mod server_states;
@@ -16,7 +18,7 @@ use fosse_sys::openat2::Openat2Error;
 use fosse_wire::{launch::Program, start::Stream};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
-use self::files::FilesServices;
+use self::bound::BoundServices;
 use crate::{
     PROGRAM,
     children::{
@@ -51,8 +53,8 @@ pub(crate) struct Services {
     pub prober_connect: Option<Key>,
     /// The resolve that has the configuration in force.
     pub resolve: Option<Key>,
-    /// Those that serve files.
-    pub files: FilesServices,
+    /// Those of each generation.
+    pub bound: BoundServices,
 }
 
 impl Services {
@@ -74,7 +76,7 @@ impl Services {
 
     /// Forgets a child that is gone.
     pub(crate) fn forget(&mut self, key: Key) {
-        self.files.forget(key);
+        self.bound.forget(key);
         let Self { log, status, store, spool, accept, next_accept, prober, prober_connect, resolve, .. } = self;
         for service in [log, status, store, spool, accept, next_accept, prober, prober_connect, resolve] {
             if *service == Some(key) {

@@ -57,7 +57,7 @@ fn execute(options: &Options, state: &State) {
     let table = successor_state::encode(
         generation,
         reloads,
-        (children, &services.files),
+        (children, &services.bound),
         lanes,
         listeners,
         fork_server,

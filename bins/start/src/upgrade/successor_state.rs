@@ -17,7 +17,11 @@ use crate::{
     launch::{fork_server::ForkServer, uid_range::UidRange},
     limits,
     penalties::Penalties,
-    services::files::{FilesBackend, FilesServices},
+    services::{
+        bound::{BoundServices, Job},
+        files::FilesBackend,
+        passwords::Users,
+    },
     sockets::{listeners::Listeners, socket::Open},
 };
 use fosse_plan::Plan;
@@ -32,8 +36,8 @@ use rustix::process::Pid;
 /// The environment variable that names the descriptor of the table.
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
 /// The version of the table: who reads another is no successor.
-pub(crate) const VERSION: &str = "fosseu11";
-const MAGIC: [u8; 8] = *b"fosseu11";
+pub(crate) const VERSION: &str = "fosseu13";
+const MAGIC: [u8; 8] = *b"fosseu13";
 
 /// The state that a predecessor has left.
 pub(crate) struct Inheritance {
@@ -47,8 +51,8 @@ pub(crate) struct Inheritance {
     pub lanes: Lanes,
     pub uncounted: Uncounted,
     pub processes: Vec<Process>,
-    /// Those that serve files: the generation and the backend of each, and its process.
-    pub files: Vec<(u32, FilesBackend, Option<Pid>)>,
+    /// The services of generations: the generation and the job of each, and its process.
+    pub bound: Vec<(u32, Job, Option<Pid>)>,
 }
 
 /// Returns whether this start was executed by another.
@@ -69,7 +73,7 @@ pub(crate) fn table_of_predecessor() -> Option<Vec<u8>> {
 pub(crate) fn encode<'e>(
     generation: &'e Generation,
     reloads: u32,
-    (children, files): (&'e Children, &'e FilesServices),
+    (children, bound): (&'e Children, &'e BoundServices),
     lanes: &'e Lanes,
     listeners: &'e Listeners,
     fork_server: &'e ForkServer,
@@ -93,12 +97,10 @@ pub(crate) fn encode<'e>(
     w.list(lanes.iter(), Writer::lane)?;
     w.uncounted(&children.uncounted)?;
     w.list(children.iter().map(|(_, process)| process), Writer::process)?;
-    w.list(files.iter(), |w, one| {
+    w.list(bound.iter(), |w, one| {
         let pid = one.process.and_then(|key| children.get(key)?.pid);
         [one.generation, pid.map_or(0, number_of)].into_iter().for_each(|n| w.number(n));
-        let FilesBackend { root, settings, to, from } = &one.backend;
-        [root, settings, to, from].into_iter().for_each(|fd| w.fd(fd));
-        Ok(())
+        w.job(&one.job)
     })?;
     Ok((w.out, w.fds))
 }
@@ -118,7 +120,7 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
         r.list(|r| Ok((Program::from_byte(r.0.u8()?)?, r.fd()?)))?.into_iter().collect();
     let rules = r.list(Reader::fd)?.pop();
     let addresses = r.list(|r| Ok((u16::try_from(r.0.u32()?).map_err(|_| WireError::Field("listener"))?, r.fd()?)))?;
-    let pages = r.list(Reader::fd)?.pop();
+    let (pages, keys, users) = (r.list(Reader::fd)?.pop(), r.list(Reader::fd)?.pop(), r.list(Reader::fd)?.pop());
     let listeners = r.listeners(&plan)?;
     let keeps_records = r.0.u8()? == 1;
     let pid = pid_of(r.0.u32()?).ok_or(WireError::Field("fork server"))?;
@@ -129,12 +131,13 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
     let lanes = Lanes::of(r.list(Reader::lane)?, next_lane, shared);
     let uncounted = r.uncounted()?;
     let processes = r.list(Reader::process)?;
-    let files = r.list(|r| {
+    let bound = r.list(|r| {
         let (generation, pid) = (r.0.u32()?, pid_of(r.0.u32()?));
-        Ok((generation, FilesBackend { root: r.fd()?, settings: r.fd()?, to: r.fd()?, from: r.fd()? }, pid))
+        Ok((generation, r.job()?, pid))
     })?;
     r.0.end()?;
-    let generation = Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses, pages };
+    let generation =
+        Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses, pages, keys, users };
     Ok(Inheritance {
         generation,
         reloads,
@@ -145,7 +148,7 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
         lanes,
         uncounted,
         processes,
-        files,
+        bound,
     })
 }
 
@@ -207,7 +210,23 @@ impl<'e> Writer<'e> {
             w.fd(fd);
             Ok(())
         })?;
-        self.fds(&generation.pages)
+        self.fds(&generation.pages)?;
+        self.fds(&generation.keys)?;
+        self.fds(&generation.users)
+    }
+
+    fn job(&mut self, job: &'e Job) -> Result<(), WireError> {
+        self.out.push(job.program() as u8);
+        match job {
+            Job::Files(FilesBackend { root, settings, to, from }) => {
+                [root, settings, to, from].into_iter().for_each(|fd| self.fd(fd));
+                Ok(())
+            }
+            Job::Passwords(Users { settings, files }) => {
+                self.fd(settings);
+                self.fds(files)
+            }
+        }
     }
 
     fn listeners(&mut self, listeners: &'e Listeners) -> Result<(), WireError> {
@@ -282,6 +301,17 @@ impl Reader<'_> {
 
     fn list<T>(&mut self, mut each: impl FnMut(&mut Self) -> Result<T, WireError>) -> Result<Vec<T>, WireError> {
         (0..self.0.u32()?).map(|_| each(self)).collect()
+    }
+
+    fn job(&mut self) -> Result<Job, WireError> {
+        match Program::from_byte(self.0.u8()?)? {
+            Program::Static => {
+                let (root, settings, to, from) = (self.fd()?, self.fd()?, self.fd()?, self.fd()?);
+                Ok(Job::Files(FilesBackend { root, settings, to, from }))
+            }
+            Program::Password => Ok(Job::Passwords(Users { settings: self.fd()?, files: self.list(Self::fd)?.pop() })),
+            _ => Err(WireError::Field("job")),
+        }
     }
 
     /// Reads the descriptors of a plan's listeners, of status, and those a supervisor handed over.

@@ -56,6 +56,10 @@ const CACHED: &[Line] = &[
     ("[[backend.cache_control]]", "paths", "[\"/a\"]"),
     ("[[backend.cache_control]]", "value", "\"no-cache\""),
 ];
+const CORS: &[Line] = &[("[site.cors]", "origins", "[\"https://a.example\"]")];
+const USERS: &[Line] = &[("[site.basic_auth]", "users_file", "\"u\"")];
+const USER: &str = "[\"ann:$2y$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.\"]";
+const LINKS: &[Line] = &[("[site.signed_links]", "keys", "[\"a.key\"]")];
 const NO_BACKEND: Line = ("[[site]]", "backend", "");
 const NO_PREFIX: Line = ("[[site.route]]", "prefix", "");
 const NO_GOAL: Line = ("[[site.route]]", "backend", "");
@@ -223,6 +227,23 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[site.forward_auth]", "path", "\"/other\"", AUTH),
     ("[site.forward_auth]", "copy_headers", "[\"X-User\"]", AUTH),
     ("[site.forward_auth]", "decision_seconds", "3", AUTH),
+    ("[site.cors]", "origins", "[\"https://b.example\"]", CORS),
+    ("[site.cors]", "methods", "[\"PUT\"]", CORS),
+    ("[site.cors]", "headers", "[\"X\"]", CORS),
+    ("[site.cors]", "expose_headers", "[\"X\"]", CORS),
+    ("[site.cors]", "credentials", "true", CORS),
+    ("[site.cors]", "max_age_seconds", "60", CORS),
+    ("[site.basic_auth]", "realm", "\"r\"", USERS),
+    ("[site.basic_auth]", "users", USER, USERS),
+    ("[site.basic_auth]", "users_file", "\"v\"", USERS),
+    ("[site.basic_auth]", "user_header", "\"X-User\"", USERS),
+    ("[site.basic_auth]", "keep_authorization", "true", USERS),
+    ("[site.basic_auth]", "anonymous_networks", "[\"10.0.0.0/8\"]", USERS),
+    ("[site.signed_links]", "keys", "[\"b.key\"]", LINKS),
+    ("[site.signed_links]", "expires_argument", "\"e\"", LINKS),
+    ("[site.signed_links]", "signature_argument", "\"s\"", LINKS),
+    ("[site.signed_links]", "bind_client", "true", LINKS),
+    ("[site.signed_links]", "keep_arguments", "true", LINKS),
     ("[site.request_headers]", "set", "{ X = \"1\" }", &[]),
     ("[site.request_headers]", "add", "{ X = \"1\" }", &[]),
     ("[site.request_headers]", "default", "{ X = \"1\" }", &[]),
@@ -309,6 +330,9 @@ const TABLES: &[&str] = &[
     "health",
     "fastcgi",
     "when",
+    "signed_links",
+    "basic_auth",
+    "cors",
     "request_headers",
     "response_headers",
     "template",
@@ -326,8 +350,11 @@ fn written(lines: &[Line]) -> String {
     let titles = ["top"].into_iter().chain(SECTIONS.iter().skip(1).map(|section| section.title));
     let mut text = String::new();
     for title in titles {
-        // It makes its backend one of FastCGI, which others have no keys for.
-        if title == "[backend.fastcgi]" && !lines.iter().any(|line| line.0 == title) {
+        // The one makes its backend one of FastCGI, which others have no keys for; the other needs
+        // a key.
+        if matches!(title, "[backend.fastcgi]" | "[site.signed_links]" | "[site.basic_auth]" | "[site.cors]")
+            && !lines.iter().any(|line| line.0 == title)
+        {
             continue;
         }
         let of_table = |line: &&Line| line.0 == title;

@@ -41,6 +41,7 @@ pub(crate) const PARTS: &[&str] = &[
     "prober",
     "resolve",
     "load",
+    "password",
 ];
 
 /// Returns the parts in which two plans differ, by the names of their fields and programs.

@@ -8,8 +8,11 @@ const MAGIC: [u8; 8] = *b"fosselo1";
 const KIND_RULES: u8 = 0;
 const KIND_ADDRESSES: u8 = 1;
 const KIND_PAGES: u8 = 2;
+const KIND_KEYS: u8 = 3;
+const KIND_USERS: u8 = 4;
 
-/// Parts of one output: the rules, a list for every listener and one for all, the pages.
+/// Parts of one output: the rules, a list for every listener and one for all, the pages, the keys,
+/// the users.
 pub const PARTS_COUNT_MAX: usize = 1024;
 
 /// One part of fosse-load's output.
@@ -24,8 +27,12 @@ pub enum Part<'a> {
         /// Image of fosse-cidr.
         image: &'a [u8],
     },
-    /// Encoded [`crate::Pages`]; at most one, and last.
+    /// Encoded [`crate::Pages`]; at most one.
     Pages(&'a [u8]),
+    /// The keys of signed links, as the settings of whoever is given them; at most one.
+    Keys(&'a [u8]),
+    /// The files of users, likewise.
+    Users(&'a [u8]),
 }
 
 impl Part<'_> {
@@ -35,6 +42,8 @@ impl Part<'_> {
             Self::Rules(_) => (KIND_RULES, 0),
             Self::Addresses { listener, .. } => (KIND_ADDRESSES, *listener),
             Self::Pages(_) => (KIND_PAGES, 0),
+            Self::Keys(_) => (KIND_KEYS, 0),
+            Self::Users(_) => (KIND_USERS, 0),
         }
     }
 }
@@ -62,7 +71,11 @@ impl<'a> Parts<'a> {
             let (kind, listener) = part.order();
             out.push(kind);
             out.extend_from_slice(&listener.to_le_bytes());
-            let (Part::Rules(bytes) | Part::Addresses { image: bytes, .. } | Part::Pages(bytes)) = part;
+            let (Part::Rules(bytes)
+            | Part::Addresses { image: bytes, .. }
+            | Part::Pages(bytes)
+            | Part::Keys(bytes)
+            | Part::Users(bytes)) = part;
             put_long(&mut out, bytes, "part")?;
         }
         if out.len() > crate::BYTES_MAX { Err(WireError::Field("parts")) } else { Ok(out) }
@@ -87,6 +100,8 @@ impl<'a> Parts<'a> {
                 (KIND_RULES, 0) => Part::Rules(bytes),
                 (KIND_ADDRESSES, listener) => Part::Addresses { listener, image: bytes },
                 (KIND_PAGES, 0) => Part::Pages(bytes),
+                (KIND_KEYS, 0) => Part::Keys(bytes),
+                (KIND_USERS, 0) => Part::Users(bytes),
                 _ => return Err(WireError::Field("part kind")),
             });
         }
@@ -103,11 +118,13 @@ fn in_order(parts: &[Part<'_>]) -> bool {
 mod tests {
     use super::*;
 
-    const SAMPLE: [Part<'static>; 4] = [
+    const SAMPLE: [Part<'static>; 6] = [
         Part::Rules(b"rules"),
         Part::Addresses { listener: 1, image: b"one" },
         Part::Addresses { listener: u16::MAX, image: b"" },
         Part::Pages(b"pages"),
+        Part::Keys(b"keys"),
+        Part::Users(b"users"),
     ];
 
     #[test]

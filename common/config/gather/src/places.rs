@@ -14,6 +14,9 @@ const ENTRIES_COUNT_MAX: usize = 100_000;
 /// Permission of others to write, with which any user of the machine could change the rules.
 const OTHERS_WRITE: u32 = 0o002;
 
+/// Permission of others to read, with which any user of the machine would know the secret.
+const OTHERS_READ: u32 = 0o004;
+
 /// One directory, opened before the lock.
 #[derive(Debug)]
 pub struct Place {
@@ -45,6 +48,10 @@ pub enum Refused {
     Owner(u32),
     /// Others may write to it (o+w).
     Writable,
+    /// Others may read it (o+r), and it is a secret.
+    Readable,
+    /// This program may not read it, and it is a secret.
+    Secret,
     /// Its name holds a character that means something else where rules name files.
     Name,
     /// Longer than this many bytes.
@@ -64,6 +71,12 @@ impl fmt::Display for Refused {
             Self::NotAFile => out.write_str("it is not a regular file"),
             Self::Owner(uid) => write!(out, "it belongs to UID {uid}; give it to root"),
             Self::Writable => out.write_str("everybody may write to it; take that right away (chmod o-w)"),
+            Self::Readable => out.write_str(
+                "everybody may read it; take that right away (chmod o-r), and give it to the group of the edge (chgrp)",
+            ),
+            Self::Secret => out.write_str(
+                "permission denied; let the group of the edge read it and others not (chgrp fosse, chmod 640)",
+            ),
             Self::Name => out.write_str("its name holds a quote, a backslash or a pattern character; rename it"),
             Self::Many(most) => write!(out, "it is one more than {most} files"),
             Self::Long(most) => write!(out, "it is longer than {most} bytes"),
@@ -92,11 +105,20 @@ impl Places {
     /// # Errors
     /// The reason it is not read.
     pub fn read(&self, name: &str, bytes_max: usize) -> Result<Vec<u8>, Refused> {
-        // open(2) of a FIFO waits for a writer: without waiting it is opened, and refused by its
-        // type.
-        let file = self.open(name, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
-        let stat = fstat(&file).map_err(Refused::Kernel)?;
-        self.judge(&stat)?;
+        let (file, _) = self.open_file(name)?;
+        read_all(&file, bytes_max)
+    }
+
+    /// Reads a file of at most `bytes_max` bytes that others must not read.
+    ///
+    /// # Errors
+    /// The reason it is not read.
+    pub fn read_secret(&self, name: &str, bytes_max: usize) -> Result<Vec<u8>, Refused> {
+        let is_denied = |refused| if refused == Refused::Kernel(Errno::ACCESS) { Refused::Secret } else { refused };
+        let (file, stat) = self.open_file(name).map_err(is_denied)?;
+        if stat.st_mode & OTHERS_READ != 0 {
+            return Err(Refused::Readable);
+        }
         read_all(&file, bytes_max)
     }
 
@@ -113,6 +135,16 @@ impl Places {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// Opens a regular file of an owner who is trusted.
+    fn open_file(&self, name: &str) -> Result<(OwnedFd, Stat), Refused> {
+        // open(2) of a FIFO waits for a writer: without waiting it is opened, and refused by its
+        // type.
+        let file = self.open(name, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        let stat = fstat(&file).map_err(Refused::Kernel)?;
+        self.judge(&stat)?;
+        Ok((file, stat))
     }
 
     fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd, Refused> {

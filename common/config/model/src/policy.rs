@@ -4,7 +4,7 @@ use fosse_settings::Template;
 
 use crate::backends::Backends;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
-use crate::model::{Backend, ErrorPage, ForwardAuth, HeaderEdits, Route, Site};
+use crate::model::{Backend, BasicAuth, Cors, ErrorPage, ForwardAuth, HeaderEdits, Route, SignedLinks, Site};
 use crate::names::{
     BodyText, ErrorStatus, FieldName, FilePath, FilePattern, LocationText, MediaType, Method, Name, Network, PathPrefix,
 };
@@ -109,6 +109,24 @@ impl<'a> Policy<'a> {
         let own = self.route.map(|route| &route.forward_auth).filter(|auth| auth.value.is_some());
         let auth = own.unwrap_or(&self.site.forward_auth);
         Some((auth.value.as_ref()?.on()?, &auth.span))
+    }
+
+    /// Returns the links by which requests have to come; `None` where they do not have to.
+    pub(crate) fn signed_links(&self) -> Option<&'a SignedLinks> {
+        let own = self.route.and_then(|route| route.signed_links.value.as_ref());
+        own.or(self.site.signed_links.value.as_ref())?.on()
+    }
+
+    /// Returns the users that are let in; `None` where nobody is asked who he is.
+    pub(crate) fn basic_auth(&self) -> Option<&'a BasicAuth> {
+        let own = self.route.and_then(|route| route.basic_auth.value.as_ref());
+        own.or(self.site.basic_auth.value.as_ref())?.on()
+    }
+
+    /// Returns the cross-origin requests that pages may make; `None` where the application says it.
+    pub(crate) fn cors(&self) -> Option<&'a Cors> {
+        let own = self.route.and_then(|route| route.cors.value.as_ref());
+        own.or(self.site.cors.value.as_ref())?.on()
     }
 
     /// Returns the host that the application is asked for.

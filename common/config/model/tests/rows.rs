@@ -54,6 +54,10 @@ fn framed(required: &str, title: &str, key: &str, line: &str) -> String {
         "[[backend.server]]" => {
             required.replace("HEALTH", &format!("[[backend.server]]\naddress = \"unix:/b\"\n{line}"))
         }
+        "[site.cors]" => required.replace("ROUTE", &format!("[site.cors]\norigins = [\"https://b.example\"]\n{line}")),
+        "[site.basic_auth]" if key == "users" => required.replace("ROUTE", "basic_auth = { users_file = \"u\" }"),
+        "[site.basic_auth]" => required.replace("ROUTE", &format!("[site.basic_auth]\nusers_file = \"u\"\n{line}")),
+        "[site.signed_links]" => required.replace("ROUTE", &format!("[site.signed_links]\nkeys = [\"k\"]\n{line}")),
         "[backend.health]" => required.replace("HEALTH", &format!("[backend.health]\n{line}")),
         "[backend.fastcgi]" => required.replace(
             "HEALTH",

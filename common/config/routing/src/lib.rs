@@ -22,4 +22,4 @@ pub use router::Router;
 pub use routes::Routes;
 pub use scripts::{Script, script};
 pub use sites::Sites;
-pub use template::{render, render_part};
+pub use template::{origin, render, render_part};

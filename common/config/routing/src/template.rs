@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use fosse_http1::{trim, write_number};
-use fosse_settings::{Part, Template, Variable};
+use fosse_settings::{ForOrigin, Part, Template, Variable};
 
 use crate::facts::Facts;
 use crate::path;
@@ -40,8 +40,23 @@ pub fn render_part(part: &Part, facts: &Facts<'_>, out: &mut Vec<u8>) {
                 true
             });
         }
+        Part::ForOrigin(ForOrigin { origins, text }) => {
+            if let Some(origin) = origin(facts).filter(|sent| origins.iter().any(|origin| origin.covers(sent))) {
+                out.extend_from_slice(text.as_ref().map_or(origin.as_slice(), |text| text.as_bytes()));
+            }
+        }
         Part::Group(_) => {}
     }
+}
+
+/// Returns the origin of the page that makes a request; `None` where it says none, or several.
+pub fn origin(facts: &Facts<'_>) -> Option<Vec<u8>> {
+    let (mut origin, mut count) = (None, 0);
+    facts.headers.any(b"origin", &mut |value| {
+        (origin, count) = (Some(value.to_vec()), count + 1);
+        false
+    });
+    origin.filter(|_| count == 1)
 }
 
 fn put(variable: Variable, facts: &Facts<'_>, out: &mut Vec<u8>) {

@@ -2,13 +2,18 @@
 
 use core::time::Duration;
 
+use crate::BasicAuth;
 use serde::{Deserialize, Serialize};
 
+/// The field in which clients send passwords.
+const AUTHORIZATION: &str = "Authorization";
 use crate::template::Template;
 
 /// The checks of a policy, in the order in which they are made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
+    /// Users are let in by their passwords.
+    pub basic_auth: Option<BasicAuth>,
     /// A server is asked about each request.
     pub forward_auth: Option<ForwardAuth>,
 }
@@ -30,8 +35,12 @@ pub struct ForwardAuth {
 }
 
 impl Access {
-    /// Iterates over the names of the header fields that these checks alone write.
+    /// Iterates over the names of the header fields that these checks alone write, and of those
+    /// that end with them.
     pub fn written_headers(&self) -> impl Iterator<Item = &str> {
-        self.forward_auth.iter().flat_map(|auth| &auth.copy_headers).map(String::as_str)
+        let users = self.basic_auth.iter().map(|auth| &auth.user_header).filter(|name| !name.is_empty());
+        let ends = self.basic_auth.iter().filter(|auth| !auth.keep_authorization).map(|_| AUTHORIZATION);
+        let users = users.map(String::as_str).chain(ends);
+        users.chain(self.forward_auth.iter().flat_map(|auth| &auth.copy_headers).map(String::as_str))
     }
 }

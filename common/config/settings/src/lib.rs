@@ -10,9 +10,12 @@
 mod access;
 mod auth;
 mod backend;
+mod cors;
 mod files;
+mod links;
 mod names;
 mod parse;
+mod password;
 mod prober;
 mod site;
 mod template;
@@ -24,9 +27,12 @@ use serde::{Deserialize, Serialize};
 pub use access::{AccessField, AccessFormat};
 pub use auth::{Access, ForwardAuth};
 pub use backend::{Backend, Balance, FastCgi, HashBy, ServerName};
+pub use cors::{Cors, ForOrigin, Origin};
 pub use files::{CacheControl, Coding, Files, TryFile};
+pub use links::{Keys, SignedLinks};
 pub use names::{AddressFamily, FollowedName, NamedServer, Resolve, permits};
 pub use parse::{ParseListener, TrustedFields};
+pub use password::{BasicAuth, Password, UserFiles, UserList};
 pub use prober::{Check, CheckedServer, Prober};
 pub use site::{
     Action, Admitted, Condition, DispatchPolicy, DispatchSite, ErrorPage, ErrorPages, HeaderChange, HeaderEdit, Page,
@@ -257,6 +263,10 @@ pub struct Load {
     pub lists: Vec<LoadList>,
     /// Files that sites respond with, in the order of their number.
     pub pages: Vec<String>,
+    /// Files with the keys of signed links, in the order of their number.
+    pub keys: Vec<String>,
+    /// Files with users, in the order of their number.
+    pub users: Vec<String>,
     /// Files that the configuration includes, by name or pattern. Where there are any, these are
     /// all that is read.
     pub includes: Vec<String>,

@@ -7,7 +7,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::template::Template;
-use crate::{Access, Net};
+use crate::{Access, Cors, Net, SignedLinks};
 
 /// One site as parse sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,6 +217,10 @@ pub struct DispatchPolicy {
     /// A filter evaluates the responses: none is leased, and backends are asked for whole and plain
     /// ones.
     pub inspect_responses: bool,
+    /// Requests have to come by a link of these.
+    pub signed_links: Option<SignedLinks>,
+    /// The cross-origin requests that pages may make, where the application does not say it.
+    pub cors: Option<Cors>,
     /// Host that the backend is asked for, where it is another one.
     pub host: Option<Template>,
     /// Changes of the request's header fields.

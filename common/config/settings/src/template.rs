@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ForOrigin;
+
 /// A text with variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template(pub Vec<Part>);
@@ -15,6 +17,8 @@ pub enum Part {
     Variable(Variable),
     /// The value of a header field of the request, its name in lower case; empty without.
     Header(String),
+    /// A text for requests that pages of some origins make.
+    ForOrigin(ForOrigin),
     /// A group of the regular expression of a rewrite or redirect; 0 for all it has found.
     Group(u32),
 }

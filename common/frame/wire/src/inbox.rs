@@ -66,6 +66,14 @@ impl Inbox {
         Ok(Some(message))
     }
 
+    /// Overwrites the bytes of the messages that were taken, which may be secret.
+    pub fn wipe(&mut self) {
+        self.buffer[..self.start].fill(0);
+        self.buffer[self.end..].fill(0);
+        // Nobody reads them again, which must not be known here.
+        std::hint::black_box(&mut self.buffer);
+    }
+
     /// Returns whether no byte of an unfinished frame is here, so that a conversation may end.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

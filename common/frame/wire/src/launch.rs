@@ -41,11 +41,13 @@ pub enum Program {
     Spool = 12,
     /// Follows the names of backend servers.
     Resolve = 13,
+    /// Checks passwords of users.
+    Password = 14,
 }
 
 impl Program {
     /// All programs, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Accept,
         Self::Parse,
         Self::WafFilter,
@@ -60,6 +62,7 @@ impl Program {
         Self::Prober,
         Self::Spool,
         Self::Resolve,
+        Self::Password,
     ];
 
     /// The name of the executable without `fosse-`.
@@ -80,6 +83,7 @@ impl Program {
             Self::Prober => "prober",
             Self::Spool => "spool",
             Self::Resolve => "resolve",
+            Self::Password => "password",
         }
     }
 

@@ -19,6 +19,7 @@ pub mod frame;
 pub mod inbox;
 pub mod launch;
 pub mod order;
+pub mod password;
 mod pipe;
 pub mod released;
 mod reload;

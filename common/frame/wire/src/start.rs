@@ -160,6 +160,12 @@ pub enum ToChild {
         /// The filter's lane.
         lane: u32,
     },
+    /// dispatch: a socket to fosse-password comes along, in place of the one before. password: a
+    /// socket to a dispatch does.
+    Passwords {
+        /// The dispatch's lane.
+        lane: u32,
+    },
 }
 
 /// From a child to start.
@@ -230,6 +236,7 @@ impl ToChild {
                 | Self::Reload { .. }
                 | Self::Records { .. }
                 | Self::Spool { .. }
+                | Self::Passwords { .. }
         )
     }
 
@@ -261,6 +268,7 @@ impl ToChild {
             }
             Self::PenaliseSource { source } => Raw { kind: 15, d: source, ..Raw::default() },
             Self::Spool { lane } => Raw { kind: 16, c: lane, ..Raw::default() },
+            Self::Passwords { lane } => Raw { kind: 18, c: lane, ..Raw::default() },
             Self::PageEnd { program, number, pid } => Raw { kind: 17, a: program, b: 0, c: number, d: u64::from(pid) },
         }
         .encode()
@@ -299,6 +307,7 @@ impl ToChild {
             15 => Self::PenaliseSource { source: raw.d },
             16 => Self::Spool { lane: raw.c },
             17 => Self::PageEnd { program: raw.a, number: raw.c, pid: narrow(raw.d)? },
+            18 => Self::Passwords { lane: raw.c },
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -359,6 +368,7 @@ mod tests {
             ToChild::PageEnd { program: 3, number: u32::MAX, pid: 77 },
             ToChild::Records { lane: 4 },
             ToChild::Spool { lane: 4 },
+            ToChild::Passwords { lane: 4 },
             ToChild::Reload { number: 1, progress: ReloadProgress::Begun, generation: 0 },
             ToChild::Reload { number: u32::MAX, progress: ReloadProgress::FailedForGood, generation: u32::MAX },
         ];
@@ -368,6 +378,10 @@ mod tests {
             assert!(ToChild::decode(&message.encode(), 1 - fds).is_err());
             assert!(ToChild::decode(&message.encode()[..15], fds).is_err());
         }
+    }
+
+    #[test]
+    fn every_message_for_the_supervisor_comes_back() {
         let narrow = Strike { wide: false, source: 0xc000_0201, penalised: false, seconds: 7 };
         let wide = Strike { wide: true, source: u64::MAX, penalised: true, seconds: u32::MAX };
         for message in [

@@ -113,6 +113,9 @@ table!(
     counter READ_AHEAD = 20, "responses read to their end before their clients had taken them";
     counter SLOW_CLIENTS = 21, "responses ended because their clients took too little of them";
     counter EXHAUSTED = 22, "sockets of clients that there was no descriptor for";
+    counter LINKS_REFUSED = 23, "requests refused because they came by no signed link, or by one whose time was over";
+    counter LOGINS_FAILED = 24, "requests refused because their user or password is wrong";
+    counter LOGINS_LIMITED = 25, "requests refused because too many passwords of their source waited to be checked";
 );
 
 table!(
@@ -192,8 +195,21 @@ table!(
     counter REFUSED = 6, "addresses that a name may not have";
 );
 
+table!(
+    /// fosse-password
+    password,
+    counter ASKED = 0, "passwords that dispatches have asked about";
+    counter CHECKS = 1, "passwords compared with a hash";
+    counter PASSED = 2, "requests whose password is right";
+    counter REFUSED = 3, "requests whose password or user is wrong";
+    counter BUSY = 4, "requests refused because too many attempts waited";
+    gauge WAITING = 5, "attempts that wait";
+    gauge USERS = 6, "users";
+    counter BROKEN = 7, "dispatches that broke the protocol";
+);
+
 /// All tables by program.
-pub const TABLES: [(&str, &[Counter]); 11] = [
+pub const TABLES: [(&str, &[Counter]); 12] = [
     ("accept", accept::TABLE),
     ("parse", parse::TABLE),
     ("waf-filter", waf_filter::TABLE),
@@ -205,4 +221,5 @@ pub const TABLES: [(&str, &[Counter]); 11] = [
     ("prober", prober::TABLE),
     ("spool", spool::TABLE),
     ("resolve", resolve::TABLE),
+    ("password", password::TABLE),
 ];

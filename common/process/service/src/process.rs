@@ -59,6 +59,13 @@ impl Given {
         fosse_inherit::blob(self.program, &mut self.descriptors, CONFIG_FD).open(self.locked).read()
     }
 
+    /// Reads what else was compiled for the program and lies on another descriptor, where it was
+    /// given. Ends the program with exit status 100 where it is not exactly a `T`.
+    pub fn optional_settings<T: DeserializeOwned>(&mut self, number: RawFd) -> Option<T> {
+        let blob = fosse_inherit::optional_blob(self.program, &mut self.descriptors, number)?;
+        Some(blob.open(self.locked).read())
+    }
+
     /// Narrows the lock to TCP connects to these ports. Ends the program with exit status 100 where
     /// that fails.
     pub fn connect_to_ports(&self, ports: &BTreeSet<u16>) {

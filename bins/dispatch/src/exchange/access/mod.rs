@@ -8,6 +8,7 @@
 
 mod ask;
 mod decision;
+mod login;
 mod sign_in;
 mod subrequest;
 
@@ -18,7 +19,9 @@ use fosse_settings::Page;
 pub(crate) use self::{
     ask::{Ask, read, send, went_bad_in_pool},
     decision::Reading,
+    login::{Credentials, Digest, Login, challenge, given, too_many},
 };
+
 /// A field of a head: its name and its value.
 pub(crate) type Field = (Vec<u8>, Vec<u8>);
 
@@ -39,6 +42,8 @@ pub(crate) struct Access {
 /// A check that decides later.
 #[derive(Debug)]
 pub(crate) enum Question {
+    /// The password of a user is checked, under this digest once it is.
+    Password(Box<(Login, Option<Digest>)>),
     /// A server is asked.
     Server(Box<Ask>),
 }

@@ -53,6 +53,7 @@ fn settings(app: Backend) -> Dispatch {
     };
     settings.servers.push(server);
     settings.policies[0].access = Some(Access {
+        basic_auth: None,
         forward_auth: Some(ForwardAuth {
             backend: 1,
             path: "/auth".into(),

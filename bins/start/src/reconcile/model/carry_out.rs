@@ -27,7 +27,7 @@ impl World {
             Action::Exit => self.is_over = true,
             Action::Start(program) => return self.start(program),
             Action::StartLane(core) => return self.start_lane(core),
-            Action::StartFiles(number) => return self.start_files(number),
+            Action::StartBound(number) => return self.start_bound(number),
         }
         Ok(())
     }
@@ -38,7 +38,10 @@ impl World {
         }
         self.paused.push(program);
         if self.reload.waits_for_lanes()
-            && matches!(program, Program::WafFilter | Program::Accept | Program::Parse | Program::Static)
+            && matches!(
+                program,
+                Program::WafFilter | Program::Accept | Program::Parse | Program::Static | Program::Password
+            )
         {
             reload::roll_back(&mut self.reload, &mut self.state);
         }
@@ -67,11 +70,12 @@ impl World {
         Ok(())
     }
 
-    fn start_files(&mut self, number: u32) -> Result<(), ()> {
-        self.refuses(Program::Static)?;
-        let key = self.make(Program::Static, None);
-        let one = self.state.services.files.find_mut(number).unwrap();
-        assert!(one.process.replace(key).is_none(), "two processes serve the files of one backend");
+    fn start_bound(&mut self, number: u32) -> Result<(), ()> {
+        let program = self.state.services.bound.find_mut(number).unwrap().job.program();
+        self.refuses(program)?;
+        let key = self.make(program, None);
+        let one = self.state.services.bound.find_mut(number).unwrap();
+        assert!(one.process.replace(key).is_none(), "two processes do one job");
         Ok(())
     }
 

@@ -66,9 +66,12 @@ impl Child {
                 }
                 _ => {}
             }
-            // Of these, several come and the last counts: each store has a session of its own.
-            let repeats =
-                matches!(message, ToChild::PageDrop { .. } | ToChild::Reload { .. } | ToChild::Records { .. });
+            // Of these, several come and the last counts: each store has a session of its own, and
+            // each that checks passwords.
+            let repeats = matches!(
+                message,
+                ToChild::PageDrop { .. } | ToChild::Reload { .. } | ToChild::Records { .. } | ToChild::Passwords { .. }
+            );
             assert!(repeats || !self.received.contains(&message), "{program:?} is given twice: {message:?}");
             self.received.push(message);
         }

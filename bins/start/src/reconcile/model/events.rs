@@ -5,7 +5,7 @@ use fosse_plan::Plan;
 use fosse_wire::{launch::Program, start::ToStart};
 use rustix::io::Errno;
 
-use super::{LANES, World, files_backend, listener};
+use super::{LANES, World, jobs, listener};
 use crate::{children::process::End, exits, generation::Generation, messages, penalties::Crash, reload};
 
 impl World {
@@ -52,8 +52,8 @@ impl World {
             next.rules = Some(fosse_sys::memfd::sealed("rules", b"rules").unwrap());
         }
         let next = next.numbered_after(&self.state.generation).unwrap();
-        let files = if self.has_files { vec![files_backend(), files_backend()] } else { Vec::new() };
-        reload::enter(&mut self.reload, &mut self.state, next, vec![listener(), listener()], files);
+        let jobs = if self.has_files { jobs() } else { Vec::new() };
+        reload::enter(&mut self.reload, &mut self.state, next, vec![listener(), listener()], jobs);
     }
 
     /// Lets something happen.

@@ -29,7 +29,7 @@ use crate::{
         orders, view,
     },
     reload::{self, state::Reload},
-    services::files::FilesBackend,
+    services::{bound::Job, files::FilesBackend, passwords::Users},
     sockets::{listeners::Listeners, socket::Open},
     state::State,
 };
@@ -113,7 +113,7 @@ impl World {
             }
             actions.into_iter().try_for_each(|action| self.carry_out(action)).unwrap_or_default();
         }
-        view::forget_files(&mut self.state, &self.reload);
+        view::forget_bound(&mut self.state, &self.reload);
         if self.dice.roll(4) == 0 {
             self.state.children.uncounted.forget_counted();
         }
@@ -164,10 +164,10 @@ impl World {
             + usize::from(generation.rules.is_some())
             + usize::from(services.store.is_some())
             + 2 * usize::from(self.has_checks)
-            + 2 * usize::from(self.has_files);
+            + 3 * usize::from(self.has_files);
         assert_eq!(children.iter().count(), 4 * LANES as usize + outside, "{:?}", self.state.seen());
-        assert!(services.files.iter().all(|one| one.generation == generation.number));
-        assert!(services.files.are_ready(generation.number, children));
+        assert!(services.bound.iter().all(|one| one.generation == generation.number));
+        assert!(services.bound.are_ready(generation.number, children));
         assert_eq!(services.store.is_some(), generation.keeps_records);
         let [accept, log, status] =
             [services.accept, services.log, services.status].map(|key| &self.children[&key.unwrap()]);
@@ -181,7 +181,17 @@ impl World {
         for filter in children.keys(|process| process.keeps_records) {
             assert!(self.children[&filter].received.iter().any(|order| matches!(order, ToChild::Records { .. })));
         }
+        for dispatch in children.keys(|process| process.program == Program::Dispatch) {
+            let sessions = self.children[&dispatch].received.iter();
+            let sessions = sessions.filter(|order| matches!(order, ToChild::Passwords { .. })).count();
+            assert_eq!(sessions > 0, self.has_files, "a session for each dispatch");
+        }
     }
+}
+
+fn jobs() -> Vec<Job> {
+    let users = Users { settings: pair(SocketType::SEQPACKET).unwrap().0, files: None };
+    vec![Job::Files(files_backend()), Job::Passwords(users), Job::Files(files_backend())]
 }
 
 fn files_backend() -> FilesBackend {

@@ -2,10 +2,9 @@
 
 use crate::backends::Backends;
 use crate::model::{ForwardAuth, HeaderEdits, Site};
-use crate::names::{CopiedField, names_header};
+use crate::names::names_header;
 use crate::policy::Policy;
 use crate::problem::Problems;
-use crate::section::At;
 
 /// Notes the problems of the checks of a site and its routes.
 pub(super) fn auth(site: &Site, backends: &Backends<'_>, problems: &mut Problems) {
@@ -21,7 +20,7 @@ pub(super) fn auth(site: &Site, backends: &Backends<'_>, problems: &mut Problems
             let of_site = is_first.then_some(&site.request_headers);
             let of_route = policy.route.map(|route| &route.request_headers);
             for table in of_site.into_iter().chain(of_route) {
-                written_once(name, table, problems);
+                written_once(&name.0, ("forward_auth", "copy_headers"), table, problems);
             }
         }
     }
@@ -35,14 +34,14 @@ fn speaks_http(auth: &ForwardAuth, backends: &Backends<'_>, problems: &mut Probl
 }
 
 /// Notes a header that comes from a check, and is changed as well, or read as the client sent it.
-fn written_once(name: &At<CopiedField>, table: &HeaderEdits, problems: &mut Problems) {
+pub(super) fn written_once(name: &str, (check, key): (&str, &str), table: &HeaderEdits, problems: &mut Problems) {
     for texts in [&table.set, &table.add, &table.default] {
         for (field, text) in &texts.0 {
-            if field.eq_ignore_ascii_case(&name.0) {
-                let what = format!("{field} comes from forward_auth, by copy_headers");
+            if field.eq_ignore_ascii_case(name) {
+                let what = format!("{field} comes from {check}, by {key}");
                 problems.note_with_cure(&texts.span, what, "remove it from one of the two");
-            } else if names_header(text, &name.0) {
-                let what = format!("{{header.{}}} is what the client sent, whatever forward_auth says", name.0);
+            } else if names_header(text, name) {
+                let what = format!("{{header.{name}}} is what the client sent, whatever {check} says");
                 problems.note_with_cure(&texts.span, what, "remove it");
             }
         }

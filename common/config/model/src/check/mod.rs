@@ -2,10 +2,13 @@
 
 mod auth;
 mod backend;
+pub(crate) mod cors;
 mod fastcgi;
 mod files;
 mod limits;
+mod links;
 mod listen;
+mod password;
 mod routes;
 mod site;
 mod status;

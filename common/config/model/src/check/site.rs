@@ -1,6 +1,6 @@
 //! Sites: every host once, every path with a backend that exists.
 
-use super::{auth, routes};
+use super::{auth, cors, links, password, routes};
 use fosse_nearest::nearest;
 use std::collections::BTreeMap;
 
@@ -21,6 +21,9 @@ pub(crate) fn sites(sites: &[At<Site>], backends: (&At<Vec<At<Backend>>>, &Backe
         responses(site, problems);
         exclusions(site, problems);
         auth::auth(site, backends.1, problems);
+        links::links(site, problems);
+        cors::cors(site, problems);
+        password::password(site, problems);
         for (name, span) in routes::used_backends(site) {
             known(name, span, backends, problems);
         }

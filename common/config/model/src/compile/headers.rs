@@ -2,6 +2,7 @@
 
 use fosse_settings::{HeaderChange, HeaderEdit, Part, Template};
 
+use super::cors;
 use crate::choices::SecurityHeaders;
 use crate::model::HeaderEdits;
 use crate::policy::Policy;
@@ -38,6 +39,7 @@ pub(super) fn of_requests(policy: &Policy<'_>) -> Vec<HeaderEdit> {
 pub(super) fn of_responses(policy: &Policy<'_>) -> Vec<HeaderEdit> {
     let (site, route) = policy.edits(|site| &site.response_headers.value, |route| &route.response_headers.value);
     let mut edits = joined(site, route);
+    edits.extend(policy.cors().into_iter().flat_map(cors::edits));
     let (basic, strict) = match policy.security_headers() {
         SecurityHeaders::Off => (false, false),
         SecurityHeaders::Basic => (true, false),

@@ -3,12 +3,15 @@
 
 mod backends;
 mod checks;
+mod cors;
 mod fastcgi;
 mod files;
 mod headers;
+mod links;
 mod listeners;
 mod names;
 mod pages;
+mod password;
 mod sites;
 
 use core::time::Duration;
@@ -33,7 +36,35 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Makes the plan; notes what cannot be compiled.
 pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> Plan {
     let by_name = Backends::of(&edge.backend);
-    let mut plan = Plan {
+    let mut plan = of_start(edge, &by_name, accounts, problems);
+    let (rules, pages) = (sites::RuleSets::of(&edge.site), pages::PageFiles::of(&edge.site));
+    let secrets = (links::KeyFiles::of(&edge.site), password::UserLists::of(&edge.site));
+    let numbered = sites::Numbered::of(edge, problems);
+    let servers = backends::Servers::of(&edge.backend, accounts, problems);
+    let encoded = [
+        (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
+        (Program::Parse, encode(&parse(edge, &numbered, (&by_name, &servers), &pages, problems))),
+        (
+            Program::Dispatch,
+            encode(&dispatch(edge, (&numbered, &secrets), (&by_name, &servers), (plan.group, accounts), problems)),
+        ),
+        (Program::Connect, encode(&servers.connect)),
+        (Program::Load, encode(&load(edge, &rules, pages.names.clone(), &secrets))),
+    ];
+    let filter = edge.site.iter().any(|site| uses_filter(site, &by_name));
+    let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &numbered, &by_name, &rules))));
+    let checks = (!servers.prober.servers.is_empty()).then(|| (Program::Prober, encode(&servers.prober)));
+    let users = &secrets.1.settings;
+    let users = (!users.lists.is_empty()).then(|| (Program::Password, encode(users)));
+    let names = (!servers.resolve.names.is_empty()).then(|| (Program::Resolve, encode(&resolve(edge, &servers))));
+    plan.files.clone_from(&servers.files);
+    add_blobs(&mut plan, encoded.into_iter().chain(filter).chain(checks).chain(names).chain(users), problems);
+    plan
+}
+
+/// Returns the plan without the settings of programs: what start itself obeys.
+fn of_start(edge: &Edge, backends: &Backends<'_>, accounts: &Accounts, problems: &mut Problems) -> Plan {
+    Plan {
         lanes: edge.lanes.unwrap_or(0),
         uid_base: edge.uid_base.value,
         group: group(edge, accounts, problems),
@@ -50,28 +81,13 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         audit_log: edge.audit_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
         status_socket: listeners::status_socket(edge, accounts, problems),
         status_address: listeners::status_address(edge),
-        spool: spool(edge, &by_name),
+        spool: spool(edge, backends),
         ..Plan::default()
-    };
-    let rules = sites::RuleSets::of(&edge.site);
-    let pages = pages::PageFiles::of(&edge.site);
-    let numbered = sites::Numbered::of(edge, problems);
-    let servers = backends::Servers::of(&edge.backend, accounts, problems);
-    let encoded = [
-        (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
-        (Program::Parse, encode(&parse(edge, &numbered, (&by_name, &servers), &pages, problems))),
-        (Program::Dispatch, encode(&dispatch(edge, &numbered, (&by_name, &servers), (plan.group, accounts), problems))),
-        (Program::Connect, encode(&servers.connect)),
-        (Program::Load, encode(&load(edge, &rules, pages.names.clone()))),
-    ];
-    let filter = edge.site.iter().any(|site| uses_filter(site, &by_name));
-    let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &numbered, &by_name, &rules))));
-    let checks = (!servers.prober.servers.is_empty()).then(|| (Program::Prober, encode(&servers.prober)));
-    let names = (!servers.resolve.names.is_empty()).then(|| (Program::Resolve, encode(&resolve(edge, &servers))));
-    plan.files.clone_from(&servers.files);
-    add_blobs(&mut plan, encoded.into_iter().chain(filter).chain(checks).chain(names), problems);
-    plan
+    }
 }
+
+/// Keys and users that sites name, by number.
+type Secrets = (links::KeyFiles, password::UserLists);
 
 /// Returns the names with the name servers that are asked for them.
 fn resolve(edge: &Edge, servers: &backends::Servers) -> blobs::Resolve {
@@ -203,12 +219,12 @@ fn access_log_fields(edge: &Edge) -> Vec<blobs::AccessField> {
 
 fn dispatch(
     edge: &Edge,
-    numbered: &sites::Numbered,
+    (numbered, secrets): (&sites::Numbered, &Secrets),
     (backends, servers): (&Backends<'_>, &backends::Servers),
     (group, accounts): (u32, &Accounts),
     problems: &mut Problems,
 ) -> blobs::Dispatch {
-    let (sites, policies) = sites::dispatch(edge, numbered, backends, problems);
+    let (sites, policies) = sites::dispatch(edge, (numbered, secrets), backends, problems);
     blobs::Dispatch {
         sites,
         policies,
@@ -225,8 +241,10 @@ fn dispatch(
     }
 }
 
-fn load(edge: &Edge, rules: &sites::RuleSets, pages: Vec<String>) -> blobs::Load {
-    blobs::Load { rules: rules.entries.clone(), lists: listeners::lists(edge), pages, includes: Vec::new() }
+fn load(edge: &Edge, rules: &sites::RuleSets, pages: Vec<String>, (keys, users): &Secrets) -> blobs::Load {
+    let (rules, lists) = (rules.entries.clone(), listeners::lists(edge));
+    let (keys, users) = (keys.paths.clone(), users.paths.clone());
+    blobs::Load { rules, lists, pages, keys, users, includes: Vec::new() }
 }
 
 /// Returns a size as the settings have it, in 32 bits, or notes that it has more. The limits of the

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use fosse_settings as blobs;
 
 use super::pages::{PageFiles, PageSets};
-use super::{headers, listeners};
+use super::{Secrets, cors, headers, listeners};
 use crate::backends::Backends;
 use crate::exclusions;
 use crate::model::{Edge, OverLimit, Route, Site, Underscores, Utf8, Waf, When};
@@ -257,7 +257,7 @@ fn waf_profile(policy: &Policy<'_>, exclusions: &str, rules: &RuleSets) -> blobs
 /// Returns the settings of dispatch for all sites and policies.
 pub(crate) fn dispatch(
     edge: &Edge,
-    numbered: &Numbered,
+    (numbered, secrets): (&Numbered, &Secrets),
     backends: &Backends<'_>,
     problems: &mut Problems,
 ) -> (Vec<blobs::DispatchSite>, Vec<blobs::DispatchPolicy>) {
@@ -267,11 +267,16 @@ pub(crate) fn dispatch(
         routes: routes.clone(),
     });
     let policies = edge.site.iter().flat_map(|site| Policy::of(site));
-    let policies = policies.map(|policy| dispatch_policy(&policy, backends, problems)).collect();
+    let policies = policies.map(|policy| dispatch_policy(&policy, secrets, backends, problems)).collect();
     (sites.collect(), policies)
 }
 
-fn dispatch_policy(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems) -> blobs::DispatchPolicy {
+fn dispatch_policy(
+    policy: &Policy<'_>,
+    secrets: &Secrets,
+    backends: &Backends<'_>,
+    problems: &mut Problems,
+) -> blobs::DispatchPolicy {
     blobs::DispatchPolicy {
         action: action(policy, backends, problems),
         underscores: match policy.underscores() {
@@ -280,6 +285,8 @@ fn dispatch_policy(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut 
             Underscores::Refuse => blobs::Underscores::Refuse,
         },
         inspect_responses: policy.inspects(),
+        signed_links: secrets.0.links(policy),
+        cors: cors::cors(policy),
         host: policy.backend_host().cloned(),
         request_headers: headers::of_requests(policy),
         response_headers: headers::of_responses(policy),
@@ -287,7 +294,7 @@ fn dispatch_policy(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut 
         idle_seconds: policy.idle_seconds().map(|time| time.duration()),
         prefixes: policy.route.and_then(prefixes),
         intercept_errors: policy.intercept_errors().iter().map(|status| (status.0.first, status.0.last)).collect(),
-        access: access(policy, backends, problems),
+        access: access(policy, secrets, backends, problems),
         identity_headers: lower(policy.identity_headers()),
         proxy_headers: policy.proxy_headers().map(lower),
         send_files: send_files(policy, backends, problems),
@@ -295,7 +302,12 @@ fn dispatch_policy(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut 
 }
 
 /// Returns the checks that requests have to pass.
-fn access(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems) -> Option<blobs::Access> {
+fn access(
+    policy: &Policy<'_>,
+    (_, users): &Secrets,
+    backends: &Backends<'_>,
+    problems: &mut Problems,
+) -> Option<blobs::Access> {
     let forward_auth = policy.forward_auth().map(|(auth, _)| blobs::ForwardAuth {
         backend: index(&auth.backend, &auth.backend.span, backends, problems),
         path: auth.path.0.clone(),
@@ -303,7 +315,8 @@ fn access(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems)
         sign_in: auth.sign_in.value.as_ref().map(|text| text.0.clone()),
         decision_seconds: auth.decision_seconds.duration(),
     });
-    forward_auth.map(|auth| blobs::Access { forward_auth: Some(auth) })
+    let access = blobs::Access { basic_auth: users.basic_auth(policy), forward_auth };
+    (access != blobs::Access::default()).then_some(access)
 }
 
 fn lower(names: &[At<FieldName>]) -> Vec<String> {

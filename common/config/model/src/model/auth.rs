@@ -65,7 +65,7 @@ impl<T: FromValue> FromValue for Check<T> {
             DeValue::Boolean(false) => Some(Self::Off),
             DeValue::Table(_) => T::read(key, value, problems).map(Self::On),
             DeValue::Boolean(true) => {
-                problems.note_with_cure(&value.span(), format!("{key} = true asks nobody"), "write it as a table");
+                problems.note_with_cure(&value.span(), format!("{key} = true does not say how"), "write it as a table");
                 None
             }
             _ => {

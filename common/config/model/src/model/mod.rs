@@ -2,9 +2,12 @@
 
 mod auth;
 mod backend;
+mod cors;
 mod edge;
 mod fastcgi;
+mod links;
 mod listen;
+mod password;
 mod site;
 mod template;
 
@@ -15,9 +18,12 @@ pub use crate::choices::{
 use crate::section::SectionDoc;
 pub use auth::{Check, ForwardAuth};
 pub use backend::{Backend, CacheControl, Health, Server};
+pub use cors::Cors;
 pub use edge::{Edge, Limits, Timeouts};
 pub use fastcgi::FastCgi;
+pub use links::SignedLinks;
 pub use listen::Listen;
+pub use password::BasicAuth;
 pub use site::{ErrorPage, Exclude, HeaderEdits, HeaderReplace, Route, Site, When};
 pub use template::Templates;
 
@@ -34,6 +40,9 @@ pub const SECTIONS: &[SectionDoc] = &[
     HeaderEdits::DOC,
     HeaderReplace::DOC,
     ForwardAuth::DOC,
+    SignedLinks::DOC,
+    BasicAuth::DOC,
+    Cors::DOC,
     Exclude::DOC,
     Backend::DOC,
     Server::DOC,

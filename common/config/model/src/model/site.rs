@@ -1,6 +1,9 @@
 //! What is done for a host, and the rules that leave parts of it alone.
 
 use super::auth::{Check, ForwardAuth};
+use super::cors::Cors;
+use super::links::SignedLinks;
+use super::password::BasicAuth;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::names::{
     ArgumentName, BodyText, EditedField, ErrorStatus, ExactPath, FieldName, FilePath, FilePattern, HeaderText,
@@ -88,6 +91,10 @@ section! {
         deny_networks: Vec<At<Network>>, Default("[]"), 0..=256;
         /// A server that is asked about each request.
         forward_auth: Option<Check<ForwardAuth>>, Absent("nobody is asked");
+        /// Requests have to come by a signed link.
+        signed_links: Option<Check<SignedLinks>>, Absent("any link will do");
+        /// Users with passwords.
+        basic_auth: Option<Check<BasicAuth>>, Absent("nobody is asked for a password");
         /// Treatment of request headers with an underscore in their name. "pass" is not for names
         /// that with hyphens would be removed, such as X_Forwarded_For: many applications read
         /// both as one.
@@ -112,6 +119,8 @@ section! {
         /// Changes of the headers that clients get. Server, X-Powered-By and the like are left out
         /// anyway.
         response_headers: HeaderEdits, Default("{}");
+        /// Pages of other origins may make requests.
+        cors: Option<Check<Cors>>, Absent("the application says which may");
         /// Response headers that browsers obey, where the application sends none of the name:
         /// X-Content-Type-Options, X-Frame-Options, Referrer-Policy, and over https
         /// Strict-Transport-Security; with "strict" a Content-Security-Policy, a Permissions-Policy
@@ -208,6 +217,10 @@ section! {
         deny_networks: Option<Vec<At<Network>>>, Absent("those of the site"), 0..=256;
         /// A server that is asked about each request; false for none.
         forward_auth: Option<Check<ForwardAuth>>, Absent("that of the site");
+        /// Requests have to come by a signed link; false for any link.
+        signed_links: Option<Check<SignedLinks>>, Absent("as for the site");
+        /// Users with passwords; false for anybody.
+        basic_auth: Option<Check<BasicAuth>>, Absent("those of the site");
         /// Treatment of request headers with an underscore in their name.
         underscores: Option<Underscores>, Absent("that of the site");
         /// Headers by which a proxy in front says who the client is.
@@ -223,6 +236,8 @@ section! {
         request_headers: HeaderEdits, Default("{}");
         /// Changes of the headers that clients get, after those of the site.
         response_headers: HeaderEdits, Default("{}");
+        /// Pages of other origins may make requests; false where the application says which.
+        cors: Option<Check<Cors>>, Absent("as for the site");
         /// Response headers that browsers obey.
         security_headers: Option<SecurityHeaders>, Absent("as for the site");
         /// Bytes that the decoded path and query may hold.

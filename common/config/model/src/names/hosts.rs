@@ -47,7 +47,7 @@ impl FromValue for HostPattern {
     }
 }
 
-fn host_pattern(written: &str) -> Result<HostPattern, Wrong> {
+pub(super) fn host_pattern(written: &str) -> Result<HostPattern, Wrong> {
     let shown = quoted(written);
     if let Some(pattern) = written.strip_prefix('~') {
         return regex(pattern).map(|_| HostPattern::Regex(pattern.to_owned()));

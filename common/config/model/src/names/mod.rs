@@ -9,11 +9,13 @@ mod checks;
 mod files;
 mod hosts;
 mod matches;
+mod origins;
 mod paths;
 mod responses;
 mod scripts;
 mod templates;
 mod tokens;
+mod users;
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -29,6 +31,7 @@ pub use checks::{CHECK_TEXT_BYTES_MAX, CheckMethod, CheckText, ErrorStatus, Stat
 pub use files::{CACHE_DIRECTIVES_BYTES_MAX, CacheDirectives, FileGlob, FileName, GLOB_BYTES_MAX, TryFile};
 pub use hosts::{HOST_BYTES_MAX, HostName, HostPattern, LABEL_BYTES_MAX};
 pub use matches::{ExactPath, ListenerName, Network, PathGlob, PathRegex, ValueTest};
+pub use origins::OriginPattern;
 pub use paths::{
     Directory, FILE_NAME_BYTES_MAX, FILE_PATH_BYTES_MAX, FilePath, FilePattern, HealthPath, LogFile, PREFIX_BYTES_MAX,
     PathPrefix, StatusSocket,
@@ -40,9 +43,10 @@ pub use templates::{
 };
 pub(crate) use templates::{highest_group, named, names_header};
 pub use tokens::{
-    ArgumentName, FieldName, METHOD_BYTES_MAX, Method, NAME_BYTES_MAX, Name, RuleRange, RuleTag, SocketName,
-    UpgradeToken,
+    ArgumentName, FieldName, METHOD_BYTES_MAX, Method, NAME_BYTES_MAX, Name, QueryArgument, RuleRange, RuleTag,
+    SocketName, UpgradeToken,
 };
+pub use users::{QuotedText, UserField, UserLine};
 
 /// A problem of a text, and the one step that mends it.
 type Wrong = (String, String);

@@ -141,6 +141,18 @@ token! {
     ArgumentName, "the name of an argument", "a name that can stand in an exclusion", 100, |byte| byte.is_ascii_alphanumeric() || b"-_.[]".contains(&byte)
 }
 
+token! {
+    /// The name of an argument of a query that needs no escape there.
+    QueryArgument, "the name of an argument", "the name of an argument in letters, digits, - and _", 32, |byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)
+}
+
+impl QueryArgument {
+    /// Returns its letters, in small, and its digits: applications may see nothing else of it.
+    pub(crate) fn letters(&self) -> String {
+        self.0.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
+    }
+}
+
 /// Numbers of rules, first to last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleRange {
