@@ -48,8 +48,12 @@ targets! {
     "bundle.bundle", target::bundle::bundle, files::bundles, &[];
     "bundle.pages", target::bundle::pages, files::pages, &[];
     "bundle.parts", target::bundle::parts, files::parts, &[];
+    "caching.directives", target::caching::directives, http::cache_controls, http::TOKENS;
+    "caching.records", target::caching::records, wire::records, &[];
     "cidr.image", target::cidr::image, files::images, &[];
     "cidr.lists", target::cidr::lists, files::lists, files::ADDRESSES;
+    "conditional.conditions", target::conditional::conditions, edge::conditions, edge::CONDITION;
+    "conditional.range", target::conditional::range, edge::ranges, edge::RANGE;
     "dispatch.responses", target::dispatch::responses, http::server_responses, http::TOKENS;
     "dns.responses", target::dns::responses, names::responses, names::MESSAGE;
     "fastcgi.responses", target::fastcgi::responses, edge::fastcgi_responses, edge::FASTCGI;
@@ -88,9 +92,7 @@ targets! {
     "seclang.transaction", target::seclang::transaction, rules::requests, rules::ATTACK;
     "settings.blobs", target::settings::blobs, texts::blobs, &[];
     "spool.conversation", target::spool::conversation, wire::spooling_filters, &[];
-    "static.conditions", target::r#static::conditions, edge::conditions, edge::CONDITION;
     "static.encoding", target::r#static::encoding, edge::encodings, edge::ENCODING;
-    "static.range", target::r#static::range, edge::ranges, edge::RANGE;
     "static.target", target::r#static::target, edge::paths, edge::PATH;
     "status.request", target::status::request, http::requests, http::TOKENS;
     "store.conversation", target::store::conversation, wire::filters, &[];
@@ -101,6 +103,7 @@ targets! {
     "wire.messages", target::wire::messages, wire::messages, &[];
     "wire.ring", target::wire::ring, wire::rings, &[];
     "wire.password", target::wire::password, wire::passwords, &[];
+    "wire.cache", target::wire::cache, wire::caches, &[];
     "wire.spool", target::wire::spool, wire::spools, &[];
     "wire.store", target::wire::store, wire::stores, &[];
 }

@@ -122,6 +122,7 @@ pub const ALL: &[Program] = &[
     },
     Program::new(&fosse_spool::policy::POLICY, &[]),
     Program::new(&fosse_password::policy::POLICY, &[]),
+    Program::new(&fosse_cache::policy::POLICY, &[]),
     Program::new(&fosse_frames::policy::POLICY, &[]),
     Program::new(&fosse_config::policy::POLICY, &[]),
     Program {

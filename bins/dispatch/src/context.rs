@@ -9,7 +9,7 @@ use fosse_eventloop::EventLoop;
 use fosse_stage::Output;
 use fosse_wire::StreamId;
 
-use crate::{PROGRAM, exchange::ahead_budget::AheadBudget, limits, logins::Logins};
+use crate::{PROGRAM, cache::client::Cache, exchange::ahead_budget::AheadBudget, limits, logins::Logins};
 
 /// Kinds of event tokens: the highest byte beside a key or nothing.
 pub(crate) mod token {
@@ -20,6 +20,7 @@ pub(crate) mod token {
     pub(crate) const CONNECTION: u8 = 5;
     pub(crate) const CLIENT: u8 = 6;
     pub(crate) const PASSWORDS: u8 = 7;
+    pub(crate) const CACHE: u8 = 8;
     pub(crate) use fosse_eventloop::slab::token as of;
 }
 
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     /// Slot whose response is read ahead first at the next tick: that of the first one for which
     /// this one had no time.
     pub(crate) ahead_first_slot: usize,
+    /// Responses that are kept, where a policy has some.
+    pub(crate) cache: Option<Box<Cache>>,
 }
 
 impl Shared {
@@ -72,6 +75,7 @@ impl Shared {
             logins: Logins::default(),
             ahead: AheadBudget::new(ahead_bytes_max),
             ahead_first_slot: 0,
+            cache: None,
         }
     }
 }

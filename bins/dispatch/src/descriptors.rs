@@ -16,4 +16,5 @@ pub const DESCRIPTORS: &[Expected] = &[
     Expected::optional(12, MEMORY, "states of servers that people give"),
     Expected::optional(13, MEMORY, "addresses of servers that have names"),
     Expected::optional(14, MEMORY, "keys of signed links"),
+    Expected::optional(15, MEMORY, "responses that are kept"),
 ];

@@ -8,11 +8,15 @@ use fosse_die::warning;
 use fosse_eventloop::{Event, slab::Key};
 use fosse_fdpass::{Fit, Received};
 use fosse_stage::{Gone, Input};
-use fosse_wire::{Kind, StreamId, direct};
+use fosse_wire::{Kind, StreamId, cache::FromCache, direct};
 
 use crate::{
     PROGRAM,
-    exchange::{stream::Lease, streams::Streams},
+    cache::lookup,
+    exchange::{
+        stream::{Lease, Stream},
+        streams::Streams,
+    },
     frames,
     lane::Lane,
     upstream::connection::Use,
@@ -72,6 +76,31 @@ pub(crate) fn on_client(token: u64, streams: &mut Streams, lane: &mut Lane<'_>) 
         return;
     };
     let outcome = lane.client_ready(stream);
+    let news = lane.settle(stream, outcome);
+    let over = stream.is_over();
+    lane.follow(streams, id, over, news);
+}
+
+/// Begins a session with a cache. What was asked of the one before goes on by itself.
+pub(crate) fn begin_cache(fd: OwnedFd, streams: &mut Streams, lane: &mut Lane<'_>) {
+    let Some(cache) = &mut lane.context.shared.cache else { return };
+    let waited = cache.begin_session(fd, lane.context.event_loop);
+    waited.into_iter().for_each(|id| cache_replied(id, None, streams, lane));
+}
+
+/// Takes what the cache has sent.
+pub(crate) fn on_cache(streams: &mut Streams, lane: &mut Lane<'_>) {
+    let Some(cache) = &mut lane.context.shared.cache else { return };
+    let replies = cache.take_replies(lane.context.event_loop, lane.context.counters);
+    replies.into_iter().for_each(|(id, reply)| cache_replied(id, reply, streams, lane));
+}
+
+/// Goes on with a stream to which the cache has replied, or never will.
+fn cache_replied(id: StreamId, reply: Option<FromCache>, streams: &mut Streams, lane: &mut Lane<'_>) {
+    let waits = |stream: &&mut Stream| stream.cached.as_ref().is_some_and(|cached| cached.tag != 0);
+    let Some(stream) = streams.get(id).filter(|stream| waits(stream) && !stream.response_ended) else { return };
+    let Some(policy) = &lane.policies.get(stream.policy).settings.cache else { return };
+    let outcome = lookup::replied(stream, reply, policy, &mut lane.context);
     let news = lane.settle(stream, outcome);
     let over = stream.is_over();
     lane.follow(streams, id, over, news);

@@ -62,6 +62,7 @@ impl Lane<'_> {
             Outcome::Respond(status) => self.respond(stream, status, Cause::of_status(status)),
             Outcome::RespondByPolicy => self.respond_by_policy(stream),
             Outcome::Preflight(fields) => self.respond_to_preflight(stream, &fields),
+            Outcome::AskCache | Outcome::RespondKept => return self.settle_kept(stream, &outcome),
             Outcome::Refuse(cause) => self.respond(stream, 503, cause),
             Outcome::SendFile { clean } => return self.send_file(stream, clean),
             Outcome::ReadWhole { clean } => return self.detach(stream, clean),

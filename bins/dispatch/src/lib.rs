@@ -10,10 +10,12 @@
 
 #![forbid(unsafe_code)]
 
+mod cache;
 mod context;
 pub mod descriptors;
 mod events;
 mod exchange;
+mod fill;
 mod frames;
 mod joined;
 mod lane;
@@ -25,6 +27,7 @@ pub mod policy;
 mod questions;
 pub mod server;
 mod slow_clients;
+pub mod startup;
 #[cfg(test)]
 mod tests;
 mod upstream;

@@ -109,3 +109,17 @@ pub(crate) const LOGINS_COUNT_MAX: usize = 4096;
 
 /// Longest wait for fosse-password: the checks of others who have come before.
 pub(crate) const LOGIN_WAIT: Duration = Duration::from_secs(10);
+
+/// Time that a request waits for the cache before it goes on by itself: longer than most
+/// applications take, shorter than a person waits.
+pub(crate) const CACHE_WAIT_MS_MAX: u64 = 5000;
+
+/// Requests that wait for the cache at a time; one more goes on by itself.
+pub(crate) const CACHE_ASKS_MAX: usize = 16_384;
+
+/// Bytes that are queued for the cache; while there are more it does not read, and is not asked.
+pub(crate) const CACHE_QUEUE_BYTES_MAX: usize = 4 << 20;
+
+/// Changes of targets that the cache has not taken note of. While there are more, nothing that is
+/// kept is believed.
+pub(crate) const CACHE_CHANGES_MAX: usize = 256;

@@ -2,7 +2,8 @@
 //!
 //! Reads request frames on fd 0, writes response frames on fd 1, logs on fd 2. Client sockets for
 //! leases come on fd 8, backend sockets on fd 9; fd 10 to 13 say which servers are out or
-//! drained, and where those are that have names; fd 14 has the keys of signed links.
+//! drained, and where those are that have names; fd 14 has the keys of signed links,
+//! fd 15 the responses that are kept.
 
 #![forbid(unsafe_code)]
 
@@ -10,16 +11,17 @@ use fosse_dispatch::{
     descriptors::DESCRIPTORS,
     policy::POLICY,
     server::{BeforeLock, Server},
+    startup::USAGE,
 };
-use fosse_service::{Spec, Startup, Usage};
-
-const USAGE: Usage = Usage::of_stage("fosse-dispatch", "speaks HTTP/1.1 to backends");
+use fosse_service::{Spec, Startup};
 
 const SPEC: Spec = Spec { usage: &USAGE, policy: &POLICY, descriptors: DESCRIPTORS, lingers: true };
 
 fn main() {
-    let mut inherited = Startup::of_process(&SPEC).inherit();
+    let startup = Startup::of_process(&SPEC);
+    let fills = startup.args.has("--fill");
+    let mut inherited = startup.inherit();
     let before = BeforeLock::of(&mut inherited.descriptors);
     let (process, given) = inherited.lock();
-    process.serve(|process| Server::new(process, given, before))
+    process.serve(|process| Server::new(process, given, before, fills))
 }

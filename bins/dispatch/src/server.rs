@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_arena::{ARENA_BYTES_MAX, Reader};
 use fosse_counters::{
     AddressesReader, Counters, DRAINING, HealthReader, STREAM_CONNECTION, StatesReader, dispatch as count,
 };
@@ -14,9 +15,11 @@ use fosse_sys::{memory::HeapTrimmer, page::PageReader};
 use fosse_wire::{frame::Hello, start::ToChild};
 
 use crate::{
+    cache::client::Cache,
     context::{Context, Shared, token},
-    events::{on_backend, on_client, on_client_sockets, on_frames},
+    events::{begin_cache, on_backend, on_cache, on_client, on_client_sockets, on_frames},
     exchange::{clients::Clients, streams::Streams},
+    fill,
     lane::Lane,
     limits,
     policies::Policies,
@@ -33,6 +36,8 @@ pub struct BeforeLock {
     of_another_lane: Option<PageReader>,
     /// The pages in which others say how servers are.
     reports: Reports,
+    /// The memory of the cache, where there is one.
+    kept: Option<PageReader>,
 }
 
 impl BeforeLock {
@@ -41,6 +46,8 @@ impl BeforeLock {
     pub fn of(descriptors: &mut Descriptors) -> Self {
         let mut page = |number| descriptors.optional(number).and_then(|page| PageReader::map(page).ok());
         let (of_another_lane, health, states, addresses) = (page(10), page(11), page(12), page(13));
+        let most = usize::try_from(ARENA_BYTES_MAX).unwrap_or(usize::MAX);
+        let kept = descriptors.optional(15).and_then(|memory| PageReader::map_of(memory, most).ok());
         let reports = Reports {
             health: health.map(HealthReader::new),
             states: states.map(StatesReader::new),
@@ -51,6 +58,7 @@ impl BeforeLock {
             output: Output::new(descriptors.required(1), Hello::default()),
             of_another_lane,
             reports,
+            kept,
         }
     }
 }
@@ -77,11 +85,19 @@ impl Server {
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
-    pub fn new(process: &Process, mut given: Given, before: BeforeLock) -> Result<Self, ExitReason> {
-        let BeforeLock { input, output, of_another_lane, reports } = before;
+    pub fn new(process: &Process, mut given: Given, before: BeforeLock, fills: bool) -> Result<Self, ExitReason> {
+        let BeforeLock { input, output, of_another_lane, reports, kept } = before;
         let (clients, connect) = (given.optional(8), given.required(9));
-        let mut server = Self::of(given.settings(), input, output, connect, clients);
+        let settings: Settings = given.settings();
+        let settings = if fills { fill::settings(settings) } else { settings };
+        let mut server = Self::of(settings, input, output, connect, clients);
         server.policies.keys = given.optional_settings(14).unwrap_or_default();
+        if fills {
+            server.clients = Clients::none();
+        }
+        let configuration = server.settings.configuration;
+        server.shared.cache =
+            kept.map(|memory| Box::new(Cache::new(Reader::new(memory), configuration, token::of(token::CACHE))));
         let known = of_another_lane.map_or_else(Vec::new, |page| fosse_counters::servers(|word| page.get(word)));
         let backends = server.settings.backends.iter().enumerate();
         backends.for_each(|(row, backend)| process.counters.name_row(row, &backend.name));
@@ -150,6 +166,7 @@ impl Server {
                     lane.supplied(streams, news);
                 }
             }
+            token::CACHE => on_cache(streams, &mut lane),
             token::CONNECTION => on_backend(key, event, streams, &mut lane),
             token::CLIENT => on_client(event.token, streams, &mut lane),
             token::PASSWORDS => lane.on_passwords(streams),
@@ -192,6 +209,9 @@ impl Server {
         lane.context.shared.logins.flush(event_loop);
         counters.set(STREAM_CONNECTION, 0);
         self.shared.lease_bytes_left = limits::LEASE_TURN_ALL_BYTES_MAX;
+        if let Some(cache) = &mut self.shared.cache {
+            cache.flush(event_loop);
+        }
         self.shared.output.flush(event_loop, token::of(token::OUTPUT))
     }
 
@@ -233,6 +253,11 @@ impl Service for Server {
             Order::Give(ToChild::Passwords { .. }, fd) => {
                 let (_, _, streams, mut lane) = self.parts(&process.event_loop, &process.counters);
                 lane.on_password_session(fd, streams);
+                Ok(())
+            }
+            Order::Give(ToChild::Cache { .. }, fd) => {
+                let (_, _, streams, mut lane) = self.parts(&process.event_loop, &process.counters);
+                begin_cache(fd, streams, &mut lane);
                 Ok(())
             }
             // Orders for other programs.

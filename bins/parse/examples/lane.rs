@@ -120,6 +120,7 @@ fn dispatch_settings() -> blobs::Dispatch {
         response_header_bytes_max: 16_384,
         response_header_count_max: 128,
         group: String::new(),
+        configuration: 0,
     }
 }
 

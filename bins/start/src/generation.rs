@@ -130,6 +130,7 @@ impl Generation {
             (self.blobs.contains_key(&Program::Resolve), Program::Resolve),
             (self.blobs.contains_key(&Program::Password), Program::Password),
             (self.plan.spool.is_some(), Program::Spool),
+            (self.blobs.contains_key(&Program::Cache), Program::Cache),
             (!self.plan.files.is_empty(), Program::Static),
             (has_status, Program::Status),
         ];

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use fosse_conditional::Validators;
 use fosse_settings::Coding;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
 use rustix::io::Errno;
@@ -76,6 +77,11 @@ impl Facts {
     #[must_use]
     pub(crate) fn etag(&self) -> String {
         if self.strong { self.tag.clone() } else { format!("W/{}", self.tag) }
+    }
+
+    /// Returns what conditions are compared with.
+    pub(crate) fn validators(&self) -> Validators<'_> {
+        Validators { tag: self.tag.as_bytes(), strong: self.strong, modified: Some(self.modified) }
     }
 
     fn of(stat: &Stat, length: u64, now: SystemTime) -> Self {

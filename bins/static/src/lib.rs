@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod condition;
 pub mod conn;
 pub mod encoding;
 pub mod file;
@@ -12,7 +11,6 @@ mod lookup;
 pub mod output;
 pub mod path;
 pub mod policy;
-pub mod range;
 pub mod response;
 pub mod server;
 pub mod startup;

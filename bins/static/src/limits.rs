@@ -46,13 +46,6 @@ pub(crate) const SEND_TURN_BYTES_MAX: u64 = 1 << 20;
 /// Times one connection reads or writes before the others have their turn.
 pub(crate) const ROUNDS_TURN_MAX: usize = 16;
 
-/// Ranges of one request. Viewers of documents ask for a handful; a request with more gets the
-/// whole file.
-pub(crate) const RANGES_COUNT_MAX: usize = 16;
-
-/// Members of one list of entity tags that are compared.
-pub(crate) const TAGS_COUNT_MAX: usize = 64;
-
 /// Seconds of Retry-After when descriptors have run out.
 pub const RETRY_AFTER_SECONDS: u64 = 1;
 

@@ -5,17 +5,16 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
+use fosse_conditional::{Outcome, Wanted, evaluate, range_holds, wanted};
 use fosse_http1::{HeadLimits, HeadWriter, Refusal, RequestHead, Unwritable, Version, content_type, reason};
 use fosse_settings::{CacheControl, Coding, Files};
 use httpdate::fmt_http_date;
 
-use crate::condition::{self, Outcome};
 use crate::file::{File, whole_seconds};
 use crate::limits::{INLINE_BYTES_MAX, RETRY_AFTER_SECONDS};
 use crate::lookup::{Lookup, Meaning};
 use crate::output::Output;
 use crate::path::{NotServed, ServedPath};
-use crate::range::{Wanted, wanted};
 use crate::{encoding, glob};
 
 /// A field of a response.
@@ -151,7 +150,7 @@ impl Site {
             // Also where there is no other form of this file: there may be one tomorrow.
             fields.push(("Vary", b"Accept-Encoding"));
         }
-        match condition::evaluate(&request.fields, facts) {
+        match evaluate(pairs(request), &facts.validators()) {
             Outcome::Proceed => {}
             Outcome::NotModified => return common.head(out, 304, None, &fields),
             Outcome::Failed => return common.words(out, 412, &[]),
@@ -236,11 +235,16 @@ impl Site {
 fn ranges(request: &RequestHead<'_>, file: &File) -> Wanted {
     let mut values = request.fields.iter().filter(|field| field.is("range"));
     match (values.next(), values.next()) {
-        (Some(field), None) if request.method == b"GET" && condition::range_holds(&request.fields, &file.facts) => {
+        (Some(field), None) if request.method == b"GET" && range_holds(pairs(request), &file.facts.validators()) => {
             wanted(field.value, file.facts.length)
         }
         _ => Wanted::Whole,
     }
+}
+
+/// Iterates over names and values of the fields of a request.
+fn pairs<'a>(request: &'a RequestHead<'_>) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
+    request.fields.iter().map(|field| (field.name, field.value))
 }
 
 fn content_range(part: &Range<u64>, length: u64) -> String {

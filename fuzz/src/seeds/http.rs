@@ -178,3 +178,13 @@ pub fn conversations() -> Vec<Vec<u8>> {
     ]));
     with_first(&[1, 3, 64], &all)
 }
+
+/// Values of Cache-Control.
+pub fn cache_controls() -> Vec<Vec<u8>> {
+    let all = [
+        "public, max-age=60, s-maxage=\"30\", stale-while-revalidate=5",
+        "private=\"set-cookie, x\", no-cache, no-store, must-revalidate",
+        "foo=\"a\\\"b, max-age=1\", max-age=99999999999999999999",
+    ];
+    all.iter().map(|value| value.as_bytes().to_vec()).collect()
+}

@@ -2,6 +2,7 @@
 
 use fosse_collections::{Change, Collection, Field, Record, RecordAddress};
 use fosse_source::Source;
+use fosse_wire::cache::{FromCache, PassCause, Terms, ToCache};
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
 use fosse_wire::frame::{Hello, ResetReason};
@@ -266,6 +267,44 @@ fn said_to_password() -> Vec<u8> {
         let _ = message.encode(&mut bytes);
     }
     bytes
+}
+
+/// What lanes and the cache say, one message after another.
+pub fn caches() -> Vec<Vec<u8>> {
+    let (mut asks, mut replies) = (Vec::new(), Vec::new());
+    let terms = Terms { set_cookie: true, silent_seconds: 60, ..Terms::default() };
+    let (wide, source, configuration, site, policy) = (false, 0xc000_0201, 9, 1, 2);
+    let ask = ToCache::Ask { tag: 7, validate: true, terms, wide, source, configuration, site, policy, key: b"key" };
+    for message in [ToCache::Hello, ask, ToCache::Forget { tag: 8, key: b"key" }] {
+        let _ = message.encode(&mut asks);
+    }
+    let (collapsed, validated, stale) = (true, false, true);
+    for message in [
+        FromCache::Hello,
+        FromCache::Found { tag: 7, place: 900, hash: 3, collapsed, validated, stale },
+        FromCache::Pass { tag: 7, cause: PassCause::Full },
+        FromCache::Forgotten { tag: 8 },
+    ] {
+        let _ = message.encode(&mut replies);
+    }
+    vec![asks, replies]
+}
+
+/// Kept responses.
+pub fn records() -> Vec<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let stored = fosse_caching::Stored {
+        status: 200,
+        stored_s: 100,
+        age_s: 1,
+        fresh_s: 60,
+        vary: b"accept-encoding,",
+        key: b"key",
+        body: b"body",
+        ..fosse_caching::Stored::default()
+    };
+    let _ = stored.encode(&mut bytes);
+    vec![bytes]
 }
 
 /// What filters and the spool say, one message after another.

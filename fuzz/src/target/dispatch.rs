@@ -104,6 +104,7 @@ fn settings(inspect_responses: bool) -> Dispatch {
         response_header_bytes_max: 8_192,
         response_header_count_max: 100,
         group: String::new(),
+        configuration: 0,
     }
 }
 

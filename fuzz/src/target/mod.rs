@@ -3,7 +3,9 @@
 
 pub mod bodies;
 pub mod bundle;
+pub mod caching;
 pub mod cidr;
+pub mod conditional;
 pub mod dispatch;
 pub mod dns;
 pub mod fastcgi;

@@ -2,7 +2,8 @@
 //! bytes again.
 
 use fosse_wire::{
-    Frame, Inbox, Kind, channel, connect, files, launch, password, request, response, spool, start, store, verdict,
+    Frame, Inbox, Kind, cache, channel, connect, files, launch, password, request, response, spool, start, store,
+    verdict,
 };
 
 /// The ring: frames in any cut, each body through the decoder of its kind.
@@ -121,6 +122,25 @@ pub fn password(data: &[u8]) {
             assert_eq!(again, whole);
         }
         if let Ok(decoded) = password::FromPassword::decode(message) {
+            let mut again = Vec::new();
+            decoded.encode(&mut again).unwrap();
+            assert_eq!(again, whole);
+        }
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+}
+
+/// Both directions between dispatch and cache: what decodes encodes to the same bytes.
+pub fn cache(data: &[u8]) {
+    let mut rest = data;
+    while let Ok(Some((message, taken))) = cache::split(rest) {
+        let whole = rest.get(..taken).unwrap_or_default();
+        if let Ok(decoded) = cache::ToCache::decode(message) {
+            let mut again = Vec::new();
+            decoded.encode(&mut again).unwrap();
+            assert_eq!(again, whole);
+        }
+        if let Ok(decoded) = cache::FromCache::decode(message) {
             let mut again = Vec::new();
             decoded.encode(&mut again).unwrap();
             assert_eq!(again, whole);

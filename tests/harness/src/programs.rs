@@ -16,6 +16,7 @@ const PACKAGES: &[&str] = &[
     "fosse-log",
     "fosse-status",
     "fosse-spool",
+    "fosse-cache",
     "fosse-store",
     "fosse-prober",
     "fosse-resolve",

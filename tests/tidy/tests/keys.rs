@@ -11,6 +11,7 @@ const CONFIG: &str = "common/config/model";
 /// Chooses site and backend, for parse, dispatch and `fosse explain`.
 const ROUTING: &str = "common/config/routing";
 const ACCEPT: &str = "bins/accept";
+const CACHE: &str = "bins/cache";
 const CONNECT: &str = "bins/connect";
 const DISPATCH: &str = "bins/dispatch";
 /// Checks servers.
@@ -69,6 +70,8 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[limits]", "lane_connections_max", &[START]),
     ("[limits]", "lane_held_bytes_max", &[DISPATCH, WAF_FILTER]),
     ("[limits]", "spool_bytes_max", &[START]),
+    ("[limits]", "cache_bytes_max", &[CONFIG]),
+    ("[limits]", "cached_response_bytes_max", &[CACHE]),
     ("[limits]", "lane_buffered_bytes_max", &[DISPATCH]),
     ("[limits]", "lane_response_bytes_max", &[DISPATCH]),
     ("[limits]", "response_head_bytes_max", &[DISPATCH]),
@@ -133,9 +136,25 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[site]]", "body_seconds", &[PARSE]),
     ("[[site]]", "first_byte_seconds", &[DISPATCH]),
     ("[[site]]", "idle_seconds", &[DISPATCH]),
+    ("[[site]]", "cache", &[CONFIG]),
+    ("[[site]]", "cache_key_headers", &[DISPATCH]),
+    ("[[site]]", "cache_key_cookies", &[DISPATCH]),
+    ("[[site]]", "cache_key_query", &[DISPATCH]),
+    ("[[site]]", "cache_seconds", &[DISPATCH]),
+    ("[[site]]", "cache_errors", &[DISPATCH]),
+    ("[[site]]", "cache_set_cookie", &[DISPATCH]),
+    ("[[site]]", "cache_authorized", &[DISPATCH]),
     ("[[site]]", "utf8", &[PARSE, WAF_FILTER]),
     ("[[site]]", "body_bytes_max", &[PARSE, WAF_FILTER]),
     ("[[site]]", "body_over_limit", &[WAF_FILTER]),
+    ("[[site.route]]", "cache", &[CONFIG]),
+    ("[[site.route]]", "cache_key_headers", &[DISPATCH]),
+    ("[[site.route]]", "cache_key_cookies", &[DISPATCH]),
+    ("[[site.route]]", "cache_key_query", &[DISPATCH]),
+    ("[[site.route]]", "cache_seconds", &[DISPATCH]),
+    ("[[site.route]]", "cache_errors", &[DISPATCH]),
+    ("[[site.route]]", "cache_set_cookie", &[DISPATCH]),
+    ("[[site.route]]", "cache_authorized", &[DISPATCH]),
     ("[[site.route]]", "path", &[ROUTING]),
     ("[[site.route]]", "prefix", &[ROUTING]),
     ("[[site.route]]", "glob", &[ROUTING]),

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     PROGRAM,
+    cache::lookup,
     context::Context,
     policies::{Policies, Policy},
 };
@@ -52,6 +53,7 @@ pub(crate) fn go_on(stream: &mut Stream, context: &mut Context<'_>) -> Outcome {
         response::go_on(&mut context.shared.output.outbox, stream.id);
     }
     match stream.buffering {
+        Buffering::No if stream.cached.as_ref().is_some_and(|cached| cached.asks()) => Outcome::AskCache,
         Buffering::No => Outcome::Connect,
         // It has come whole while the request waited for access.
         Buffering::Brief if stream.body == Body::Done => buffering::end(stream),
@@ -83,9 +85,15 @@ fn route<'a>(
     };
     let number = usize::try_from(number).unwrap_or(usize::MAX);
     let backend = settings.backends.get(number).ok_or(Outcome::Respond(502))?;
+    (stream.backend, stream.routed) = (number, true);
+    // What needs access is nobody else's, and is found out after this.
+    if let Some(cache) = policy.settings.cache.as_ref().filter(|_| policy.settings.access.is_none())
+        && let Some(outcome) = lookup::admit(stream, head, cache, context)
+    {
+        return Err(outcome);
+    }
     let fastcgi = backend.fastcgi.is_some();
     let buffering = Buffering::of(head, fastcgi);
-    (stream.backend, stream.routed) = (number, true);
     stream.fastcgi = fastcgi;
     stream.wanted.affinity = affinity::of(head, stream.source(), backend);
     stream.first_byte_seconds = policy.settings.first_byte_seconds.unwrap_or(backend.first_byte_seconds);

@@ -48,6 +48,11 @@ impl Default for Clients {
 }
 
 impl Clients {
+    /// Makes a table that no socket comes into.
+    pub(crate) fn none() -> Self {
+        Self { max: 0, ..Self::default() }
+    }
+
     /// Takes a socket. Those that were asked for below the limit may still come, `under_way` at the
     /// most; one more than that is closed.
     pub(crate) fn insert(&mut self, connection: u64, fd: OwnedFd, under_way: usize) {

@@ -23,6 +23,10 @@ pub(crate) enum Limit {
     /// `idle_seconds`, for the next bytes: of the request that the server takes, of the response,
     /// or of either side of a tunnel.
     Idle,
+    /// [`CACHE_WAIT_MS_MAX`], for the cache.
+    ///
+    /// [`CACHE_WAIT_MS_MAX`]: crate::limits::CACHE_WAIT_MS_MAX
+    Cache,
     /// `write_seconds`, for a client that dispatch writes to.
     Write,
 }

@@ -66,6 +66,10 @@ pub(crate) enum Outcome {
     RespondByPolicy,
     /// A browser asks what pages of an origin may do: 204 is due, with these fields.
     Preflight(Vec<access::Field>),
+    /// The response is to be asked for of the cache.
+    AskCache,
+    /// The response that the cache keeps is due.
+    RespondKept,
     /// It cannot be served now: 503 is due, for that cause.
     Refuse(Cause),
     /// All of the response is read, and its client has not taken all of it.

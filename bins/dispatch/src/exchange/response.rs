@@ -78,6 +78,8 @@ pub(crate) struct Own<'a> {
     /// Fields of the application that has named the file which this is: they take the place of the
     /// same ones here.
     pub(crate) kept: &'a [Field<'a>],
+    /// Cache-Status, where the request has passed a cache by.
+    pub(crate) cache_status: Option<&'a str>,
 }
 
 impl Own<'_> {
@@ -107,9 +109,20 @@ impl Changes<'_> {
         replaced.map_err(|_| WireError::Field("values to search"))
     }
 
+    /// Writes a field of a response as far as it passes: with paths as clients know them.
+    pub(crate) fn pass(&self, to: &mut FieldsWriter<'_>, name: &[u8], value: &[u8]) -> Result<(), WireError> {
+        if self.edits.drop(name) {
+            return Ok(());
+        }
+        match self.outside.and_then(|outside| outside.value(name, value)) {
+            Some(outside) => to.push(name, &outside),
+            None => to.push(name, value),
+        }
+    }
+
     /// Writes the fields that are added to a message. `has` tells whether it has one of that name,
     /// in lower case.
-    fn put(&self, to: &mut FieldsWriter<'_>, has: impl Fn(&[u8]) -> bool) -> Result<(), WireError> {
+    pub(crate) fn put(&self, to: &mut FieldsWriter<'_>, has: impl Fn(&[u8]) -> bool) -> Result<(), WireError> {
         self.edits.written(self.values, self.secure, has).try_for_each(|(name, value)| to.push(name, value))
     }
 }
@@ -221,6 +234,7 @@ fn put(
         to.push(b"Set-Cookie", cookie.as_bytes())?;
     }
     own.more.iter().try_for_each(|(name, value)| to.push(name, value))?;
+    own.cache_status.iter().try_for_each(|status| to.push(b"Cache-Status", status.as_bytes()))?;
     if let Some(changes) = changes.filter(|_| head.status >= 200) {
         // One that does not pass is as good as none.
         let has = |name: &[u8]| passes(name) && from.fields.iter().any(|field| same_name(field.name, name));

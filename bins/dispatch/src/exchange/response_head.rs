@@ -19,6 +19,7 @@ use super::{
     traffic,
 };
 use crate::{
+    cache::lookup,
     context::Context,
     limits,
     policies::Policy,
@@ -214,10 +215,12 @@ fn final_head(
     stream.lease = if lease { Lease::Wanted } else { Lease::No };
     stream.wait = Wait::Bytes;
     let to_parse = wire::ResponseHead { lease, body, ..to_parse(stream, connection, head.status, context) };
+    lookup::note_head(stream, head.status, context);
     let cookie = own_cookie(stream, terms);
     let kept: Vec<Field<'_>> = stream.send_file.as_ref().map(|file| file.kept(head).collect()).unwrap_or_default();
-    let (date, more) = (context.shared.date.at(now_ms), stream.response_fields());
-    let own = Own { date, cookie: cookie.as_deref(), more, kept: &kept };
+    let passed = stream.cached.as_ref().map(|cached| cached.status.value(0));
+    let (date, more, cache_status) = (context.shared.date.at(now_ms), stream.response_fields(), passed.as_deref());
+    let own = Own { date, cookie: cookie.as_deref(), more, kept: &kept, cache_status };
     let remove = Removed { logins: !stream.single_client, ..Removed::default() };
     let changes = changes(stream, terms.policy);
     let written = response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, (remove, changes), own);

@@ -14,6 +14,7 @@ use fosse_wire::{
 
 use super::{access::Access, ahead::Ahead, headers::Values, limit::Limit, send_file::SendFile};
 use crate::{
+    cache::cached::Cached,
     context::Context,
     limits::WRITE_PROGRESS_BYTES_MIN,
     upstream::{connection::Pin, pins, supply::Waiting, tried::Wanted},
@@ -187,6 +188,8 @@ pub(crate) struct Stream {
     pub(crate) reads_ahead: bool,
     /// Its bytes that were read and not yet taken.
     pub(crate) ahead: Option<Box<Ahead>>,
+    /// The part that the cache has in it, where its policy has one.
+    pub(crate) cached: Option<Box<Cached>>,
     /// Reason why it waits.
     pub(crate) wait: Wait,
     /// The limit of its wait, where it has one: none while it is the client's turn, which parse
@@ -281,6 +284,7 @@ impl Stream {
             limit_bytes: 0,
             reads_ahead: false,
             ahead: None,
+            cached: None,
             wait: Wait::Connection,
             timer: Timer::default(),
             since_us: now_us,

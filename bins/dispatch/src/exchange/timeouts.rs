@@ -32,6 +32,8 @@ pub(crate) fn expired(
             response_head::ask_for_body(stream, context);
             Outcome::Continue
         }
+        // Whoever fills it for others may take longer than this one has to wait.
+        Limit::Cache => Outcome::Connect,
         Limit::FirstByte => Outcome::Failed(Failure::NoResponse),
         Limit::Idle if stream.wait == Wait::FirstByte => Outcome::Failed(Failure::NoResponse),
         Limit::Write => {

@@ -94,6 +94,7 @@ fn config(backend: Backend) -> fosse_settings::Dispatch {
         response_header_bytes_max: 16_384,
         response_header_count_max: 100,
         group: String::new(),
+        configuration: 0,
     }
 }
 

@@ -150,8 +150,8 @@ pub(crate) const PROGRAMS: &[Expected] = &[
             holds(Kind::UnixSeqpacket, 2, "client sockets from parse, backend sockets from connect"),
             holds(
                 Kind::Memory,
-                4,
-                "another lane's page, health checks, states and addresses of servers, until they are mapped",
+                5,
+                "another lane's page, health checks, states and addresses of servers, kept responses, until mapped",
             ),
             any(Kind::UnixStream, "the ring, passwords, backends, clients under a lease"),
             any(Kind::Tcp, "backends, clients under a lease"),
@@ -241,6 +241,17 @@ pub(crate) const PROGRAMS: &[Expected] = &[
             holds(Kind::UnixSeqpacket, 1, "connections from connect"),
             any(Kind::UnixStream, "connections"),
             any(Kind::File, "its directory, files on their way"),
+        ],
+    },
+    Expected {
+        name: "fosse-cache",
+        place: Place::Namespaces,
+        shares_group: false,
+        scheduled: Scheduled::AsStart,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::Memory, 1, "responses that are kept, until it is mapped"),
+            any(Kind::UnixStream, "its dispatch, both ways, and that of each lane"),
         ],
     },
     Expected {

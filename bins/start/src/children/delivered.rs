@@ -40,6 +40,8 @@ pub(crate) enum Subject {
     Spool(Key),
     /// A dispatch: the process that checks passwords.
     Passwords(Key),
+    /// A dispatch: the cache that keeps responses.
+    Cache(Key),
     /// Any: to finish and go.
     Drain,
 }

@@ -15,7 +15,7 @@ use crate::{
     limits,
     penalties::Crash,
     reload::{compile, state::Reload},
-    services::prober,
+    services::{cache, prober},
     state::State,
 };
 
@@ -91,7 +91,7 @@ fn lane_lost(state: &mut State, reload: &mut Reload, (number, key): (u32, Key), 
 /// a peer crashed is the lane's suspect until the next exits show more.
 fn unexpected(process: &Process, end: End, lanes: &mut Lanes) -> Option<Exit> {
     let one_shot = matches!(process.program, Program::Config | Program::Load);
-    if process.leaving || one_shot || prober::has_followed(process, end) {
+    if process.leaving || one_shot || prober::has_followed(process, end) || cache::has_followed(process, end) {
         return None;
     }
     let exit = Exit { program: process.program, lane: None, pid: process.pid, end };

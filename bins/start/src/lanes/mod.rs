@@ -84,12 +84,14 @@ pub(crate) struct Lanes {
     pub states: Option<OwnedFd>,
     /// The page of the addresses of names, once there are any.
     pub addresses: Option<OwnedFd>,
+    /// The memory for responses that are kept, and its bytes.
+    pub kept: Option<(OwnedFd, u64)>,
 }
 
 impl Lanes {
     /// Takes over the lanes of a predecessor.
     pub(crate) fn of(all: Vec<Lane>, next_number: u32, [checks, states, addresses]: [Option<OwnedFd>; 3]) -> Self {
-        Self { all, next_number, health: None, checks, states, addresses }
+        Self { all, next_number, health: None, checks, states, addresses, kept: None }
     }
 
     pub(crate) fn find_mut(&mut self, number: u32) -> Option<&mut Lane> {

@@ -20,7 +20,7 @@ use crate::{
         spawn::{pair, spawn},
         spawn_options::SpawnOptions,
     },
-    services::{bound::BoundServices, prober, resolve, server_states},
+    services::{bound::BoundServices, cache, prober, resolve, server_states},
 };
 
 /// The channels of a lane's stages, by the stage that has the end.
@@ -96,6 +96,7 @@ pub(crate) fn start(
     let keys = cx.generation.keys.as_ref().map(|keys| rustix::io::fcntl_dupfd_cloexec(keys, 3));
     // Without its keys it would refuse every link.
     channels.dispatch.extend(keys.transpose().map_err(|errno| (Program::Dispatch, errno))?.map(|keys| (14, keys)));
+    channels.dispatch.extend(cache::memory_for_lane(lanes, cx.generation).map(|page| (15, page)));
     channels.connect.extend(bound.channels(cx.generation.number).map_err(before)?);
     let mut processes = Vec::with_capacity(4);
     let started = start_stages(&mut processes, children, cx, channels, (number, core));

@@ -106,6 +106,7 @@ fn deliver_one(sources: &Sources<'_>, to: Key, subject: Subject) -> bool {
         Subject::Passwords(process) => {
             return open_session(children, to, process, |lane| ToChild::Passwords { lane });
         }
+        Subject::Cache(cache) => return open_session(children, to, cache, |lane| ToChild::Cache { lane }),
         Subject::Spool(spool) => return open_session(children, to, spool, |lane| ToChild::Spool { lane }),
         _ => {}
     }

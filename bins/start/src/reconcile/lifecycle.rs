@@ -125,7 +125,8 @@ fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
         let program = place.program;
         let is_urgent = desired.is_urgent && matches!(program, Program::WafFilter | Program::Accept);
         // Two loggers must not read one pipe, nor two of the others write one page.
-        let is_alone = matches!(program, Program::Log | Program::Prober | Program::Resolve | Program::Status);
+        let is_alone =
+            matches!(program, Program::Log | Program::Prober | Program::Resolve | Program::Status | Program::Cache);
         if (is_urgent || seen.may_start(program)) && !(is_alone && seen.has(program)) {
             actions.push(Action::Start(program));
         }

@@ -49,6 +49,9 @@ pub(crate) fn due(desired: &Desired, seen: &Seen<'_>) -> Vec<Order> {
                 let of = seen.lane_of(member).map(|lane| lane.generation);
                 let passwords = desired.passwords.iter().filter(|(generation, _)| Some(*generation) == of);
                 passwords.for_each(|(_, process)| tell(Subject::Passwords(*process), 0));
+                // The one that fills for the cache is none of a lane.
+                let cache = desired.holder(Program::Cache).filter(|_| member.lane.is_some());
+                cache.into_iter().for_each(|cache| tell(Subject::Cache(cache), 0));
             }
             _ => {}
         }
@@ -114,7 +117,7 @@ fn withdrawn(desired: &Desired, seen: &Seen<'_>, member: &Member<'_>, due: &mut 
             Subject::Pipe(of, stream) => !seen.lives(of) && !seen.unread.contains(&(of, stream)),
             Subject::Page(of, _) => !seen.lives(of) && !seen.uncounted.iter().any(|(_, key)| *key == Some(of)),
             Subject::PageEnd(of) => !seen.uncounted.iter().any(|(number, _)| *number == of),
-            Subject::Records(of) | Subject::Spool(of) | Subject::Passwords(of) => !seen.lives(of),
+            Subject::Records(of) | Subject::Spool(of) | Subject::Passwords(of) | Subject::Cache(of) => !seen.lives(of),
             Subject::Lane(lane) | Subject::LaneDrains(lane) => seen.lanes.find(lane).is_none(),
             Subject::Crash(crash) => !desired.crashes.contains(&crash),
             _ => false,

@@ -9,7 +9,7 @@ use crate::{
     launch::zygote,
     reconcile::desired::{Desired, Place},
     reload::state::{Reload, ReloadState},
-    services::{bound::BoundService, logs, prober, resolve},
+    services::{bound::BoundService, cache, logs, prober, resolve},
     sockets::socket::Open,
     state::State,
 };
@@ -67,6 +67,7 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
     let has_prober = if reload.waits_for_lanes() { services.prober.is_some() } else { prober::is_wanted(generation) };
     let has_resolve =
         if reload.waits_for_lanes() { services.resolve.is_some() } else { resolve::is_wanted(generation) };
+    let has_cache = if reload.waits_for_lanes() { services.cache.is_some() } else { cache::is_wanted(generation) };
     let wanted = [
         (runs, Program::Log, services.log),
         (runs && state.listeners.status.iter().any(Option::is_some), Program::Status, services.status),
@@ -75,6 +76,7 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
         ((runs || is_check) && generation.rules.is_some(), Program::WafFilter, generation.zygote),
         (runs && has_prober, Program::Prober, services.prober),
         (runs && has_resolve, Program::Resolve, services.resolve),
+        (runs && has_cache, Program::Cache, services.cache),
         (runs && has_accept, Program::Accept, services.accept),
         // Whoever serves leaves only when the one that is to follow has shown that it can.
         (reload.waits_for_lanes() && services.accept.is_some(), Program::Accept, services.next_accept),
@@ -112,8 +114,9 @@ fn lives(state: &State, process: Option<Key>) -> bool {
     process.is_some_and(|key| state.children.get(key).is_some())
 }
 
-/// Returns the services of generations, the connect of the prober, the one-shot of a reload, and
-/// the zygote of the generation before, which makes filters until another generation serves.
+/// Returns the services of generations, those that prober and cache have of their own, the one-shot
+/// of a reload, and the zygote of the generation before, which makes filters until another
+/// generation serves.
 fn others(state: &State, reload: &Reload) -> Vec<Key> {
     let of_reload = match &reload.state {
         ReloadState::Compiling(compilation) => compilation.process,
@@ -122,7 +125,8 @@ fn others(state: &State, reload: &Reload) -> Vec<Key> {
     };
     let connect = state.services.prober_connect.filter(|_| state.services.prober.is_some());
     let bound = bound(state, reload).filter_map(|one| one.process);
-    of_reload.into_iter().chain(connect).chain(bound).collect()
+    let fill_lane = state.services.fill_lane.into_iter().flatten().filter(|_| state.services.cache.is_some());
+    of_reload.into_iter().chain(connect).chain(fill_lane).chain(bound).collect()
 }
 
 fn cores(state: &State, reload: &Reload) -> Vec<u32> {

@@ -178,8 +178,8 @@ fn lanes_ready(reload: &mut Reload, state: &mut State) {
     // The old one leaves before the next one is given anything. New connections wait in the listen
     // queue.
     state.services.accept = state.services.next_accept.take();
-    // So do the old prober and the old resolve: a page has one writer.
-    (state.services.prober, state.services.resolve) = (None, None);
+    // So do the old prober, the old resolve and the old cache: a page has one writer.
+    (state.services.prober, state.services.resolve, state.services.cache) = (None, None, None);
 }
 
 /// Puts in force what no other process is started for.

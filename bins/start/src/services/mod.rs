@@ -1,6 +1,7 @@
 //! The services: the programs that an edge has one of, and how each is started.
 
 pub(crate) mod bound;
+pub(crate) mod cache;
 pub(crate) mod files;
 pub(crate) mod logs;
 pub(crate) mod passwords;
@@ -53,6 +54,10 @@ pub(crate) struct Services {
     pub prober_connect: Option<Key>,
     /// The resolve that has the configuration in force.
     pub resolve: Option<Key>,
+    /// The cache that has the configuration in force.
+    pub cache: Option<Key>,
+    /// Its dispatch and connect.
+    pub fill_lane: Option<[Key; 2]>,
     /// Those of each generation.
     pub bound: BoundServices,
 }
@@ -77,8 +82,8 @@ impl Services {
     /// Forgets a child that is gone.
     pub(crate) fn forget(&mut self, key: Key) {
         self.bound.forget(key);
-        let Self { log, status, store, spool, accept, next_accept, prober, prober_connect, resolve, .. } = self;
-        for service in [log, status, store, spool, accept, next_accept, prober, prober_connect, resolve] {
+        let Self { log, status, store, spool, accept, next_accept, prober, prober_connect, resolve, cache, .. } = self;
+        for service in [log, status, store, spool, accept, next_accept, prober, prober_connect, resolve, cache] {
             if *service == Some(key) {
                 *service = None;
             }

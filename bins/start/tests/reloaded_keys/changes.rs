@@ -60,6 +60,7 @@ const CORS: &[Line] = &[("[site.cors]", "origins", "[\"https://a.example\"]")];
 const USERS: &[Line] = &[("[site.basic_auth]", "users_file", "\"u\"")];
 const USER: &str = "[\"ann:$2y$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.\"]";
 const LINKS: &[Line] = &[("[site.signed_links]", "keys", "[\"a.key\"]")];
+const KEPT: Line = ("[[site]]", "cache", "true");
 const NO_BACKEND: Line = ("[[site]]", "backend", "");
 const NO_PREFIX: Line = ("[[site.route]]", "prefix", "");
 const NO_GOAL: Line = ("[[site.route]]", "backend", "");
@@ -110,6 +111,8 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[limits]", "spool_bytes_max", "\"2 GiB\"", &[]),
     ("[limits]", "lane_buffered_bytes_max", "\"32 MiB\"", &[]),
     ("[limits]", "lane_response_bytes_max", "\"32 MiB\"", &[]),
+    ("[limits]", "cache_bytes_max", "\"2 MiB\"", &[KEPT]),
+    ("[limits]", "cached_response_bytes_max", "\"2 KiB\"", &[KEPT]),
     ("[limits]", "response_head_bytes_max", "\"32 KiB\"", &[]),
     ("[limits]", "response_header_bytes_max", "\"16 KiB\"", &[]),
     ("[limits]", "response_header_count_max", "50", &[]),
@@ -172,6 +175,14 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site]]", "body_seconds", "9", &[]),
     ("[[site]]", "first_byte_seconds", "9", &[]),
     ("[[site]]", "idle_seconds", "9", &[]),
+    ("[[site]]", "cache", "true", &[]),
+    ("[[site]]", "cache_key_headers", "[\"X-A\"]", &[KEPT]),
+    ("[[site]]", "cache_key_cookies", "[\"a\"]", &[KEPT]),
+    ("[[site]]", "cache_key_query", "[\"a\"]", &[KEPT]),
+    ("[[site]]", "cache_seconds", "9", &[KEPT]),
+    ("[[site]]", "cache_errors", "true", &[KEPT]),
+    ("[[site]]", "cache_set_cookie", "true", &[KEPT]),
+    ("[[site]]", "cache_authorized", "true", &[KEPT]),
     ("[[site]]", "utf8", "\"require\"", &[]),
     ("[[site]]", "body_bytes_max", "\"2 MiB\"", &[]),
     ("[[site]]", "body_over_limit", "\"pass-in-part\"", &[]),
@@ -217,6 +228,14 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site.route]]", "body_seconds", "9", &[]),
     ("[[site.route]]", "first_byte_seconds", "9", &[]),
     ("[[site.route]]", "idle_seconds", "9", &[]),
+    ("[[site.route]]", "cache", "true", &[]),
+    ("[[site.route]]", "cache_key_headers", "[\"X-A\"]", &[KEPT]),
+    ("[[site.route]]", "cache_key_cookies", "[\"a\"]", &[KEPT]),
+    ("[[site.route]]", "cache_key_query", "[\"a\"]", &[KEPT]),
+    ("[[site.route]]", "cache_seconds", "9", &[KEPT]),
+    ("[[site.route]]", "cache_errors", "true", &[KEPT]),
+    ("[[site.route]]", "cache_set_cookie", "true", &[KEPT]),
+    ("[[site.route]]", "cache_authorized", "true", &[KEPT]),
     ("[site.route.when]", "method", "[\"PUT\"]", &[]),
     ("[site.route.when]", "header", "[\"X\"]", &[]),
     ("[site.route.when]", "query", "[\"x\"]", &[]),

@@ -30,6 +30,7 @@ pub(crate) const PARTS: &[&str] = &[
     "status_address",
     "spool",
     "files",
+    "cache_bytes",
     // Rows of the pages of programs that are started anew.
     "sites",
     "backends",
@@ -42,6 +43,7 @@ pub(crate) const PARTS: &[&str] = &[
     "resolve",
     "load",
     "password",
+    "cache",
 ];
 
 /// Returns the parts in which two plans differ, by the names of their fields and programs.
@@ -69,6 +71,7 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         files,
         sites,
         backends,
+        cache_bytes,
         blobs,
     } = one;
     let fields = [
@@ -90,6 +93,7 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         ("files", *files != other.files),
         ("sites", *sites != other.sites),
         ("backends", *backends != other.backends),
+        ("cache_bytes", *cache_bytes != other.cache_bytes),
     ];
     let fields = fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
     let blob = |plan: &Plan, program: Program| plan.blobs.iter().find(|(of, _)| *of == program).map(|(_, b)| b.clone());
@@ -208,6 +212,26 @@ fn the_spool_has_the_place_of_the_last_reload_and_the_one_before_ends_with_its_f
     running.reload("lanes = 2", "spool_bytes_max = 0", "");
     wait_for("no spool", || spools().is_empty().then_some(()));
     assert_ne!(first, second);
+    assert_eq!(get(running.edge.address(), "/").status, 200, "{}", running.edge.log());
+}
+
+#[test]
+fn the_cache_has_the_memory_and_the_settings_of_the_last_reload_and_goes_with_the_last_site_that_needs_it() {
+    let running = Running::new();
+    let caches = || running.edge.children_of("cache").iter().map(|process| process.pid).collect::<Vec<_>>();
+    let next = |before: Option<u32>| {
+        wait_for("the next cache", || (caches().len() == 1).then(|| caches()[0]).filter(|pid| Some(*pid) != before))
+    };
+    assert_eq!(caches(), Vec::<u32>::new());
+    let site = "[[site]]\nhosts = [\"b.example\"]\nbackend = \"app\"\ncache = true\n";
+    running.reload("lanes = 1", "", site);
+    let first = next(None);
+    running.reload("lanes = 1", "cache_bytes_max = \"2 MiB\"", site);
+    let second = next(Some(first));
+    running.reload("lanes = 1", "cache_bytes_max = \"2 MiB\"\ncached_response_bytes_max = \"2 KiB\"", site);
+    next(Some(second));
+    running.reload("lanes = 1", "", "");
+    wait_for("no cache", || caches().is_empty().then_some(()));
     assert_eq!(get(running.edge.address(), "/").status, 200, "{}", running.edge.log());
 }
 

@@ -6,7 +6,8 @@ use crate::backends::Backends;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::model::{Backend, BasicAuth, Cors, ErrorPage, ForwardAuth, HeaderEdits, Route, SignedLinks, Site};
 use crate::names::{
-    BodyText, ErrorStatus, FieldName, FilePath, FilePattern, LocationText, MediaType, Method, Name, Network, PathPrefix,
+    BodyText, CookieName, ErrorStatus, FieldName, FilePath, FilePattern, LocationText, MediaType, Method, Name,
+    Network, ParameterName, PathPrefix,
 };
 use crate::problem::Span;
 use crate::section::At;
@@ -69,6 +70,29 @@ impl<'a> Policy<'a> {
         rules_milliseconds_max: u32,
         body_bytes_max: Bytes,
         body_over_limit: OverLimit,
+        cache: bool,
+        cache_key_headers: Vec<At<FieldName>>,
+        cache_seconds: Seconds,
+        cache_errors: bool,
+        cache_set_cookie: bool,
+        cache_authorized: bool,
+    }
+
+    /// Returns the cookies that are in the key of a cache, where others are left out.
+    pub(crate) fn cache_key_cookies(&self) -> Option<&'a [At<CookieName>]> {
+        let own = self.route.and_then(|route| route.cache_key_cookies.value.as_deref());
+        own.or(self.site.cache_key_cookies.value.as_deref())
+    }
+
+    /// Returns the parameters that are in the key of a cache, where others are left out.
+    pub(crate) fn cache_key_query(&self) -> Option<&'a [At<ParameterName>]> {
+        let own = self.route.and_then(|route| route.cache_key_query.value.as_deref());
+        own.or(self.site.cache_key_query.value.as_deref())
+    }
+
+    /// Returns whether its responses are kept: those of an application alone are worth it.
+    pub(crate) fn caches(&self) -> bool {
+        self.cache() && self.backend_name().is_some()
     }
 
     /// Returns the place of the key that sets the length of bodies.

@@ -1,9 +1,9 @@
 //! fosse-plan: the configuration of fosse-start, in a layout fixed enough for a program that parses
 //! nothing else.
 //!
-//! `magic | version | numbers | listeners | log paths | files | blobs`, little-endian, consumed
-//! exactly. fosse-config writes it under lock-down; start checks every number against its own
-//! limits before it acts on it.
+//! `magic | version | numbers | listeners | log paths | files | cache | blobs`, little-endian,
+//! consumed exactly. fosse-config writes it under lock-down; start checks every number against its
+//! own limits before it acts on it.
 
 #![forbid(unsafe_code)]
 
@@ -33,6 +33,8 @@ const SITES_MAX: u32 = 10_000;
 const BACKENDS_MAX: u32 = 10_000;
 /// Bytes of the file for bodies: more than a disk has for it.
 const SPOOL_BYTES_MAX: u64 = 1 << 40;
+/// Bytes of memory for responses that are kept.
+const CACHE_BYTES_MAX: u64 = 1 << 36;
 /// Bytes of a unix socket's path (unix(7), sun_path with its final NUL).
 pub const PATH_BYTES_MAX: usize = 107;
 
@@ -149,6 +151,8 @@ pub struct Plan {
     pub spool: Option<SpoolPlan>,
     /// The backends that serve files, in the order of their number.
     pub files: Vec<FilesPlan>,
+    /// Bytes of memory for responses that are kept; 0 where none are.
+    pub cache_bytes: u64,
     /// Configuration of each program that runs.
     pub blobs: Vec<(Program, Vec<u8>)>,
 }
@@ -188,6 +192,7 @@ impl Plan {
         put_short(&mut out, self.spool.as_ref().map_or(&[], |spool| &spool.spool_directory), "path")?;
         put_count(&mut out, self.files.len())?;
         self.files.iter().try_for_each(|files| files.put(&mut out))?;
+        out.extend_from_slice(&self.cache_bytes.to_le_bytes());
         put_count(&mut out, self.blobs.len())?;
         for (program, blob) in &self.blobs {
             out.push(*program as u8);
@@ -234,6 +239,7 @@ impl Plan {
         plan.status_address = Place::take_optional(&mut c)?;
         plan.spool = take_spool(&mut c)?;
         plan.files = FilesPlan::take_all(&mut c)?;
+        plan.cache_bytes = Some(c.u64()?).filter(|n| *n <= CACHE_BYTES_MAX).ok_or(WireError::Field("cache"))?;
         for _ in 0..c.u16()? {
             plan.blobs.push((Program::from_byte(c.u8()?)?, c.long_bytes()?.to_vec()));
         }

@@ -35,9 +35,9 @@ pub use parse::{ParseListener, TrustedFields};
 pub use password::{BasicAuth, Password, UserFiles, UserList};
 pub use prober::{Check, CheckedServer, Prober};
 pub use site::{
-    Action, Admitted, Condition, DispatchPolicy, DispatchSite, ErrorPage, ErrorPages, HeaderChange, HeaderEdit, Page,
-    PageBody, ParsePolicy, ParseSite, PathMatch, Prefixes, RespondFile, Rewrite, Route, SendFiles, SiteRoutes, Test,
-    Underscores, WafPolicy,
+    Action, Admitted, CachePolicy, Condition, DispatchPolicy, DispatchSite, ErrorPage, ErrorPages, HeaderChange,
+    HeaderEdit, Page, PageBody, ParsePolicy, ParseSite, PathMatch, Prefixes, RespondFile, Rewrite, Route, SendFiles,
+    SiteRoutes, Test, Underscores, WafPolicy,
 };
 pub use template::{Part, Template, Variable};
 
@@ -219,6 +219,17 @@ pub struct Dispatch {
     pub response_header_count_max: u32,
     /// Name of the group that connect has, for advice in logs; empty where it has none of them.
     pub group: String,
+    /// Names these sites and policies, so that fosse-cache and a lane know whether both have them.
+    pub configuration: u64,
+}
+
+/// fosse-cache
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cache {
+    /// That of the lanes whose requests it serves.
+    pub configuration: u64,
+    /// Bytes of a response that is kept.
+    pub cached_response_bytes_max: u64,
 }
 
 /// fosse-connect

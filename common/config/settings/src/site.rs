@@ -245,6 +245,8 @@ pub struct DispatchPolicy {
     pub proxy_headers: Option<Vec<String>>,
     /// Files that the backend may name in place of a body.
     pub send_files: Option<SendFiles>,
+    /// Treatment of its responses by the cache; `None` where they are not kept.
+    pub cache: Option<CachePolicy>,
 }
 
 /// A directory whose files applications name.
@@ -257,6 +259,30 @@ pub struct SendFiles {
     pub send_files_prefix: String,
     /// The directory's own path, by which X-Sendfile names them.
     pub root: String,
+}
+
+/// Treatment of the responses of a policy by the cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CachePolicy {
+    /// Number of all of the configuration that a response depends on: what was kept under another
+    /// one is not found.
+    pub tag: u64,
+    /// Names of the header fields that are in the key, in lower case.
+    pub cache_key_headers: Vec<String>,
+    /// Names of the cookies that are in the key, where others are left out; `None` where requests
+    /// with cookies pass the cache by.
+    pub cache_key_cookies: Option<Vec<String>>,
+    /// Names of the parameters that are in the key, where others are left out; `None` for the whole
+    /// query.
+    pub cache_key_query: Option<Vec<String>>,
+    /// Time for which responses are fresh that do not say it; zero where those are not kept.
+    pub cache_seconds: Duration,
+    /// Responses with a status of 400 and more are kept.
+    pub cache_errors: bool,
+    /// Responses with Set-Cookie are kept.
+    pub cache_set_cookie: bool,
+    /// Responses to authorised requests are kept, by what authorises them.
+    pub cache_authorized: bool,
 }
 
 /// Prefixes by which the paths of clients and those of an application differ. Both are without a

@@ -43,11 +43,13 @@ pub enum Program {
     Resolve = 13,
     /// Checks passwords of users.
     Password = 14,
+    /// Keeps responses.
+    Cache = 15,
 }
 
 impl Program {
     /// All programs, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Accept,
         Self::Parse,
         Self::WafFilter,
@@ -63,6 +65,7 @@ impl Program {
         Self::Spool,
         Self::Resolve,
         Self::Password,
+        Self::Cache,
     ];
 
     /// The name of the executable without `fosse-`.
@@ -84,6 +87,7 @@ impl Program {
             Self::Spool => "spool",
             Self::Resolve => "resolve",
             Self::Password => "password",
+            Self::Cache => "cache",
         }
     }
 

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod blob;
+pub mod cache;
 pub mod channel;
 pub mod connect;
 pub mod cursor;

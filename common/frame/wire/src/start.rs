@@ -166,6 +166,12 @@ pub enum ToChild {
         /// The dispatch's lane.
         lane: u32,
     },
+    /// dispatch: a socket to fosse-cache comes along, in place of the one before. cache: a socket
+    /// to a dispatch does.
+    Cache {
+        /// The lane.
+        lane: u32,
+    },
 }
 
 /// From a child to start.
@@ -237,6 +243,7 @@ impl ToChild {
                 | Self::Records { .. }
                 | Self::Spool { .. }
                 | Self::Passwords { .. }
+                | Self::Cache { .. }
         )
     }
 
@@ -269,6 +276,7 @@ impl ToChild {
             Self::PenaliseSource { source } => Raw { kind: 15, d: source, ..Raw::default() },
             Self::Spool { lane } => Raw { kind: 16, c: lane, ..Raw::default() },
             Self::Passwords { lane } => Raw { kind: 18, c: lane, ..Raw::default() },
+            Self::Cache { lane } => Raw { kind: 19, c: lane, ..Raw::default() },
             Self::PageEnd { program, number, pid } => Raw { kind: 17, a: program, b: 0, c: number, d: u64::from(pid) },
         }
         .encode()
@@ -308,6 +316,7 @@ impl ToChild {
             16 => Self::Spool { lane: raw.c },
             17 => Self::PageEnd { program: raw.a, number: raw.c, pid: narrow(raw.d)? },
             18 => Self::Passwords { lane: raw.c },
+            19 => Self::Cache { lane: raw.c },
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -369,6 +378,7 @@ mod tests {
             ToChild::Records { lane: 4 },
             ToChild::Spool { lane: 4 },
             ToChild::Passwords { lane: 4 },
+            ToChild::Cache { lane: 4 },
             ToChild::Reload { number: 1, progress: ReloadProgress::Begun, generation: 0 },
             ToChild::Reload { number: u32::MAX, progress: ReloadProgress::FailedForGood, generation: u32::MAX },
         ];

@@ -116,6 +116,12 @@ table!(
     counter LINKS_REFUSED = 23, "requests refused because they came by no signed link, or by one whose time was over";
     counter LOGINS_FAILED = 24, "requests refused because their user or password is wrong";
     counter LOGINS_LIMITED = 25, "requests refused because too many passwords of their source waited to be checked";
+    counter CACHE_HITS = 26, "requests that got a kept response";
+    counter CACHE_STALE = 27, "requests that got a kept response while it was made fresh";
+    counter CACHE_MISSES = 28, "requests for which a response was asked for and kept";
+    counter CACHE_COLLAPSED = 29, "requests that waited for what another one had asked for";
+    counter CACHE_PASSED = 30, "requests for which the cache had nothing";
+    counter CACHE_BROKEN = 31, "caches that broke the protocol";
 );
 
 table!(
@@ -208,8 +214,25 @@ table!(
     counter BROKEN = 7, "dispatches that broke the protocol";
 );
 
+table!(
+    /// fosse-cache
+    cache,
+    counter FILLS = 0, "responses asked for, to be kept";
+    counter KEPT = 1, "of those, kept";
+    counter VALIDATED = 2, "kept responses that the application has confirmed";
+    counter COLLAPSED = 3, "requests that waited for the fill of another one";
+    counter PASSED = 4, "requests that were told to pass the cache by";
+    counter FAILED = 5, "fills that the application failed";
+    counter FORGOTTEN = 6, "kept responses forgotten because something has changed their target, or by a purge";
+    counter MADE_ROOM = 7, "kept responses dropped to make room";
+    gauge ENTRIES = 8, "responses kept";
+    gauge UNDER_WAY = 9, "fills under way";
+    counter REFUSED = 10, "fills refused because their source has had its share, or because of their memory";
+    counter BROKEN = 11, "lanes that broke the protocol";
+);
+
 /// All tables by program.
-pub const TABLES: [(&str, &[Counter]); 12] = [
+pub const TABLES: [(&str, &[Counter]); 13] = [
     ("accept", accept::TABLE),
     ("parse", parse::TABLE),
     ("waf-filter", waf_filter::TABLE),
@@ -222,4 +245,5 @@ pub const TABLES: [(&str, &[Counter]); 12] = [
     ("spool", spool::TABLE),
     ("resolve", resolve::TABLE),
     ("password", password::TABLE),
+    ("cache", cache::TABLE),
 ];

@@ -30,7 +30,12 @@ impl Page {
     /// Maps the whole memfd for reading and writing. `EINVAL` if it is not sealed against shrinking
     /// or its length is not 8 bytes to [`PAGE_BYTES_MAX`].
     pub fn map(fd: impl AsFd) -> Result<Page, Errno> {
-        Mapping::new(fd.as_fd(), ProtFlags::READ | ProtFlags::WRITE).map(Page)
+        Page::map_of(fd, PAGE_BYTES_MAX)
+    }
+
+    /// Maps a memfd of at most `bytes_max` bytes; other conditions as [`Page::map`].
+    pub fn map_of(fd: impl AsFd, bytes_max: usize) -> Result<Page, Errno> {
+        Mapping::new(fd.as_fd(), ProtFlags::READ | ProtFlags::WRITE, bytes_max).map(Page)
     }
 
     /// Returns all counters.
@@ -46,7 +51,25 @@ impl Page {
 impl PageReader {
     /// Maps the whole memfd for reading only; same conditions as [`Page::map`].
     pub fn map(fd: impl AsFd) -> Result<PageReader, Errno> {
-        Mapping::new(fd.as_fd(), ProtFlags::READ).map(PageReader)
+        PageReader::map_of(fd, PAGE_BYTES_MAX)
+    }
+
+    /// Maps a memfd of at most `bytes_max` bytes for reading only; other conditions as
+    /// [`Page::map`].
+    pub fn map_of(fd: impl AsFd, bytes_max: usize) -> Result<PageReader, Errno> {
+        Mapping::new(fd.as_fd(), ProtFlags::READ, bytes_max).map(PageReader)
+    }
+
+    /// Appends the bytes of `words` words from `from` on, in the order they lie in memory, as far
+    /// as there are any. The writer may change them meanwhile: whoever must know says so by other
+    /// words, which are read with [`PageReader::get`] after an acquire fence.
+    pub fn copy(&self, from: usize, words: usize, out: &mut Vec<u8>) {
+        let start = from.min(self.0.words);
+        let end = start + words.min(self.0.words - start);
+        // SAFETY: the range is inside the mapping, which is aligned, readable and lives as long as
+        // self; see `get` for the loads.
+        let slice = unsafe { std::slice::from_raw_parts(self.0.start.add(start).as_ptr(), end - start) };
+        out.extend(slice.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes()));
     }
 
     /// Returns the number of counters.
@@ -85,12 +108,12 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    fn new(fd: BorrowedFd<'_>, prot: ProtFlags) -> Result<Mapping, Errno> {
+    fn new(fd: BorrowedFd<'_>, prot: ProtFlags, bytes_max: usize) -> Result<Mapping, Errno> {
         if !fcntl_get_seals(fd)?.contains(SealFlags::SHRINK) {
             return Err(Errno::INVAL);
         }
         let bytes = usize::try_from(fstat(fd)?.st_size).map_err(|_| Errno::INVAL)?;
-        if !(WORD_BYTES..=PAGE_BYTES_MAX).contains(&bytes) {
+        if !(WORD_BYTES..=bytes_max).contains(&bytes) {
             return Err(Errno::INVAL);
         }
         // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing that exists.

@@ -71,6 +71,7 @@ fn settings() -> Dispatch {
         response_header_bytes_max: 16 * 1024,
         response_header_count_max: 128,
         group: String::new(),
+        configuration: 0,
     }
 }
 

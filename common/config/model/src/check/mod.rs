@@ -2,6 +2,7 @@
 
 mod auth;
 mod backend;
+mod cache;
 pub(crate) mod cors;
 mod fastcgi;
 mod files;

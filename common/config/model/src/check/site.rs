@@ -1,6 +1,6 @@
 //! Sites: every host once, every path with a backend that exists.
 
-use super::{auth, cors, links, password, routes};
+use super::{auth, cache, cors, links, password, routes};
 use fosse_nearest::nearest;
 use std::collections::BTreeMap;
 
@@ -24,6 +24,7 @@ pub(crate) fn sites(sites: &[At<Site>], backends: (&At<Vec<At<Backend>>>, &Backe
         links::links(site, problems);
         cors::cors(site, problems);
         password::password(site, problems);
+        cache::cache(site, problems);
         for (name, span) in routes::used_backends(site) {
             known(name, span, backends, problems);
         }

@@ -2,6 +2,7 @@
 //! numbers, times milliseconds. Nothing is decided after this.
 
 mod backends;
+mod cache;
 mod checks;
 mod cors;
 mod fastcgi;
@@ -34,6 +35,7 @@ use crate::value::Bytes;
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Makes the plan; notes what cannot be compiled.
+#[expect(clippy::too_many_lines, reason = "every part of the plan, once, in one place")]
 pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> Plan {
     let by_name = Backends::of(&edge.backend);
     let mut plan = of_start(edge, &by_name, accounts, problems);
@@ -41,13 +43,14 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
     let secrets = (links::KeyFiles::of(&edge.site), password::UserLists::of(&edge.site));
     let numbered = sites::Numbered::of(edge, problems);
     let servers = backends::Servers::of(&edge.backend, accounts, problems);
+    let dispatch =
+        cache::tagged(dispatch(edge, (&numbered, &secrets), (&by_name, &servers), (plan.group, accounts), problems));
+    let cache = cache::settings(edge, &dispatch).map(|cache| (Program::Cache, encode(&cache)));
+    plan.cache_bytes = cache.as_ref().map_or(0, |_| edge.limits.cache_bytes_max.0);
     let encoded = [
         (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
         (Program::Parse, encode(&parse(edge, &numbered, (&by_name, &servers), &pages, problems))),
-        (
-            Program::Dispatch,
-            encode(&dispatch(edge, (&numbered, &secrets), (&by_name, &servers), (plan.group, accounts), problems)),
-        ),
+        (Program::Dispatch, encode(&dispatch)),
         (Program::Connect, encode(&servers.connect)),
         (Program::Load, encode(&load(edge, &rules, pages.names.clone(), &secrets))),
     ];
@@ -58,7 +61,11 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
     let users = (!users.lists.is_empty()).then(|| (Program::Password, encode(users)));
     let names = (!servers.resolve.names.is_empty()).then(|| (Program::Resolve, encode(&resolve(edge, &servers))));
     plan.files.clone_from(&servers.files);
-    add_blobs(&mut plan, encoded.into_iter().chain(filter).chain(checks).chain(names).chain(users), problems);
+    add_blobs(
+        &mut plan,
+        encoded.into_iter().chain(filter).chain(checks).chain(names).chain(users).chain(cache),
+        problems,
+    );
     plan
 }
 
@@ -238,6 +245,7 @@ fn dispatch(
         response_header_bytes_max: narrow(&edge.limits.response_header_bytes_max, problems),
         response_header_count_max: edge.limits.response_header_count_max.value,
         group: if group == 0 { String::new() } else { accounts.group_name(group) },
+        configuration: 0,
     }
 }
 

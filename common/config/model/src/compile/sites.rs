@@ -298,6 +298,7 @@ fn dispatch_policy(
         identity_headers: lower(policy.identity_headers()),
         proxy_headers: policy.proxy_headers().map(lower),
         send_files: send_files(policy, backends, problems),
+        cache: super::cache::policy(policy),
     }
 }
 

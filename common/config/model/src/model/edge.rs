@@ -136,6 +136,11 @@ section! {
         /// it the largest one of the client that takes most of it gets 503. With 0 there is no
         /// file.
         spool_bytes_max: Bytes, Default("\"1 GiB\""), 0..=1099511627776;
+        /// Memory for responses that are kept, of all lanes; beyond it those go that were kept
+        /// longest ago. One client may fill an eighth of it in a minute.
+        cache_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=68719476736;
+        /// Body of a response that is kept; longer ones are not.
+        cached_response_bytes_max: Bytes, Default("\"1 MiB\""), 1024..=16777216;
         /// Memory of one lane for chunked request bodies that are buffered to learn their length;
         /// beyond it the largest one of the client that takes most gets 503.
         lane_buffered_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;

@@ -6,9 +6,9 @@ use super::links::SignedLinks;
 use super::password::BasicAuth;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::names::{
-    ArgumentName, BodyText, EditedField, ErrorStatus, ExactPath, FieldName, FilePath, FilePattern, HeaderText,
-    HeaderTexts, HostPattern, ListenerName, LocationText, MediaType, Method, Name, Network, PathGlob, PathPrefix,
-    PathRegex, RedirectStatus, ReplacementText, RuleRange, RuleTag, TargetText, ValueTest,
+    ArgumentName, BodyText, CookieName, EditedField, ErrorStatus, ExactPath, FieldName, FilePath, FilePattern,
+    HeaderText, HeaderTexts, HostPattern, ListenerName, LocationText, MediaType, Method, Name, Network, ParameterName,
+    PathGlob, PathPrefix, PathRegex, RedirectStatus, ReplacementText, RuleRange, RuleTag, TargetText, ValueTest,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
@@ -141,6 +141,30 @@ section! {
         first_byte_seconds: Option<Seconds>, Absent("that of the backend"), 1..=3600;
         /// Without a byte either way during a request or an upgraded connection.
         idle_seconds: Option<Seconds>, Absent("that of the backend"), 1..=86400;
+        /// Responses to GET that say for how long they are fresh are kept for others
+        /// (RFC 9111). The application is asked for them with what is in the key alone: scheme,
+        /// host, path and query, and what the cache_key keys name. Requests with a cookie or
+        /// Authorization pass by, unless those keys say otherwise.
+        cache: bool, Default("false");
+        /// Request headers that are in the key, and that the application gets. Of Accept-Encoding
+        /// br, deflate, gzip and zstd count.
+        cache_key_headers: Vec<At<FieldName>>, Default("[\"Accept-Encoding\"]"), 0..=16;
+        /// Cookies that are in the key, and that the application gets; all others are left out.
+        /// [] keeps responses whatever cookies a request has.
+        cache_key_cookies: Option<Vec<At<CookieName>>>, Absent("requests with cookies pass by"), 0..=16;
+        /// Parameters of the query that are in the key, and that the application gets; all others
+        /// are left out.
+        cache_key_query: Option<Vec<At<ParameterName>>>, Absent("the whole query as it is written"), 0..=64;
+        /// For how long responses are fresh that do not say it; with 0 those are not kept.
+        cache_seconds: Seconds, Default("0"), 0..=2592000;
+        /// Responses with a status of 400 and more are kept too, where they say for how long they
+        /// are fresh.
+        cache_errors: bool, Default("false");
+        /// Responses with Set-Cookie are kept too: everybody gets that cookie.
+        cache_set_cookie: bool, Default("false");
+        /// Responses to requests with Authorization are kept too, where they say public,
+        /// must-revalidate or s-maxage. Authorization is in the key.
+        cache_authorized: bool, Default("false");
     }
 }
 
@@ -252,6 +276,22 @@ section! {
         first_byte_seconds: Option<Seconds>, Absent("that of the site"), 1..=3600;
         /// Without a byte either way during a request or an upgraded connection.
         idle_seconds: Option<Seconds>, Absent("that of the site"), 1..=86400;
+        /// Responses are kept for others.
+        cache: Option<bool>, Absent("as for the site");
+        /// Request headers that are in the key.
+        cache_key_headers: Option<Vec<At<FieldName>>>, Absent("those of the site"), 0..=16;
+        /// Cookies that are in the key.
+        cache_key_cookies: Option<Vec<At<CookieName>>>, Absent("those of the site"), 0..=16;
+        /// Parameters of the query that are in the key.
+        cache_key_query: Option<Vec<At<ParameterName>>>, Absent("those of the site"), 0..=64;
+        /// For how long responses are fresh that do not say it.
+        cache_seconds: Option<Seconds>, Absent("as for the site"), 0..=2592000;
+        /// Responses with a status of 400 and more are kept too.
+        cache_errors: Option<bool>, Absent("as for the site");
+        /// Responses with Set-Cookie are kept too.
+        cache_set_cookie: Option<bool>, Absent("as for the site");
+        /// Responses to requests with Authorization are kept too.
+        cache_authorized: Option<bool>, Absent("as for the site");
     }
 }
 

@@ -43,8 +43,8 @@ pub use templates::{
 };
 pub(crate) use templates::{highest_group, named, names_header};
 pub use tokens::{
-    ArgumentName, FieldName, METHOD_BYTES_MAX, Method, NAME_BYTES_MAX, Name, QueryArgument, RuleRange, RuleTag,
-    SocketName, UpgradeToken,
+    ArgumentName, FieldName, METHOD_BYTES_MAX, Method, NAME_BYTES_MAX, Name, ParameterName, QueryArgument, RuleRange,
+    RuleTag, SocketName, UpgradeToken,
 };
 pub use users::{QuotedText, UserField, UserLine};
 

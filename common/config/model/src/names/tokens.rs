@@ -140,6 +140,10 @@ token! {
     /// The name of an argument. Only bytes that mean themselves in SecLang.
     ArgumentName, "the name of an argument", "a name that can stand in an exclusion", 100, |byte| byte.is_ascii_alphanumeric() || b"-_.[]".contains(&byte)
 }
+token! {
+    /// The name of a parameter of a query, as it is written there.
+    ParameterName, "a list of names of parameters", "the name of a parameter", 64, |byte| byte.is_ascii_alphanumeric() || b"-_.[]%~".contains(&byte)
+}
 
 token! {
     /// The name of an argument of a query that needs no escape there.

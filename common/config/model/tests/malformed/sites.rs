@@ -527,4 +527,26 @@ cors = { origins = ["*", "https://a.example"], credentials = true }"#, &[
         "fosse.toml:25:21: \"*\" covers all origins; remove the others, or \"*\"",
         "fosse.toml:25:62: with \"*\" every page of the web could act as whoever looks at it; list the origins, or remove credentials",
     ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+cache = "yes"
+cache_key_headers = ["X A"]
+cache_key_cookies = ["a=b"]
+cache_key_query = ["a&b"]
+cache_seconds = 99999999
+[[site]]
+hosts = ["b.org"]
+backend = "app"
+[[site.route]]
+path = "/x"
+cache = true
+forward_auth = { backend = "app", path = "/auth" }"#, &[
+        "fosse.toml:13:9: cache takes true or false, this is a string",
+        "fosse.toml:14:22: cache_key_headers: \"X A\" is not the name of a header",
+        "fosse.toml:15:22: cache_key_cookies: \"a=b\" is not the name of a cookie",
+        "fosse.toml:16:20: cache_key_query: \"a&b\" is not the name of a parameter",
+        "fosse.toml:17:17: cache_seconds takes a number of seconds, at most three digits after the point",
+        "fosse.toml:23:9: what forward_auth lets one client have is not for others, and is not kept; remove cache, or write forward_auth for other routes alone",
+    ]),
 ];

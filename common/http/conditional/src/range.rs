@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use fosse_http1::members;
 
-use crate::limits::RANGES_COUNT_MAX;
+/// Ranges of one request. Viewers of documents ask for a handful; a request with more gets the
+/// whole representation.
+const RANGES_COUNT_MAX: usize = 16;
 
 /// The parts of a file of a given length that a Range field asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,10 +2,21 @@
 
 use std::time::SystemTime;
 
-use fosse_http1::{Fields, trim};
+use fosse_http1::trim;
 
-use crate::file::Facts;
-use crate::limits::TAGS_COUNT_MAX;
+/// Members of one list of entity tags that are compared.
+const TAGS_COUNT_MAX: usize = 64;
+
+/// The validators of a representation (RFC 9110, section 8.8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Validators<'a> {
+    /// The entity tag with its quotes, without `W/`; empty where it has none, which no tag equals.
+    pub tag: &'a [u8],
+    /// They name these bytes and no others.
+    pub strong: bool,
+    /// Last-Modified, in whole seconds, where it is known.
+    pub modified: Option<SystemTime>,
+}
 
 /// The outcome of the conditions of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,22 +29,23 @@ pub enum Outcome {
     Failed,
 }
 
-/// Evaluates the conditions in the order of section 13.2.2: a list of tags outweighs a date.
+/// Evaluates the conditions among the fields of a request, names and values, in the order of
+/// section 13.2.2: a list of tags outweighs a date.
 #[must_use]
-pub fn evaluate(fields: &Fields<'_>, facts: &Facts) -> Outcome {
-    let lists = |name: &'static str| fields.iter().filter(move |field| field.is(name)).map(|field| field.value);
-    let date = |name: &str| fields.first(name).and_then(parse_date);
-    if fields.first("if-match").is_some() {
+pub fn evaluate<'f>(fields: impl Iterator<Item = (&'f [u8], &'f [u8])> + Clone, facts: &Validators<'_>) -> Outcome {
+    let lists = |name: &'static str| values(fields.clone(), name);
+    let date = |name| lists(name).next().and_then(parse_date);
+    if lists("if-match").next().is_some() {
         if !lists("if-match").any(|list| names(list, facts, true)) {
             return Outcome::Failed;
         }
-    } else if date("if-unmodified-since").is_some_and(|date| facts.modified > date) {
+    } else if date("if-unmodified-since").is_some_and(|date| facts.modified.is_some_and(|modified| modified > date)) {
         return Outcome::Failed;
     }
-    let has_it = if fields.first("if-none-match").is_some() {
+    let has_it = if lists("if-none-match").next().is_some() {
         lists("if-none-match").any(|list| names(list, facts, false))
     } else {
-        date("if-modified-since").is_some_and(|date| facts.modified <= date)
+        date("if-modified-since").is_some_and(|date| facts.modified.is_some_and(|modified| modified <= date))
     };
     if has_it { Outcome::NotModified } else { Outcome::Proceed }
 }
@@ -41,26 +53,34 @@ pub fn evaluate(fields: &Fields<'_>, facts: &Facts) -> Outcome {
 /// Returns whether the Range field of this request counts: If-Range is absent, or names exactly
 /// these bytes (section 13.1.5).
 #[must_use]
-pub fn range_holds(fields: &Fields<'_>, facts: &Facts) -> bool {
-    let mut values = fields.iter().filter(|field| field.is("if-range"));
+pub fn range_holds<'f>(fields: impl Iterator<Item = (&'f [u8], &'f [u8])>, facts: &Validators<'_>) -> bool {
+    let mut values = values(fields, "if-range");
     match (values.next(), values.next()) {
         (None, _) => true,
         (Some(_), Some(_)) => false,
-        (Some(field), None) if field.value.contains(&b'"') => facts.strong && field.value == facts.tag.as_bytes(),
-        (Some(field), None) => facts.strong && parse_date(field.value) == Some(facts.modified),
+        (Some(value), None) if value.contains(&b'"') => facts.strong && value == facts.tag,
+        (Some(value), None) => facts.strong && facts.modified.is_some() && parse_date(value) == facts.modified,
     }
+}
+
+/// Iterates over the values of the fields of a name.
+fn values<'f>(
+    fields: impl Iterator<Item = (&'f [u8], &'f [u8])>,
+    name: &'static str,
+) -> impl Iterator<Item = &'f [u8]> {
+    fields.filter(move |(field, _)| field.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
 }
 
 /// Returns whether a list of entity tags is `*` or has the tag of these facts. In a strong
 /// comparison a weak tag matches none (section 8.8.3.2).
-fn names(list: &[u8], facts: &Facts, strongly: bool) -> bool {
+fn names(list: &[u8], facts: &Validators<'_>, strongly: bool) -> bool {
     if trim(list) == b"*" {
         return true;
     }
     let mut rest = list;
     for _ in 0..TAGS_COUNT_MAX {
         let Some((weak, tag, after)) = next_tag(rest) else { return false };
-        if tag == facts.tag.as_bytes() && !(strongly && (weak || !facts.strong)) {
+        if tag == facts.tag && !(strongly && (weak || !facts.strong)) {
             return true;
         }
         rest = after;
@@ -92,14 +112,16 @@ mod tests {
     const LATER: &str = "Tue, 14 Nov 2023 22:13:21 GMT";
     const EARLIER: &str = "Tue, 14 Nov 2023 22:13:19 GMT";
 
-    fn facts(strong: bool) -> Facts {
-        let modified = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        Facts { length: 5, tag: "\"a,b\"".into(), strong, modified }
+    fn facts(strong: bool) -> Validators<'static> {
+        let modified = Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+        Validators { tag: b"\"a,b\"", strong, modified }
     }
 
-    fn with<T>(fields: &str, look: impl Fn(&Fields<'_>) -> T) -> T {
+    fn with<T>(fields: &str, look: impl Fn(std::vec::IntoIter<(&[u8], &[u8])>) -> T) -> T {
         let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
-        look(&RequestHead::parse(head.as_bytes(), &HeadLimits::DEFAULT).unwrap().fields)
+        let head = RequestHead::parse(head.as_bytes(), &HeadLimits::DEFAULT).unwrap();
+        let fields: Vec<(&[u8], &[u8])> = head.fields.iter().map(|field| (field.name, field.value)).collect();
+        look(fields.into_iter())
     }
 
     fn judged(fields: &str, strong: bool) -> Outcome {

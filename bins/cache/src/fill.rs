@@ -1,0 +1,83 @@
+//! One response that is asked for, to be kept.
+
+use fosse_caching::{Kept, Stored, validators};
+use fosse_eventloop::slab::Key;
+use fosse_source::Source;
+use fosse_wire::{WireError, cache::Terms, fields::FieldsWriter, request::RequestHead};
+
+use crate::store::KEY_TAG_BYTES;
+
+/// A request that waits for a fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Waiter {
+    /// The lane.
+    pub(crate) peer: Key,
+    /// Its number of the request; 0 where it wants no reply.
+    pub(crate) tag: u32,
+}
+
+/// The head of a response that is kept once its body is whole.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    /// An encoded list.
+    pub(crate) fields: Vec<u8>,
+    pub(crate) kept: Kept,
+    pub(crate) validated: bool,
+}
+
+/// A fill.
+#[derive(Debug)]
+pub(crate) struct Fill {
+    pub(crate) key: Vec<u8>,
+    pub(crate) hash: u64,
+    pub(crate) target: u64,
+    pub(crate) terms: Terms,
+    pub(crate) source: Source,
+    pub(crate) waiters: Vec<Waiter>,
+    /// The time at which it began.
+    pub(crate) since_ms: u64,
+    /// `None` before a head that is to be kept has come.
+    pub(crate) head: Option<Head>,
+    pub(crate) body: Vec<u8>,
+    /// The record that is kept so far, if there is one.
+    pub(crate) before: Option<Vec<u8>>,
+}
+
+/// The request of a fill: the head that is its key, and whose configuration it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) site: u32,
+    pub(crate) policy: u32,
+    pub(crate) request: u64,
+}
+
+impl Asked<'_> {
+    /// Appends the head of the request: what is in the key, and nothing else but the conditions by
+    /// which `before` is confirmed.
+    ///
+    /// # Errors
+    /// [`WireError`] for a key that is no head.
+    pub(crate) fn encode(&self, before: Option<&Stored<'_>>, out: &mut Vec<u8>) -> Result<(), WireError> {
+        let head = RequestHead::decode(self.key.get(KEY_TAG_BYTES..).ok_or(WireError::Short)?)?;
+        RequestHead { site: self.site, policy: self.policy, request: self.request, ..head }.encode_fixed(out)?;
+        let mut fields = FieldsWriter::new(out);
+        head.fields.into_iter().try_for_each(|(name, value)| fields.push(name, value))?;
+        let conditions: [(&[u8], &'static [u8]); 2] =
+            [(b"If-None-Match", b"etag"), (b"If-Modified-Since", b"last-modified")];
+        for (name, kept) in conditions {
+            if let Some(value) = before.and_then(|stored| stored.fields.all(kept).next()) {
+                fields.push(name, value)?;
+            }
+        }
+        fields.finish();
+        Ok(())
+    }
+}
+
+/// Returns whether a kept response can be confirmed.
+pub(crate) fn can_be_confirmed(stored: &Stored<'_>) -> bool {
+    let validators = validators(stored);
+    stored.status == 200 && (!validators.tag.is_empty() || validators.modified.is_some())
+}

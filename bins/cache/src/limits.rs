@@ -1,0 +1,34 @@
+//! Limits, each with its reason.
+
+/// Lanes that are connected at a time: three generations of the most that there can be.
+pub(crate) const LANES_COUNT_MAX: usize = 192;
+/// Replies that wait for a lane, from which on it is not read from: some thousand of them.
+pub(crate) const REPLIES_BYTES_MAX: usize = 64 * 1024;
+/// Fills under way. More would ask more of applications at once than they are given without a cache
+/// by the connections of one lane.
+pub(crate) const FILLS_COUNT_MAX: usize = 1024;
+/// Of those, the ones of one source: a page asks for fewer things at once.
+pub(crate) const FILLS_SOURCE_MAX: usize = 128;
+/// Requests that wait for one fill, of all lanes.
+pub(crate) const WAITERS_COUNT_MAX: usize = 16_384;
+/// Bytes of all bodies that are being filled.
+pub(crate) const FILL_BYTES_MAX: usize = 64 << 20;
+/// Time in which a fill has to be whole. Those that wait for it have gone on by themselves long
+/// before; the time is there so that a place does not belong to an application that stands still.
+pub(crate) const FILL_MS_MAX: u64 = 60_000;
+/// Bytes that are read of a response that is not kept, so that its connection can be used again.
+pub(crate) const UNKEPT_BYTES_MAX: u64 = 256 * 1024;
+/// Time for which a key whose response was not one to keep is not asked for again: its requests
+/// pass by at once, rather than wait for each other.
+pub(crate) const UNKEPT_MS: u64 = 60_000;
+/// Keys that are known to be so.
+pub(crate) const UNKEPT_COUNT_MAX: usize = 65_536;
+/// Part of the memory that a source may fill in [`SHARE_MS`]: who asks for made up names pushes out
+/// an eighth of what others have asked for, and not more.
+pub(crate) const SHARE_DIVISOR: u64 = 8;
+/// The time to which such a share belongs.
+pub(crate) const SHARE_MS: u64 = 60_000;
+/// Sources whose share is counted; when there are more all begin again.
+pub(crate) const SHARES_COUNT_MAX: usize = 65_536;
+/// Tags of a response that are noted (Cache-Tag, Surrogate-Key).
+pub(crate) const TAGS_COUNT_MAX: usize = 64;

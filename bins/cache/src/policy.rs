@@ -1,0 +1,18 @@
+//! What fosse-cache may do after lock-down: hear lanes, reply to them, and speak frames with its
+//! own dispatch. The memory is mapped before.
+
+use fosse_lockdown::{Args, Policy, Row, call};
+
+/// The policy.
+pub const POLICY: Policy = Policy {
+    program: "fosse-cache",
+    syscalls: &[
+        Row::seen(call::EPOLL_PWAIT, Args::Any, "the event loop"),
+        Row::seen(call::EPOLL_CTL, Args::Any, "lanes come and go"),
+        Row::seen(call::RECVFROM, Args::Any, "asks of lanes, response frames"),
+        Row::seen(call::SENDTO, Args::SENDTO_PEER, "replies, request frames"),
+        Row::seen(call::RECVMSG, Args::Any, "lanes from start"),
+        Row::seen(call::SENDMSG, Args::Any, "readiness to start"),
+    ],
+    ..Policy::NOTHING
+};

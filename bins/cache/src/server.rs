@@ -1,0 +1,225 @@
+//! The turns: asks of lanes, frames of the dispatch that is asked, one write to each.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, RandomState};
+use std::os::fd::OwnedFd;
+use std::time::SystemTime;
+
+use fosse_arena::{ARENA_BYTES_MAX, Writer};
+use fosse_counters::cache as count;
+use fosse_die::warning;
+use fosse_eventloop::{
+    Event, Interest,
+    slab::{Key, Slab, token},
+};
+use fosse_inherit::Descriptors;
+use fosse_service::{ExitReason, Given, Order, Process, Service};
+use fosse_session::Disconnect;
+use fosse_source::Source;
+use fosse_stage::{Gone, Input, Output};
+use fosse_sys::page::Page;
+use fosse_wire::{
+    cache::{FromCache, ToCache, split},
+    frame::Hello,
+    start::ToChild,
+};
+use rustix::io::Errno;
+
+use crate::{
+    PROGRAM,
+    ask::{Ask, News, Now},
+    fill::Waiter,
+    keeper::Keeper,
+    limits::LANES_COUNT_MAX,
+    peer::Peer,
+};
+
+const TOKEN_RESPONSES: u8 = 1;
+const TOKEN_REQUESTS: u8 = 2;
+const TOKEN_LANE: u8 = 3;
+
+/// The parts that the lock forbids to make.
+#[derive(Debug)]
+pub struct BeforeLock {
+    input: Input,
+    output: Output,
+    memory: Result<Page, Errno>,
+    /// Keys the hashes of a memory that is new.
+    random: (u64, u64),
+}
+
+impl BeforeLock {
+    /// Makes them: streams are asked for their type, the memory is mapped.
+    #[must_use]
+    pub fn of(descriptors: &mut Descriptors) -> Self {
+        let (random, most) = (RandomState::new(), usize::try_from(ARENA_BYTES_MAX).unwrap_or(usize::MAX));
+        Self {
+            input: Input::new(descriptors.required(0)),
+            output: Output::new(descriptors.required(1), Hello::default()),
+            memory: Page::map_of(descriptors.required(8), most),
+            random: (random.hash_one(1), random.hash_one(2)),
+        }
+    }
+}
+
+/// The program's state.
+#[derive(Debug)]
+pub struct Server {
+    input: Input,
+    output: Output,
+    keeper: Keeper,
+    lanes: Slab<Peer>,
+    /// Lanes with replies that are not written yet.
+    with_news: BTreeSet<u32>,
+}
+
+impl Server {
+    /// Takes over the memory with what is in it, and waits for lanes.
+    ///
+    /// # Errors
+    /// Where the memory could not be mapped, and those of epoll_ctl(2).
+    pub fn new(process: &Process, mut given: Given, before: BeforeLock) -> Result<Self, ExitReason> {
+        let BeforeLock { input, output, memory, random } = before;
+        let memory = memory?;
+        let bytes = u64::try_from(memory.words().len()).unwrap_or(0) * 8;
+        let keeper = Keeper::new(given.settings(), Writer::open(memory, random), bytes);
+        process.event_loop.add(&input, token(TOKEN_RESPONSES), Interest::IN)?;
+        Ok(Self { input, output, keeper, lanes: Slab::default(), with_news: BTreeSet::new() })
+    }
+
+    /// Adds a lane that start introduces.
+    fn add_lane(&mut self, process: &Process, lane: u32, fd: OwnedFd) -> Result<(), Errno> {
+        let Ok(peer) = Peer::new(fd, lane) else { return Ok(()) };
+        if self.lanes.len() >= LANES_COUNT_MAX {
+            warning(PROGRAM, format_args!("event=too-many-lanes lane={lane}"));
+            return Ok(());
+        }
+        let Some(key) = self.lanes.insert(peer) else { return Ok(()) };
+        self.lanes.get_mut(key).map_or(Ok(()), |peer| peer.socket.begin(&process.event_loop, key.token(TOKEN_LANE)))
+    }
+
+    /// Works on the messages of a lane: one read a turn, so that no lane waits long for another.
+    fn serve(&mut self, process: &Process, key: Key, readable: bool) {
+        if let Err(reason) = self.work(process, key, readable) {
+            self.disconnect(process, key, reason);
+        }
+        self.with_news.insert(key.slot());
+    }
+
+    fn work(&mut self, process: &Process, key: Key, readable: bool) -> Result<(), Disconnect> {
+        let now = now(process);
+        let mut news = Vec::new();
+        let Some(peer) = self.lanes.get_mut(key) else { return Ok(()) };
+        if readable {
+            peer.socket.read(&mut peer.inbox, &peer.replies)?;
+        }
+        while !peer.replies.is_full() {
+            let Some(message) = peer.inbox.next_of(split)? else { break };
+            let message = ToCache::decode(message)?;
+            peer.heard = peer.heard.after(message == ToCache::Hello)?;
+            let reply = match message {
+                ToCache::Hello => None,
+                ToCache::Ask { tag, validate, terms, wide, source, configuration, site, policy, key: name } => {
+                    let (waiter, source) = (Waiter { peer: key, tag }, Source::of_parts(wide, source));
+                    let ask = Ask { waiter, validate, terms, source, configuration, site, policy, key: name };
+                    self.keeper.ask(&ask, now, &mut self.output.outbox, &process.counters)
+                }
+                ToCache::Forget { tag, key } => {
+                    news.extend(self.keeper.forget(key, &process.counters));
+                    Some(FromCache::Forgotten { tag })
+                }
+            };
+            reply.map_or(Ok(()), |reply| reply.encode(&mut peer.replies.bytes))?;
+        }
+        self.tell(news);
+        Ok(())
+    }
+
+    /// Queues replies.
+    fn tell(&mut self, news: Vec<News>) {
+        for (key, reply) in news {
+            let Some(peer) = self.lanes.get_mut(key) else { continue };
+            // A reply has a few bytes, and there is one at most for each ask.
+            if reply.encode(&mut peer.replies.bytes).is_ok() {
+                self.with_news.insert(key.slot());
+            }
+        }
+    }
+
+    fn disconnect(&mut self, process: &Process, key: Key, reason: Disconnect) {
+        let Some(peer) = self.lanes.remove(key) else { return };
+        peer.socket.end(&process.event_loop);
+        self.keeper.forget_peer(key);
+        if let Disconnect::Broken(why) = reason {
+            process.counters.add(count::BROKEN, 1);
+            warning(PROGRAM, format_args!("event=lane-broke lane={} why=\"{why}\"", peer.lane));
+        }
+    }
+
+    /// Takes the frames that have come of the dispatch that is asked.
+    fn take_frames(&mut self, process: &Process) -> Result<(), Gone> {
+        self.input.read()?;
+        let mut news = Vec::new();
+        while let Some(frame) = self.input.next_frame()? {
+            let (out, counters) = (&mut self.output.outbox, &process.counters);
+            news.extend(self.keeper.take(&frame, now(process), out, counters)?);
+        }
+        self.tell(news);
+        Ok(())
+    }
+
+    /// Writes replies, once to each lane.
+    fn write_replies(&mut self, process: &Process) {
+        for slot in std::mem::take(&mut self.with_news) {
+            let Some(key) = self.lanes.key_of(slot) else { continue };
+            let Some(peer) = self.lanes.get_mut(key) else { continue };
+            let written = peer.socket.write(&mut peer.replies, &process.event_loop, key.token(TOKEN_LANE));
+            if let Err(reason) = written {
+                self.disconnect(process, key, reason);
+            }
+        }
+    }
+}
+
+fn now(process: &Process) -> Now {
+    Now { ms: process.event_loop.now_ms(), time: SystemTime::now() }
+}
+
+/// Returns the way in which the program ends that has lost its dispatch.
+fn lost(gone: Gone) -> ExitReason {
+    ExitReason::Failed(format!("dispatch: {gone}"))
+}
+
+impl Service for Server {
+    fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
+        match Key::of_token(event.token) {
+            (TOKEN_RESPONSES, _) => self.take_frames(process).map_err(lost)?,
+            (TOKEN_LANE, key) => self.serve(process, key, event.readable()),
+            // There is room for requests, which the end of the turn writes.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn on_start_message(&mut self, process: &Process, order: Order) -> Result<(), ExitReason> {
+        match order {
+            Order::Give(ToChild::Cache { lane }, fd) => self.add_lane(process, lane, fd)?,
+            // Requests that wait pass by: the next one has what is kept.
+            Order::Drain | Order::End => return Err(ExitReason::Done),
+            Order::Tell(_) | Order::Give(..) => return Err(ExitReason::broken_protocol("start")),
+        }
+        Ok(())
+    }
+
+    fn on_tick(&mut self, process: &Process) -> Result<(), ExitReason> {
+        let news = self.keeper.end_overdue(now(process), &mut self.output.outbox, &process.counters);
+        self.tell(news);
+        self.keeper.count(&process.counters);
+        Ok(())
+    }
+
+    fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        self.write_replies(process);
+        self.output.flush(&process.event_loop, token(TOKEN_REQUESTS)).map_err(lost)
+    }
+}

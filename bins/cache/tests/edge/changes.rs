@@ -1,0 +1,35 @@
+//! What changes a target makes what is kept of it untrue.
+
+use crate::site::{App, Site, ok, response};
+
+fn site() -> Site {
+    Site::new(
+        App::start(|head, n| match head.contains("/refused") && !head.starts_with("GET") {
+            true => response(403, "", "no"),
+            false => ok("Cache-Control: max-age=60\r\n", &format!("{n}")),
+        }),
+        "cache_key_headers = [\"X-Key\"]",
+    )
+}
+
+#[test]
+fn what_is_kept_of_a_target_is_forgotten_once_it_is_written_to() {
+    for method in ["POST", "PUT", "DELETE", "PATCH"] {
+        let site = site();
+        let read = |lines| site.seen("/a", lines).0;
+        assert_eq!([read(""), read("X-Key: 1\r\n"), read("")], ["0", "1", "0"]);
+        let written = site.send(method, "/a", "Content-Length: 0\r\n");
+        assert_eq!(written.header("cache-status"), Some("fosse; fwd=method"), "{method}");
+        assert_eq!([read(""), read("X-Key: 1\r\n")], ["3", "4"], "{method}");
+    }
+}
+
+#[test]
+fn a_refused_change_a_safe_method_and_another_target_change_nothing() {
+    let site = site();
+    assert_eq!(site.seen("/refused", "").0, "0");
+    assert_eq!(site.send("POST", "/refused", "Content-Length: 0\r\n").status, 403);
+    site.send("OPTIONS", "/refused", "");
+    site.send("POST", "/other", "Content-Length: 0\r\n");
+    assert_eq!(site.seen("/refused", "").0, "0");
+}

@@ -1,0 +1,10 @@
+//! Responses that are kept, in a whole edge: what clients get, and what the application is asked.
+
+mod site;
+
+mod changes;
+mod collapses;
+mod keeps;
+mod passes;
+mod poisoning;
+mod reloads;

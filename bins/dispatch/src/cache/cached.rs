@@ -1,0 +1,99 @@
+//! The part of a request that the cache has to do with.
+
+use fosse_settings::CachePolicy;
+use fosse_wire::cache::Terms;
+
+/// A word about a response in Cache-Status (RFC 9211).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// It was kept.
+    #[default]
+    Hit,
+    /// It was kept, and is made fresh meanwhile.
+    Stale,
+    /// It was kept, and its application could not be asked.
+    StaleOnError,
+    /// It was asked for.
+    Stored {
+        /// Another request had asked for it before.
+        collapsed: bool,
+    },
+    /// It was kept, and its application has confirmed it.
+    Validated {
+        /// Another request had asked for that before.
+        collapsed: bool,
+    },
+    /// The route's requests of this kind pass by.
+    Bypass,
+    /// Its method is not one whose responses are kept.
+    Method,
+    /// The request wants no kept one.
+    Request,
+    /// The kept one is for requests with other fields.
+    VaryMiss,
+    /// The cache had nothing.
+    Miss,
+}
+
+impl Status {
+    /// Returns the value of the field; `ttl` is the time for which it is fresh, in seconds.
+    pub(crate) fn value(self, ttl: i64) -> String {
+        let collapsed = |collapsed| if collapsed { "; collapsed" } else { "" };
+        match self {
+            Self::Hit | Self::Stale => format!("fosse; hit; ttl={ttl}"),
+            Self::StaleOnError => format!("fosse; hit; ttl={ttl}; detail=stale-if-error"),
+            Self::Stored { collapsed: other } => format!("fosse; fwd=uri-miss; stored; ttl={ttl}{}", collapsed(other)),
+            Self::Validated { collapsed: other } => {
+                format!("fosse; fwd=stale; fwd-status=304; stored; ttl={ttl}{}", collapsed(other))
+            }
+            Self::Bypass => "fosse; fwd=bypass".to_owned(),
+            Self::Method => "fosse; fwd=method".to_owned(),
+            Self::Request => "fosse; fwd=request".to_owned(),
+            Self::VaryMiss => "fosse; fwd=vary-miss".to_owned(),
+            Self::Miss => "fosse; fwd=miss".to_owned(),
+        }
+    }
+}
+
+/// The part of a request that the cache has to do with.
+#[derive(Debug, Default)]
+pub(crate) struct Cached {
+    /// The word about its response.
+    pub(crate) status: Status,
+    /// Its key; empty where none is needed any more.
+    pub(crate) key: Vec<u8>,
+    /// Its fields, as they lie in a frame, until there is a reply.
+    pub(crate) fields: Vec<u8>,
+    /// Number of the ask that it waits for; 0 for none.
+    pub(crate) tag: u32,
+    /// The terms of its route.
+    pub(crate) terms: Terms,
+    /// Number of its site.
+    pub(crate) site: u32,
+    /// The kept response has to be confirmed for it.
+    pub(crate) validate: bool,
+    /// A response that is no error changes what its target has.
+    pub(crate) changes: bool,
+}
+
+impl Cached {
+    /// Returns whether its response is still to be asked for.
+    pub(crate) const fn asks(&self) -> bool {
+        !self.changes && !self.key.is_empty()
+    }
+}
+
+/// Returns the terms of a route.
+pub(super) fn terms(policy: &CachePolicy, authorized: bool) -> Terms {
+    Terms {
+        set_cookie: policy.cache_set_cookie,
+        errors: policy.cache_errors,
+        authorized,
+        silent_seconds: u32::try_from(policy.cache_seconds.as_secs()).unwrap_or(u32::MAX),
+    }
+}
+
+/// Returns the time since 1970 in seconds.
+pub(super) fn now_s() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,161 @@
+//! The cache as this lane has it: its memory, and the session over which it is asked.
+
+use std::{collections::HashMap, os::fd::OwnedFd};
+
+use fosse_arena::Reader;
+use fosse_caching::Reply;
+use fosse_counters::{Counters, dispatch as count};
+use fosse_die::warning;
+use fosse_eventloop::EventLoop;
+use fosse_source::Source;
+use fosse_wire::{
+    StreamId,
+    cache::{FromCache, Terms, ToCache},
+};
+
+use super::{cached::Status, key, session::Session};
+use crate::{PROGRAM, limits};
+
+/// The cache as this lane has it.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    pub(super) reader: Reader,
+    configuration: u64,
+    /// The token of events of the session.
+    token: u64,
+    session: Option<Session>,
+    /// Streams that wait for a reply, by the number of the ask.
+    waiting: HashMap<u32, StreamId>,
+    last_tag: u32,
+    /// Keys whose targets have changed, until the cache has forgotten what it kept of them.
+    changed: HashMap<u32, Vec<u8>>,
+    /// The record that was found last.
+    pub(crate) record: Vec<u8>,
+    /// The part of it that is sent, and what is said of it.
+    pub(crate) reply: (Reply, Status),
+    /// The key that was made last.
+    pub(super) key: Vec<u8>,
+}
+
+impl Cache {
+    pub(crate) fn new(reader: Reader, configuration: u64, token: u64) -> Self {
+        Self {
+            reader,
+            configuration,
+            token,
+            session: None,
+            waiting: HashMap::new(),
+            last_tag: 0,
+            changed: HashMap::new(),
+            record: Vec::new(),
+            reply: (Reply::Whole, Status::Hit),
+            key: Vec::new(),
+        }
+    }
+
+    /// Begins a session in place of the one before. Returns the streams that waited for that.
+    pub(crate) fn begin_session(&mut self, fd: OwnedFd, event_loop: &EventLoop) -> Vec<StreamId> {
+        let waited = self.end_session(event_loop);
+        let mut session = Session::new(fd);
+        for (tag, key) in &self.changed {
+            session.send(&ToCache::Forget { tag: *tag, key });
+        }
+        match session.begin(event_loop, self.token) {
+            Ok(()) => self.session = Some(session),
+            Err(errno) => warning(PROGRAM, format_args!("event=no-cache error=\"{errno}\"")),
+        }
+        waited
+    }
+
+    /// Ends the session, if there is one. Returns the streams that waited for it.
+    fn end_session(&mut self, event_loop: &EventLoop) -> Vec<StreamId> {
+        if let Some(session) = self.session.take() {
+            session.end(event_loop);
+        }
+        self.waiting.drain().map(|(_, id)| id).collect()
+    }
+
+    /// Asks for a response. Returns the number of the ask; `None` where there is nobody to ask.
+    pub(super) fn ask(
+        &mut self,
+        stream: Option<StreamId>,
+        (source, site, policy, validate): (Source, u32, u32, bool),
+        terms: Terms,
+        key: &[u8],
+    ) -> Option<u32> {
+        let session = self.session.as_mut()?;
+        if self.waiting.len() >= limits::CACHE_ASKS_MAX {
+            return None;
+        }
+        let tag = stream.map_or(0, |_| next_tag(&mut self.last_tag));
+        let ((wide, source), configuration) = (source.parts(), self.configuration);
+        let ask = ToCache::Ask { tag, validate, terms, wide, source, configuration, site, policy, key };
+        if !session.send(&ask) {
+            return None;
+        }
+        if let Some(id) = stream {
+            self.waiting.insert(tag, id);
+        }
+        Some(tag)
+    }
+
+    /// Has the cache forget what it keeps of the target of a key.
+    pub(crate) fn forget(&mut self, key: Vec<u8>) {
+        let tag = next_tag(&mut self.last_tag);
+        if let Some(session) = &mut self.session {
+            session.send(&ToCache::Forget { tag, key: &key });
+        }
+        self.changed.insert(tag, key);
+    }
+
+    /// Returns whether what the memory has of the target of a key may be from before a change of
+    /// it. With very many changes that is said of every target.
+    pub(super) fn has_changed(&self, key: &[u8]) -> bool {
+        !self.changed.is_empty()
+            && (self.changed.len() > limits::CACHE_CHANGES_MAX
+                || self.changed.values().any(|changed| key::have_one_target(changed, key)))
+    }
+
+    /// Takes what the cache has sent, and returns the replies for streams: those to which it says
+    /// nothing any more have none.
+    pub(crate) fn take_replies(
+        &mut self,
+        event_loop: &EventLoop,
+        counters: &Counters,
+    ) -> Vec<(StreamId, Option<FromCache>)> {
+        let Some(session) = &mut self.session else { return Vec::new() };
+        let mut replies = Vec::new();
+        let end = loop {
+            match session.next() {
+                Ok(Some(FromCache::Forgotten { tag })) => drop(self.changed.remove(&tag)),
+                Ok(Some(FromCache::Hello)) => {}
+                Ok(Some(reply @ (FromCache::Found { tag, .. } | FromCache::Pass { tag, .. }))) => {
+                    replies.extend(self.waiting.remove(&tag).map(|id| (id, Some(reply))));
+                }
+                Ok(None) => break None,
+                Err(why) => break Some(why),
+            }
+        };
+        if let Some(why) = end {
+            if let Some(why) = why {
+                counters.add(count::CACHE_BROKEN, 1);
+                warning(PROGRAM, format_args!("event=cache-broke why=\"{why}\""));
+            }
+            replies.extend(self.end_session(event_loop).into_iter().map(|id| (id, None)));
+        }
+        replies
+    }
+
+    /// Writes what is queued for the cache, once.
+    pub(crate) fn flush(&mut self, event_loop: &EventLoop) {
+        if let Some(session) = &mut self.session {
+            session.flush(event_loop, self.token);
+        }
+    }
+}
+
+fn next_tag(last: &mut u32) -> u32 {
+    // 0 is that of nobody.
+    *last = last.checked_add(1).unwrap_or(1);
+    *last
+}

@@ -1,0 +1,167 @@
+//! The response that is made of what was found.
+
+use fosse_caching::{Reply, Stored};
+use fosse_http1::write_number;
+use fosse_wire::{
+    Kind, WireError,
+    fields::FieldsWriter,
+    request::BodyLength,
+    response::{BACKEND_NONE, ResponseHead},
+};
+
+use super::cached::{Status, now_s};
+use crate::{
+    context::Context,
+    exchange::{
+        Outcome,
+        limit::Limit,
+        response::{self, Changes},
+        response_body, response_head,
+        stream::{Body, Lease, Stream, Wait},
+    },
+    lane::Lane,
+    limits,
+    upstream::{connection::At, supply::Event},
+};
+
+impl Lane<'_> {
+    /// Does what the cache has to do with a stream.
+    pub(crate) fn settle_kept(&mut self, stream: &mut Stream, outcome: &Outcome) -> Option<Event> {
+        let outcome = if *outcome == Outcome::AskCache { self.ask_cache(stream) } else { self.respond_kept(stream) };
+        self.settle(stream, outcome)
+    }
+
+    /// Asks the cache for what a stream wants, or lets it go on where there is nobody to ask.
+    fn ask_cache(&mut self, stream: &mut Stream) -> Outcome {
+        let (source, policy) = (stream.source(), u32::try_from(stream.policy).unwrap_or(u32::MAX));
+        let (Some(cached), Some(cache)) = (&mut stream.cached, &mut self.context.shared.cache) else {
+            return Outcome::Connect;
+        };
+        let key = std::mem::take(&mut cached.key);
+        let of = (source, cached.site, policy, cached.validate);
+        let Some(tag) = cache.ask(Some(stream.id), of, cached.terms, &key) else { return Outcome::Connect };
+        cached.tag = tag;
+        let time = std::time::Duration::from_millis(limits::CACHE_WAIT_MS_MAX);
+        stream.start_limit(Limit::Cache, time, &mut self.context);
+        Outcome::Continue
+    }
+
+    /// Sends the record that was found last. Its body is sent as parse grants it, or under a lease,
+    /// as one that was read ahead of its client.
+    fn respond_kept(&mut self, stream: &mut Stream) -> Outcome {
+        let Some(mut cache) = self.context.shared.cache.take() else { return Outcome::Respond(502) };
+        let record = std::mem::take(&mut cache.record);
+        let outcome = match Stored::decode(&record) {
+            Ok(stored) => self.send_kept(stream, &stored, &cache.reply),
+            Err(_) => Outcome::Respond(502),
+        };
+        cache.record = record;
+        self.context.shared.cache = Some(cache);
+        outcome
+    }
+
+    /// Returns the head of what is kept, with `length` bytes of a body; it is written to the client
+    /// itself where that is long and does not go at once.
+    fn head_of_kept(
+        &self,
+        stream: &Stream,
+        stored: &Stored<'_>,
+        reply: &Reply,
+        (length, is_sent): (u64, bool),
+    ) -> ResponseHead<'static> {
+        let has_none = matches!(reply, Reply::NotModified) || stored.status == 204;
+        let lease = !is_sent
+            && length >= limits::LEASE_BYTES_MIN
+            && self.clients.has_room_for(stream.client_connection)
+            && matches!(stream.body, Body::Done | Body::Exact(0))
+            && !stream.inspected;
+        ResponseHead {
+            status: reply.status(stored),
+            lease,
+            body: if has_none { BodyLength::None } else { BodyLength::Exact(length) },
+            backend: BACKEND_NONE,
+            ..ResponseHead::default()
+        }
+    }
+
+    fn send_kept(&mut self, stream: &mut Stream, stored: &Stored<'_>, (reply, status): &(Reply, Status)) -> Outcome {
+        let body = match reply {
+            Reply::Whole => stored.body,
+            Reply::Part(range) => stored.body.get(range.clone()).unwrap_or_default(),
+            Reply::NotModified | Reply::NoSuchPart => &[],
+        };
+        let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        let is_sent = body.len() <= usize::try_from(stream.credit).unwrap_or(usize::MAX) || stream.to_head;
+        let head = self.head_of_kept(stream, stored, reply, (length, is_sent));
+        let lease = head.lease;
+        let changes = response_head::changes(stream, self.policies.get(stream.policy));
+        let outbox = &mut self.context.shared.output.outbox;
+        let written = outbox.frame(stream.id, Kind::Response, |out| {
+            head.encode_fixed(out);
+            put_fields(out, stored, (reply, *status), changes)
+        });
+        if written.is_err() {
+            return Outcome::Respond(502);
+        }
+        stream.timer.stop();
+        stream.head_sent = true;
+        stream.taken_ms = self.context.now_ms();
+        stream.wait = Wait::Client;
+        stream.lease = if lease { Lease::Wanted } else { Lease::No };
+        if is_sent {
+            send_all(stream, body, &mut self.context);
+            self.end_response(stream);
+            return Outcome::Continue;
+        }
+        stream.push_ahead(body, &mut self.context.shared.ahead);
+        stream.set_read_whole(At::Exact(0));
+        if !lease {
+            response_body::pass_ahead(stream, &mut self.context);
+        }
+        Outcome::Continue
+    }
+}
+
+fn send_all(stream: &mut Stream, body: &[u8], context: &mut Context<'_>) {
+    let outbox = &mut context.shared.output.outbox;
+    if !stream.to_head && !body.is_empty() {
+        outbox.data(stream.id, Kind::ResponseData, body);
+    }
+    response::end(outbox, stream.id, 0, None);
+}
+
+/// Writes the fields of what is kept, with its age, and what the policy changes.
+fn put_fields(
+    out: &mut Vec<u8>,
+    stored: &Stored<'_>,
+    (reply, status): (&Reply, Status),
+    changes: Option<Changes<'_>>,
+) -> Result<(), WireError> {
+    let age_s = stored.age_s_at(now_s()).unwrap_or(0);
+    let mut to = FieldsWriter::new(out);
+    for (name, value) in stored.fields.into_iter().filter(|(name, _)| reply.has(name)) {
+        match &changes {
+            None => to.push(name, value)?,
+            Some(changes) => changes.pass(&mut to, name, value)?,
+        }
+    }
+    let mut number = Vec::new();
+    write_number(&mut number, age_s);
+    to.push(b"Age", &number)?;
+    if let Reply::Part(range) = reply {
+        let whole = stored.body.len();
+        to.push(b"Content-Range", format!("bytes {}-{}/{whole}", range.start, range.end - 1).as_bytes())?;
+    }
+    if *reply == Reply::NoSuchPart {
+        to.push(b"Content-Range", format!("bytes */{}", stored.body.len()).as_bytes())?;
+    }
+    let signed = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX);
+    let ttl = signed(u64::from(stored.fresh_s)) - signed(age_s);
+    to.push(b"Cache-Status", status.value(ttl).as_bytes())?;
+    if let Some(changes) = &changes {
+        let kept = |name: &[u8]| stored.fields.into_iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
+        changes.put(&mut to, kept)?;
+    }
+    to.finish();
+    Ok(())
+}
