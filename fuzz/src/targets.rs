@@ -56,11 +56,14 @@ targets! {
     "conditional.range", target::conditional::range, edge::ranges, edge::RANGE;
     "dispatch.responses", target::dispatch::responses, http::server_responses, http::TOKENS;
     "dns.responses", target::dns::responses, names::responses, names::MESSAGE;
+    "encode.frames", target::encode::frames, wire::to_encode, &[];
+    "encode.responses", target::encode::responses, wire::encoded, &[];
     "fastcgi.responses", target::fastcgi::responses, edge::fastcgi_responses, edge::FASTCGI;
     "frames.frames", target::frames::frames, wire::frames, http::TOKENS;
     "frames.lines", target::frames::lines, wire::lines, wire::JSON;
     "ftw.files", target::ftw::files, texts::regressions, texts::YAML;
     "gather.references", target::gather::references, rules::files, rules::SECLANG;
+    "http1.accept_encoding", target::http1::accept_encoding, http::accept_encoding, http::CODINGS;
     "http1.chunked", target::http1::chunked, http::chunked, http::CHUNKED;
     "http1.forwarded", target::http1::forwarded, http::forwarded, http::FORWARDED;
     "http1.lenient", target::http1::lenient, http::responses, http::TOKENS;

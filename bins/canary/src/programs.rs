@@ -80,6 +80,7 @@ pub const ALL: &[Program] = &[
     Program::new(&fosse_parse::policy::POLICY, &[]),
     Program::new(&fosse_waf_filter::policy::POLICY, &[]),
     Program::new(&fosse_dispatch::policy::POLICY, &[]),
+    Program::new(&fosse_encode::policy::POLICY, &[]),
     Program {
         policy: &fosse_connect::policy::POLICY,
         exceptions: &[

@@ -6,10 +6,11 @@ use fosse_counters::{Counters, dispatch as count};
 use fosse_deadlines::{Deadlines, after};
 use fosse_die::warning;
 use fosse_eventloop::EventLoop;
+use fosse_source::Budget;
 use fosse_stage::Output;
-use fosse_wire::StreamId;
+use fosse_wire::{Outbox, StreamId};
 
-use crate::{PROGRAM, cache::client::Cache, exchange::ahead_budget::AheadBudget, limits, logins::Logins};
+use crate::{PROGRAM, cache::client::Cache, limits, logins::Logins};
 
 /// Kinds of event tokens: the highest byte beside a key or nothing.
 pub(crate) mod token {
@@ -21,6 +22,8 @@ pub(crate) mod token {
     pub(crate) const CLIENT: u8 = 6;
     pub(crate) const PASSWORDS: u8 = 7;
     pub(crate) const CACHE: u8 = 8;
+    pub(crate) const ENCODE: u8 = 9;
+    pub(crate) const TO_ENCODE: u8 = 10;
     pub(crate) use fosse_eventloop::slab::token as of;
 }
 
@@ -37,6 +40,8 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Shared {
     /// Frames for parse.
     pub(crate) output: Output,
+    /// Frames for encode, where there is one and no filter lies between.
+    pub(crate) to_encode: Option<Output>,
     /// Ends of the limits of streams, by slot.
     pub(crate) deadlines: Deadlines,
     /// Streams with bytes for their backend, sent at the end of the turn.
@@ -53,7 +58,7 @@ pub(crate) struct Shared {
     /// Passwords of users that were right, or are being checked.
     pub(crate) logins: Logins,
     /// Memory for responses that are read ahead of their clients.
-    pub(crate) ahead: AheadBudget,
+    pub(crate) ahead: Budget,
     /// Slot whose response is read ahead first at the next tick: that of the first one for which
     /// this one had no time.
     pub(crate) ahead_first_slot: usize,
@@ -62,9 +67,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(output: Output, ahead_bytes_max: u64) -> Self {
+    pub(crate) fn new(output: Output, to_encode: Option<Output>, ahead_bytes_max: u64) -> Self {
         Self {
             output,
+            to_encode,
             deadlines: Deadlines::default(),
             sends: Vec::new(),
             date: Date::default(),
@@ -73,9 +79,17 @@ impl Shared {
             held_bytes: 0,
             buffered_bytes: 0,
             logins: Logins::default(),
-            ahead: AheadBudget::new(ahead_bytes_max),
+            ahead: Budget::new(ahead_bytes_max),
             ahead_first_slot: 0,
             cache: None,
+        }
+    }
+
+    /// Returns the frames of the way that a response takes: to encode, or to parse.
+    pub(crate) fn way(&mut self, is_encoded: bool) -> &mut Outbox {
+        match &mut self.to_encode {
+            Some(encode) if is_encoded => &mut encode.outbox,
+            _ => &mut self.output.outbox,
         }
     }
 }

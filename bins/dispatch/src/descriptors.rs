@@ -17,4 +17,6 @@ pub const DESCRIPTORS: &[Expected] = &[
     Expected::optional(13, MEMORY, "addresses of servers that have names"),
     Expected::optional(14, MEMORY, "keys of signed links"),
     Expected::optional(15, MEMORY, "responses that are kept"),
+    Expected::optional(16, STREAM, "credit from encode"),
+    Expected::optional(17, STREAM, "response frames for encode"),
 ];

@@ -43,6 +43,15 @@ pub(crate) fn on_frames(
     Ok(())
 }
 
+/// Takes every frame that encode has sent.
+pub(crate) fn on_credit(encode: &mut Input, streams: &mut Streams, lane: &mut Lane<'_>) -> Result<(), Gone> {
+    encode.read()?;
+    while let Some(frame) = encode.next_frame()? {
+        frames::take_of_encode(&frame, streams, lane)?;
+    }
+    Ok(())
+}
+
 /// Handles a backend connection that has something to read, or room to write.
 pub(crate) fn on_backend(key: Key, event: Event, streams: &mut Streams, lane: &mut Lane<'_>) {
     // An earlier event of this turn may have closed it.

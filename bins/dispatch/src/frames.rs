@@ -57,6 +57,21 @@ pub(crate) fn take(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>
     Ok(())
 }
 
+/// Takes a frame from encode: credit for a response that is sent there.
+///
+/// # Errors
+/// As [`take`].
+pub(crate) fn take_of_encode(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>) -> Result<(), WireError> {
+    if frame.kind != Kind::ResponseCredit {
+        return Err(WireError::Order(frame.kind));
+    }
+    match streams.get(frame.stream) {
+        Some(stream) if !stream.is_encoded => Err(WireError::Order(frame.kind)),
+        // One that has just ended is not there.
+        _ => take(frame, streams, lane),
+    }
+}
+
 /// Takes a frame of a stream that lives.
 fn take_next(frame: &Frame<'_>, stream: &mut Stream, lane: &mut Lane<'_>) -> Result<Outcome, WireError> {
     Ok(match frame.kind {
@@ -147,7 +162,7 @@ fn late_verdict(stream: &mut Stream, verdict: &Verdict<'_>, lane: &mut Lane<'_>)
     match (stream.response_ended, stream.head_sent) {
         _ if stream.inspected => respond_denied(stream.id, verdict, &mut lane.context),
         (true, _) => {}
-        (false, true) => lane.context.shared.output.outbox.reset(stream.id, ResetReason::Denied),
+        (false, true) => lane.context.shared.way(stream.is_encoded).reset(stream.id, ResetReason::Denied),
         (false, false) => respond_denied(stream.id, verdict, &mut lane.context),
     }
     stream.response_ended = true;
@@ -157,7 +172,7 @@ fn late_verdict(stream: &mut Stream, verdict: &Verdict<'_>, lane: &mut Lane<'_>)
 fn client_gone(stream: &mut Stream, lane: &mut Lane<'_>) {
     lane.abandon(stream);
     if !stream.response_ended {
-        lane.context.shared.output.outbox.reset(stream.id, ResetReason::Echo);
+        lane.context.shared.way(stream.is_encoded).reset(stream.id, ResetReason::Echo);
         stream.response_ended = true;
     }
 }

@@ -13,7 +13,7 @@ use fosse_wire::{
 
 use crate::{
     PROGRAM,
-    context::Context,
+    context::{Context, Shared},
     exchange::{
         Outcome, access,
         clients::Clients,
@@ -70,7 +70,7 @@ impl Lane<'_> {
             Outcome::ClientLost => {
                 self.abandon(stream);
                 self.end_response(stream);
-                self.context.shared.output.outbox.reset(stream.id, ResetReason::Client);
+                self.context.shared.way(stream.is_encoded).reset(stream.id, ResetReason::Client);
             }
         }
         None
@@ -241,7 +241,7 @@ impl Lane<'_> {
             return None;
         };
         let trailers = if let At::Chunked(decoder) = at { Some(decoder.trailers()) } else { None };
-        response::end(&mut self.context.shared.output.outbox, stream.id, stream.leased_bytes, trailers);
+        response::end(self.context.shared.way(stream.is_encoded), stream.id, stream.leased_bytes, trailers);
         self.end_response(stream);
         let key = stream.connection.take()?;
         self.free(key, clean && stream.sent())
@@ -337,9 +337,8 @@ impl Lane<'_> {
         }
         self.end_response(stream);
         traffic::count_failure(stream, status, &self.context);
-        let outbox = &mut self.context.shared.output.outbox;
         if stream.head_sent {
-            outbox.reset(stream.id, ResetReason::Backend);
+            self.context.shared.way(stream.is_encoded).reset(stream.id, ResetReason::Backend);
         } else {
             let local = LocalResponse {
                 status,
@@ -352,7 +351,8 @@ impl Lane<'_> {
                 backend: stream.server.and_then(|n| u32::try_from(n).ok()).unwrap_or(BACKEND_NONE),
                 ..LocalResponse::default()
             };
-            response::local(outbox, stream.id, &local, self.context.shared.date.at(self.context.event_loop.now_ms()));
+            let Shared { date, output, .. } = &mut *self.context.shared;
+            response::local(&mut output.outbox, stream.id, &local, date.at(self.context.event_loop.now_ms()));
         }
         match status {
             502 => self.context.counters.add(count::BAD_GATEWAY, 1),

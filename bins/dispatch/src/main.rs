@@ -3,7 +3,8 @@
 //! Reads request frames on fd 0, writes response frames on fd 1, logs on fd 2. Client sockets for
 //! leases come on fd 8, backend sockets on fd 9; fd 10 to 13 say which servers are out or
 //! drained, and where those are that have names; fd 14 has the keys of signed links,
-//! fd 15 the responses that are kept.
+//! fd 15 the responses that are kept. Responses that are to be encoded go to fd 17, and credit for
+//! them comes on fd 16.
 
 #![forbid(unsafe_code)]
 

@@ -17,7 +17,7 @@ use fosse_wire::{frame::Hello, start::ToChild};
 use crate::{
     cache::client::Cache,
     context::{Context, Shared, token},
-    events::{begin_cache, on_backend, on_cache, on_client, on_client_sockets, on_frames},
+    events::{begin_cache, on_backend, on_cache, on_client, on_client_sockets, on_credit, on_frames},
     exchange::{clients::Clients, streams::Streams},
     fill,
     lane::Lane,
@@ -32,6 +32,8 @@ use crate::{
 pub struct BeforeLock {
     input: Input,
     output: Output,
+    /// Credit from encode, and frames for it, where dispatch writes to it.
+    encode: Option<(Input, Output)>,
     /// The page of another lane's dispatch. Without it the servers are taken to be up.
     of_another_lane: Option<PageReader>,
     /// The pages in which others say how servers are.
@@ -53,9 +55,11 @@ impl BeforeLock {
             states: states.map(StatesReader::new),
             addresses: addresses.map(AddressesReader::new),
         };
+        let encode = descriptors.optional(16).zip(descriptors.optional(17));
         Self {
             input: Input::new(descriptors.required(0)),
             output: Output::new(descriptors.required(1), Hello::default()),
+            encode: encode.map(|(from, to)| (Input::new(from), Output::new(to, Hello::default()))),
             of_another_lane,
             reports,
             kept,
@@ -67,6 +71,8 @@ impl BeforeLock {
 #[derive(Debug)]
 pub struct Server {
     input: Input,
+    /// Credit from encode.
+    from_encode: Option<Input>,
     /// Socket over which parse lends those of clients.
     client_sockets: Option<OwnedFd>,
     pub(crate) settings: Settings,
@@ -86,11 +92,11 @@ impl Server {
     /// # Errors
     /// Those of epoll_ctl(2).
     pub fn new(process: &Process, mut given: Given, before: BeforeLock, fills: bool) -> Result<Self, ExitReason> {
-        let BeforeLock { input, output, of_another_lane, reports, kept } = before;
+        let BeforeLock { input, output, encode, of_another_lane, reports, kept } = before;
         let (clients, connect) = (given.optional(8), given.required(9));
         let settings: Settings = given.settings();
         let settings = if fills { fill::settings(settings) } else { settings };
-        let mut server = Self::of(settings, input, output, connect, clients);
+        let mut server = Self::of(settings, input, (output, encode), connect, clients);
         server.policies.keys = given.optional_settings(14).unwrap_or_default();
         if fills {
             server.clients = Clients::none();
@@ -111,15 +117,17 @@ impl Server {
     pub fn of(
         mut settings: Settings,
         input: Input,
-        output: Output,
+        (output, encode): (Output, Option<(Input, Output)>),
         connect: OwnedFd,
         client_sockets: Option<OwnedFd>,
     ) -> Self {
+        let (from_encode, to_encode) = encode.unzip();
         Self {
             input,
+            from_encode,
             client_sockets,
             upstream: Upstream::new(&settings, connect),
-            shared: Shared::new(output, settings.lane_response_bytes_max),
+            shared: Shared::new(output, to_encode, settings.lane_response_bytes_max),
             policies: Policies::of(&mut settings),
             settings,
             streams: Streams::default(),
@@ -136,6 +144,9 @@ impl Server {
     pub fn watch(&self, event_loop: &EventLoop) -> Result<(), rustix::io::Errno> {
         event_loop.add(&self.input, token::of(token::INPUT), Interest::IN)?;
         event_loop.add(self.upstream.connect_fd(), token::of(token::CONNECT), Interest::IN)?;
+        if let Some(encode) = &self.from_encode {
+            event_loop.add(encode, token::of(token::ENCODE), Interest::IN)?;
+        }
         let clients = self.client_sockets.as_ref();
         clients.map_or(Ok(()), |clients| event_loop.add(clients, token::of(token::CLIENTS), Interest::IN))
     }
@@ -156,8 +167,11 @@ impl Server {
     /// # Errors
     /// [`Gone`] where a peer is, or has broken the protocol.
     pub fn take(&mut self, event: Event, event_loop: &EventLoop, counters: &Counters) -> Result<(), Gone> {
-        let (input, client_sockets, streams, mut lane) = self.parts(event_loop, counters);
         let (kind, key) = Key::of_token(event.token);
+        if kind == token::ENCODE {
+            return self.take_credit(event_loop, counters);
+        }
+        let (input, client_sockets, streams, mut lane) = self.parts(event_loop, counters);
         match kind {
             token::INPUT => on_frames(input, client_sockets, streams, &mut lane)?,
             token::CLIENTS => client_sockets.map_or(Ok(()), |fd| on_client_sockets(fd, streams, &mut lane))?,
@@ -174,6 +188,16 @@ impl Server {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Takes what encode grants.
+    fn take_credit(&mut self, event_loop: &EventLoop, counters: &Counters) -> Result<(), Gone> {
+        // It is needed beside the parts, which are lent out of the same.
+        let Some(mut encode) = self.from_encode.take() else { return Ok(()) };
+        let (_, _, streams, mut lane) = self.parts(event_loop, counters);
+        let taken = on_credit(&mut encode, streams, &mut lane);
+        self.from_encode = Some(encode);
+        taken
     }
 
     /// Ends the requests and idle connections whose time is over.
@@ -211,6 +235,9 @@ impl Server {
         self.shared.lease_bytes_left = limits::LEASE_TURN_ALL_BYTES_MAX;
         if let Some(cache) = &mut self.shared.cache {
             cache.flush(event_loop);
+        }
+        if let Some(encode) = &mut self.shared.to_encode {
+            encode.flush(event_loop, token::of(token::TO_ENCODE))?;
         }
         self.shared.output.flush(event_loop, token::of(token::OUTPUT))
     }

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 
+use fosse_wire::encode::{self as wire_encode, EncodeHead};
 use fosse_wire::fields::Fields as WireFields;
 use fosse_wire::frame::ResetReason;
 use fosse_wire::request::{self, BodyLength, Endpoint, RequestHead};
@@ -11,8 +12,8 @@ use fosse_wire::{Frame, Kind, StreamId, WireError, verdict};
 use crate::bytes::Bytes;
 use crate::encode;
 use crate::line::{
-    Address, Cause, Credit, Data, Fields, Hello, Length, LengthWord, Line, Raw, Reason, Request, RequestEnd, Reset,
-    Response, ResponseCause, ResponseEnd, Verdict, Version,
+    Address, Cause, Coding, Credit, Data, Encode, Fields, Hello, Length, LengthWord, Line, Raw, Reason, Request,
+    RequestEnd, Reset, Response, ResponseCause, ResponseEnd, Verdict, Version,
 };
 
 /// The line of a frame. Encoded it gives the frame's own bytes again: where the fields of its kind
@@ -49,6 +50,7 @@ fn fields_of(frame: &Frame<'_>) -> Result<Line, WireError> {
         Kind::ResponseCredit => Line::ResponseCredit(Credit { stream, bytes: frame.credit()? }),
         Kind::Verdict => Line::Verdict(verdict(stream, &verdict::Verdict::decode(frame.body)?)),
         Kind::Lease => Line::Lease(data()),
+        Kind::Encode => Line::Encode(Box::new(encode_head(stream, &EncodeHead::decode(frame.body)?))),
         Kind::ReleaseCredit => Line::ReleaseCredit(Credit { stream, bytes: frame.release_credit()?.unwrap_or(0) }),
     })
 }
@@ -110,6 +112,24 @@ fn response(stream: u32, head: &ResponseHead<'_>) -> Response {
         cause: response_cause(head.cause),
         retries: head.retries,
         fields: fields(head.fields),
+    }
+}
+
+fn encode_head(stream: u32, head: &EncodeHead<'_>) -> Encode {
+    Encode {
+        stream,
+        coding: match head.coding {
+            wire_encode::Coding::Gzip => Coding::Gzip,
+            wire_encode::Coding::Brotli => Coding::Brotli,
+            wire_encode::Coding::Zstd => Coding::Zstd,
+        },
+        level: head.level,
+        no_body: head.no_body,
+        bytes_min: head.bytes_min,
+        connection: head.connection,
+        named_source: head.named_source,
+        client: Ipv6Addr::from(head.client),
+        response: response(stream, &head.response),
     }
 }
 

@@ -1,12 +1,14 @@
 //! From a line to its frame.
 
+use fosse_wire::encode::{self as wire_encode, EncodeHead};
 use fosse_wire::frame::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES, ResetReason};
 use fosse_wire::request::{self, BodyLength, Endpoint, RequestHead};
 use fosse_wire::response::{self, BACKEND_NONE, ResponseHead};
 use fosse_wire::{Frame, Kind, Outbox, StreamId, WireError, fields as wire_fields, verdict};
 
 use crate::line::{
-    Cause, Fields, Hello, Length, LengthWord, Line, Reason, Request, Response, ResponseCause, Verdict, Version,
+    Cause, Coding, Encode, Fields, Hello, Length, LengthWord, Line, Reason, Request, Response, ResponseCause, Verdict,
+    Version,
 };
 
 /// Appends the frame of a line.
@@ -49,6 +51,7 @@ pub fn body(line: &Line) -> Result<Vec<u8>, WireError> {
             out.extend_from_slice(&credit.bytes.to_le_bytes());
         }
         Line::Verdict(verdict) => put_verdict(&mut out, verdict)?,
+        Line::Encode(head) => put_encode(&mut out, head)?,
         Line::Raw(raw) => out.extend_from_slice(&raw.body.0),
     }
     Ok(out)
@@ -69,6 +72,7 @@ fn stream_and_kind(line: &Line) -> Result<(StreamId, Kind), WireError> {
         Line::Verdict(verdict) => (verdict.stream, Kind::Verdict),
         Line::Lease(data) => (data.stream, Kind::Lease),
         Line::ReleaseCredit(credit) => (credit.stream, Kind::ReleaseCredit),
+        Line::Encode(head) => (head.stream, Kind::Encode),
         Line::Raw(raw) => (raw.stream, Kind::from_byte(raw.kind)?),
     };
     Ok((StreamId::from_raw(stream), kind))
@@ -85,6 +89,7 @@ fn check(frame: &Frame<'_>) -> Result<(), WireError> {
         Kind::Reset => frame.reset().map(drop),
         Kind::RequestCredit | Kind::ResponseCredit => frame.credit().map(drop),
         Kind::ReleaseCredit => frame.release_credit().map(drop),
+        Kind::Encode => EncodeHead::decode(frame.body).map(drop),
         Kind::Verdict => verdict::Verdict::decode(frame.body).map(drop),
         Kind::RequestData | Kind::ResponseData | Kind::Lease => Ok(()),
     }
@@ -155,6 +160,25 @@ fn put_response(out: &mut Vec<u8>, head: &Response) -> Result<(), WireError> {
     };
     fixed.encode_fixed(out);
     put_fields(out, &head.fields)
+}
+
+fn put_encode(out: &mut Vec<u8>, head: &Encode) -> Result<(), WireError> {
+    let fixed = EncodeHead {
+        coding: match head.coding {
+            Coding::Gzip => wire_encode::Coding::Gzip,
+            Coding::Brotli => wire_encode::Coding::Brotli,
+            Coding::Zstd => wire_encode::Coding::Zstd,
+        },
+        level: head.level,
+        no_body: head.no_body,
+        bytes_min: head.bytes_min,
+        connection: head.connection,
+        named_source: head.named_source,
+        client: head.client.octets(),
+        response: ResponseHead::default(),
+    };
+    fixed.encode_fixed(out);
+    put_response(out, &head.response)
 }
 
 fn put_verdict(out: &mut Vec<u8>, verdict: &Verdict) -> Result<(), WireError> {

@@ -1,6 +1,8 @@
 //! The JSON form: one object a frame, named by `frame`; the fields are those of fosse-frames(7).
 //! What is left out has the value it has most often, so that people can write heads by hand.
 
+use std::net::Ipv6Addr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::Bytes;
@@ -35,6 +37,8 @@ pub enum Line {
     Lease(Data),
     /// Kind 12.
     ReleaseCredit(Credit),
+    /// Kind 13.
+    Encode(Box<Encode>),
     /// A frame of any kind with any body: how one that breaks the rules is shown, and can be made.
     Raw(Raw),
 }
@@ -46,7 +50,7 @@ pub type Fields = Vec<(Bytes, Bytes)>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hello {
-    /// Always 2.
+    /// Always 3.
     pub protocol: u16,
     /// Nobody will grant credit.
     pub credit_unlimited: bool,
@@ -195,6 +199,50 @@ pub struct Response {
     pub cause: ResponseCause,
     pub retries: u8,
     pub fields: Fields,
+}
+
+/// ENCODE.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "the fields of fosse_wire::encode::EncodeHead, described there and in fosse-frames(7)")]
+pub struct Encode {
+    pub stream: u32,
+    pub coding: Coding,
+    pub level: u8,
+    pub no_body: bool,
+    pub bytes_min: u32,
+    pub connection: u64,
+    pub named_source: u64,
+    pub client: Ipv6Addr,
+    /// The head that follows; its stream is that of the frame.
+    pub response: Response,
+}
+
+impl Default for Encode {
+    fn default() -> Self {
+        Self {
+            stream: 0,
+            coding: Coding::default(),
+            level: 1,
+            no_body: false,
+            bytes_min: 0,
+            connection: 0,
+            named_source: 0,
+            client: Ipv6Addr::UNSPECIFIED,
+            response: Response::default(),
+        }
+    }
+}
+
+/// Coding of a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "as in fosse_wire::encode::Coding")]
+pub enum Coding {
+    #[default]
+    Gzip,
+    Brotli,
+    Zstd,
 }
 
 /// Cause of a response that no application sent.

@@ -43,6 +43,11 @@ impl Display for ForPeople<'_> {
             Line::ResponseCredit(credit) => writeln!(f, "{} RESPONSE_CREDIT {}", Stream(credit.stream), credit.bytes),
             Line::ReleaseCredit(credit) => writeln!(f, "{} RELEASE_CREDIT {}", Stream(credit.stream), credit.bytes),
             Line::Verdict(one) => verdict(f, one),
+            Line::Encode(head) => {
+                let (coding, level) = (format!("{:?}", head.coding).to_lowercase(), head.level);
+                writeln!(f, "{} ENCODE {coding} {level}, from {} bytes on:", Stream(head.stream), head.bytes_min)?;
+                response(f, &head.response)
+            }
             Line::Lease(data) => bytes(f, "LEASE", data),
             Line::Raw(Raw { stream, kind, body, wrong }) => {
                 writeln!(

@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
+use fosse_wire::encode::{Coding, EncodeHead};
 use fosse_wire::frame::{Hello, ResetReason};
 use fosse_wire::request::{BodyLength, Endpoint, RequestHead, Version};
 use fosse_wire::response::{ResponseEnd, ResponseHead};
@@ -112,6 +113,19 @@ fn every_kind() -> Vec<u8> {
     out.credit(stream, Kind::RequestCredit, u32::MAX);
     out.raw(stream, Kind::ReleaseCredit, &[0; 4]);
     out.credit(stream, Kind::ResponseCredit, 1);
+    for coding in Coding::ALL {
+        let response = ResponseHead { status: 200, ..Default::default() };
+        let head = EncodeHead {
+            coding,
+            level: 1,
+            no_body: true,
+            bytes_min: 9,
+            client: [255; 16],
+            response,
+            ..Default::default()
+        };
+        out.frame(stream, Kind::Encode, |bytes| head.encode(bytes)).unwrap();
+    }
     for cause in Cause::ALL {
         let verdict =
             Verdict { status: 403, cause, rule: 1, retry_after: 2, site: 3, request: 4, location: b"/", message: &all };
@@ -181,7 +195,7 @@ fn a_wrong_line_is_named_and_those_before_it_are_written() {
         r#"{"frame":"reset","stream":1,"reason":"echo","why":1}"#,
         r#"{"frame":"request_credit","stream":1,"bytes":0}"#,
         r#"{"frame":"response","stream":1,"status":42}"#,
-        r#"{"frame":"raw","stream":1,"kind":13}"#,
+        r#"{"frame":"raw","stream":1,"kind":14}"#,
         r#"{"frame":"request_data","stream":4294967296,"data":""}"#,
         r#"{"frame":"\u001b[31m"}"#,
     ] {

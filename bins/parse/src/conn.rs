@@ -44,6 +44,15 @@ pub enum Phase {
     Gone,
 }
 
+/// The way by which a frame of a response comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From fosse-dispatch, or the filter that judges responses.
+    Ring,
+    /// From fosse-encode.
+    Encode,
+}
+
 /// The end of a connection in `Closing`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -214,7 +223,8 @@ impl Conn {
     /// response.
     pub fn all_written(&mut self, blocked: bool, context: &mut Context, out: &mut Outbox) {
         self.output.clear(&mut context.buffers);
-        self.grant(blocked, out);
+        let is_encoded = self.exchange.is_encoded;
+        self.grant(blocked, context.towards_response(is_encoded, out));
     }
 
     /// Returns whether nothing of it is left, neither a client nor a stream.
@@ -225,7 +235,7 @@ impl Conn {
     /// Ends the connection at once, as its client is gone or has to go, and resets the stream. The
     /// caller closes the socket.
     pub(crate) fn abort(&mut self, reason: ResetReason, context: &mut Context, out: &mut Outbox) {
-        self.leave_exchange(reason, out);
+        self.leave_exchange(reason, context, out);
         let end = match reason {
             ResetReason::Timeout => End::Timeout,
             ResetReason::Client => End::Client,
@@ -241,9 +251,13 @@ impl Conn {
 
     /// Resets the stream of the exchange, for which no client waits any more. That is done after
     /// the end of the request as well: the response can stop.
-    pub(crate) fn leave_exchange(&mut self, reason: ResetReason, out: &mut Outbox) {
+    pub(crate) fn leave_exchange(&mut self, reason: ResetReason, context: &mut Context, out: &mut Outbox) {
         if self.exchange.open && !self.exchange.discard {
             out.reset(self.stream, reason);
+            if self.exchange.is_encoded {
+                // dispatch may have sent all of the response, and will not end it again.
+                context.towards_response(true, out).reset(self.stream, reason);
+            }
             self.exchange.forward_done = true;
             self.exchange.discard = true;
         }
@@ -273,7 +287,7 @@ impl Conn {
             return;
         }
         self.report(host_of(head), refused, context);
-        self.leave_exchange(ResetReason::Client, out);
+        self.leave_exchange(ResetReason::Client, context, out);
         self.discharge_request(context);
         context.buffers.lend(&mut self.output.bytes);
         let methods = context.settings.policy(self.exchange.policy).map(|policy| policy.methods.as_slice());

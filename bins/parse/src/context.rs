@@ -6,6 +6,8 @@ use std::rc::Rc;
 use fosse_counters::{Counters, parse as count};
 use fosse_deadlines::{Deadlines, after};
 use fosse_eventloop::EventLoop;
+use fosse_stage::Output;
+use fosse_wire::Outbox;
 
 use crate::access::AccessLog;
 use crate::buffers::SpareBuffers;
@@ -42,6 +44,9 @@ pub struct Context {
     pub(crate) refusals: RefusalEvents,
     /// fosse-dispatch hears of the end of connections.
     pub(crate) reports_ends: bool,
+    /// Credit for responses that come by way of fosse-encode, and word of clients that are gone;
+    /// none where the lane has no such program.
+    pub(crate) to_encode: Option<Output>,
     request_next: u64,
 }
 
@@ -64,6 +69,7 @@ impl Context {
             credit_unlimited: false,
             refusals: RefusalEvents::default(),
             reports_ends: false,
+            to_encode: None,
             request_next: request_first,
         }
     }
@@ -84,6 +90,14 @@ impl Context {
     /// Takes the time of a turn.
     pub(crate) const fn set_now(&mut self, event_loop: &EventLoop) {
         (self.now_ms, self.now_us) = (event_loop.now_ms(), event_loop.now_us());
+    }
+
+    /// Returns the frames towards whoever sends the response of an exchange.
+    pub(crate) fn towards_response<'a>(&'a mut self, is_encoded: bool, ring: &'a mut Outbox) -> &'a mut Outbox {
+        match &mut self.to_encode {
+            Some(encode) if is_encoded => &mut encode.outbox,
+            _ => ring,
+        }
     }
 
     /// Returns the deadline of something that may take this long from now on, in milliseconds.

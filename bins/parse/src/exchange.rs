@@ -62,6 +62,8 @@ pub struct Exchange {
     pub open: bool,
     /// REQUEST_END or RESET was sent.
     pub(crate) forward_done: bool,
+    /// The response comes by way of fosse-encode.
+    pub(crate) is_encoded: bool,
     /// Order of the frames of the response.
     pub(crate) back: Return,
     /// Its interim heads so far.
@@ -156,6 +158,7 @@ impl Exchange {
         Self {
             open: false,
             forward_done: true,
+            is_encoded: false,
             back: Return::Ended,
             interims: Interims::NONE,
             discard: false,

@@ -1,9 +1,9 @@
 //! fosse-parse: turns client byte streams into request frames and response frames back into bytes.
 //!
-//! Reads response frames on fd 0, writes request frames on fd 1, logs on fd 2. Client sockets come
-//! on fd 8 from fosse-accept and are lent to fosse-dispatch on fd 9; fd 10 takes the access log. It
-//! keeps the connections of its lane, one request of each in the ring at a time, and bounds what it
-//! holds by credit. With `--stdin` it reads raw requests on fd 0 instead.
+//! Reads response frames on fd 0 and 12, writes request frames on fd 1, logs on fd 2. Sockets of
+//! clients come on fd 8 from fosse-accept and are lent to fosse-dispatch on fd 9; fd 10 takes the
+//! access log. It keeps the connections of its lane, one request of each in the ring at a time, and
+//! bounds what it holds by credit. With `--stdin` it reads raw requests on fd 0 instead.
 
 #![forbid(unsafe_code)]
 

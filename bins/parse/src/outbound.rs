@@ -10,7 +10,7 @@ use fosse_wire::response::{Cause, ResponseEnd, ResponseHead};
 use fosse_wire::verdict::Cause as Denied;
 use fosse_wire::{Frame, Kind, Outbox, WireError};
 
-use crate::conn::{Conn, Phase};
+use crate::conn::{Conn, Phase, Way};
 use crate::context::Context;
 use crate::exchange::{Expect, Framing, Lease, REQUEST_ID};
 use crate::pages::{self, Page};
@@ -39,9 +39,18 @@ impl Conn {
     /// Whatever breaks the protocol; the ring is dead then.
     // Each of these four has one caller, and left alone they stay calls: 2 % of a small request.
     #[inline]
-    pub fn on_frame(&mut self, frame: &Frame<'_>, context: &mut Context, out: &mut Outbox) -> Result<(), WireError> {
+    pub fn on_frame(
+        &mut self,
+        frame: &Frame<'_>,
+        way: Way,
+        context: &mut Context,
+        out: &mut Outbox,
+    ) -> Result<(), WireError> {
         if !self.exchange.open || frame.stream != self.stream {
             return late(frame.kind);
+        }
+        if self.exchange.is_encoded != (way == Way::Encode) && !self.changes_way(frame, way, context, out)? {
+            return Ok(());
         }
         if frame.kind == Kind::Response {
             let head = ResponseHead::decode(frame.body)?;
@@ -72,6 +81,34 @@ impl Conn {
                 Ok(())
             }
             kind => Err(WireError::Order(kind)),
+        }
+    }
+
+    /// Takes a frame that comes by the other way than those before it. The head of the response is
+    /// what decides by which it comes; what crosses it says nothing any more. Returns whether the
+    /// frame counts.
+    fn changes_way(
+        &mut self,
+        frame: &Frame<'_>,
+        way: Way,
+        context: &mut Context,
+        out: &mut Outbox,
+    ) -> Result<bool, WireError> {
+        match (way, frame.kind) {
+            (Way::Encode, Kind::Response) if self.exchange.back == Return::Waiting => {
+                if ResponseHead::decode(frame.body)?.interim {
+                    return Err(WireError::Order(frame.kind));
+                }
+                self.exchange.is_encoded = true;
+                if self.exchange.discard {
+                    // It was given up before it was known by which way it comes.
+                    context.towards_response(true, out).reset(self.stream, ResetReason::Client);
+                }
+                Ok(true)
+            }
+            (Way::Ring, Kind::RequestCredit) => Ok(true),
+            (Way::Ring, Kind::Response) if ResponseHead::decode(frame.body)?.interim => Ok(false),
+            _ => Err(WireError::Order(frame.kind)),
         }
     }
 

@@ -13,10 +13,11 @@ use fosse_stage::{Gone, Input, Output};
 use fosse_sys::memory::HeapTrimmer;
 use fosse_wire::channel::{Connection, Tally};
 use fosse_wire::start::ToChild;
-use fosse_wire::{Kind, WireError};
+use fosse_wire::{Frame, Kind, WireError};
 
 use crate::accept_channel::{AcceptChannel, FromAccept};
 use crate::access::AccessLog;
+use crate::conn::Way;
 use crate::context::Context;
 use crate::drain::Drain;
 use crate::lease_channel::LeaseChannel;
@@ -33,6 +34,8 @@ const OTHER: u64 = 1 << 63;
 const RING_IN: u64 = OTHER | 1;
 const RING_OUT: u64 = OTHER | 2;
 const ACCEPT: u64 = OTHER | 3;
+const ENCODE_IN: u64 = OTHER | 4;
+const ENCODE_OUT: u64 = OTHER | 5;
 
 /// The lane's first stage with everything it works on. Handlers of other files take the parts they
 /// need.
@@ -40,6 +43,8 @@ const ACCEPT: u64 = OTHER | 3;
 pub struct Server {
     input: Input,
     output: Output,
+    /// Responses by way of fosse-encode.
+    from_encode: Option<Input>,
     clients: Table,
     peers: Peers,
     context: Context,
@@ -57,7 +62,8 @@ impl Server {
     /// # Errors
     /// Those of epoll_ctl(2).
     pub fn new(process: &Process, mut given: Given, lane: Sealed<Lane>) -> Result<Self, ExitReason> {
-        let Lane { input, output, access, request_first } = given.open(lane);
+        let Lane { input, output, encode, access, request_first } = given.open(lane);
+        let (from_encode, to_encode) = encode.unzip();
         let mut settings = Settings::new(given.settings());
         if let Some(pages) = given.optional(11) {
             settings.take_page_files(pages).map_err(|why| ExitReason::Failed(format!("pages: {why}")))?;
@@ -65,17 +71,21 @@ impl Server {
         let access = access.filter(|_| settings.blob.access_log);
         let accept = given.required(8);
         process.event_loop.add(&input, RING_IN, Interest::IN)?;
+        if let Some(encode) = &from_encode {
+            process.event_loop.add(encode, ENCODE_IN, Interest::IN)?;
+        }
         process.event_loop.add(&accept, ACCEPT, Interest::IN)?;
         let peers = Peers { accept: AcceptChannel::new(Some(accept)), lease: LeaseChannel::new(given.optional(9)) };
         let mut context = Context::new(settings, Rc::clone(&process.counters), request_first);
         context.access = AccessLog::new(access, &context.settings.blob);
         context.refusals = RefusalEvents::reported();
         context.reports_ends = peers.lease.is_there();
+        context.to_encode = to_encode;
         context.set_now(&process.event_loop);
         context.settings.name_rows(&context.counters);
         let buffer = vec![0; READ_BYTES_MAX].into_boxed_slice();
         let (clients, heap) = (Table::default(), HeapTrimmer::default());
-        Ok(Self { input, output, clients, peers, context, buffer, heap, ending: None })
+        Ok(Self { input, output, from_encode, clients, peers, context, buffer, heap, ending: None })
     }
 
     /// Response frames, each to its connection.
@@ -90,14 +100,18 @@ impl Server {
                 output.outbox.forward(&frame);
                 continue;
             }
-            let client = u32::try_from(frame.stream.slot()).ok().and_then(|slot| clients.queued(slot));
-            let Some(client) = client else {
-                late(frame.kind)?;
-                continue;
-            };
-            // If a frame breaks this process, its last sign of life names the connection.
-            context.counters.work_on(client.conn.record.id, client.conn.named_source());
-            client.conn.on_frame(&frame, context, &mut output.outbox)?;
+            on_frame(&frame, Way::Ring, clients, context, output)?;
+        }
+        context.counters.set(count::STREAM_CONNECTION, 0);
+        end.map(drop)
+    }
+
+    /// The same of responses that fosse-encode has encoded.
+    fn on_encoded_frames(&mut self) -> Result<(), Gone> {
+        let Self { from_encode: Some(input), output, clients, context, .. } = self else { return Ok(()) };
+        let end = input.read();
+        while let Some(frame) = input.next_frame()? {
+            on_frame(&frame, Way::Encode, clients, context, output)?;
         }
         context.counters.set(count::STREAM_CONNECTION, 0);
         end.map(drop)
@@ -237,6 +251,9 @@ impl Server {
     fn shut_down(&mut self, event_loop: &mut EventLoop) {
         // A closed ring is always ready and would keep this loop awake.
         let _ = event_loop.remove(&self.input);
+        if let Some(encode) = &self.from_encode {
+            let _ = event_loop.remove(encode);
+        }
         // Responses end their connections now, and idle ones go back to accept.
         self.context.drain = Drain::Ending;
         self.clients.watch_idle();
@@ -276,7 +293,8 @@ impl Service for Server {
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         match event.token {
             RING_IN => self.on_frames().map_err(ring)?,
-            RING_OUT => {}
+            ENCODE_IN => self.on_encoded_frames().map_err(ring)?,
+            RING_OUT | ENCODE_OUT => {}
             ACCEPT => {
                 if let Err(reason) = self.on_connections(&process.event_loop) {
                     // What came before is still written: a client must not lose what is whole.
@@ -317,6 +335,9 @@ impl Service for Server {
         self.end_overdue(&process.event_loop);
         self.settle(&process.event_loop);
         self.output.flush(&process.event_loop, RING_OUT).map_err(ring)?;
+        if let Some(encode) = &mut self.context.to_encode {
+            encode.flush(&process.event_loop, ENCODE_OUT).map_err(ring)?;
+        }
         match self.ending.take() {
             Some(reason) => Err(reason),
             None if self.is_drained(&process.event_loop) => Err(ExitReason::Drained),
@@ -336,6 +357,22 @@ impl Service for Server {
         self.context.refusals.end();
         reason
     }
+}
+
+/// Hands a frame of a response to its connection.
+#[inline]
+fn on_frame(
+    frame: &Frame<'_>,
+    way: Way,
+    clients: &mut Table,
+    context: &mut Context,
+    output: &mut Output,
+) -> Result<(), Gone> {
+    let client = u32::try_from(frame.stream.slot()).ok().and_then(|slot| clients.queued(slot));
+    let Some(client) = client else { return Ok(late(frame.kind)?) };
+    // If a frame breaks this process, its last sign of life names the connection.
+    context.counters.work_on(client.conn.record.id, client.conn.named_source());
+    Ok(client.conn.on_frame(frame, way, context, &mut output.outbox)?)
 }
 
 /// The ring is dead; clients get their last words.

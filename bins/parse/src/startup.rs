@@ -22,6 +22,8 @@ pub const LANE: &[Expected] = &[
     Expected::optional(9, MESSAGES, "client sockets for dispatch"),
     Expected::optional(10, LINES, "access log"),
     Expected::optional(11, MEMORY, "pages"),
+    Expected::optional(12, STREAM, "encoded response frames"),
+    Expected::optional(13, STREAM, "credit for encode"),
 ];
 
 /// The descriptors of the head of a shell pipeline.
@@ -33,6 +35,7 @@ pub const SHELL: &[Expected] =
 pub struct Lane {
     pub(crate) input: Input,
     pub(crate) output: Output,
+    pub(crate) encode: Option<(Input, Output)>,
     pub(crate) access: Option<OwnedFd>,
     /// The number before that of the first request.
     pub(crate) request_first: u64,
@@ -40,7 +43,9 @@ pub struct Lane {
 
 /// Takes what a stage of a lane needs before the lock.
 pub fn lane(descriptors: &mut Descriptors) -> Sealed<Lane> {
+    let encode = descriptors.optional(12).zip(descriptors.optional(13));
     Sealed::new(Lane {
+        encode: encode.map(|(from, to)| (Input::new(from), Output::new(to, Hello::default()))),
         input: Input::new(descriptors.required(0)),
         output: Output::new(descriptors.required(1), Hello::default()),
         access: descriptors.optional(10).inspect(set_nonblocking),

@@ -121,11 +121,17 @@ impl Generation {
         self.blobs.contains_key(&Program::WafFilter)
     }
 
+    /// Returns whether responses are encoded.
+    pub(crate) fn has_encode(&self) -> bool {
+        self.blobs.contains_key(&Program::Encode)
+    }
+
     /// Returns the programs without which it cannot serve.
     pub(crate) fn programs(&self) -> impl Iterator<Item = Program> {
         let has_status = self.plan.status_socket.is_some() || self.plan.status_address.is_some();
         let asked_for = [
             (self.has_filter(), Program::WafFilter),
+            (self.has_encode(), Program::Encode),
             (self.blobs.contains_key(&Program::Prober), Program::Prober),
             (self.blobs.contains_key(&Program::Resolve), Program::Resolve),
             (self.blobs.contains_key(&Program::Password), Program::Password),

@@ -74,7 +74,7 @@ pub(crate) const UNREAD_PIPES_MAX: usize = 64;
 /// for 10,000 sites.
 pub(crate) const UNCOUNTED_PAGES_MAX: usize = 64;
 
-/// Slots for UIDs. 64 lanes of 5 processes in 3 generations, twice over, fit.
+/// Slots for UIDs. 64 lanes of 6 processes in 3 generations, three times over, fit.
 pub(crate) const SLOTS_MAX: usize = 4096;
 
 /// UID base before a plan names one: what fosse.toml(5) names as the default.

@@ -101,14 +101,28 @@ impl Filter {
     /// [`WireError`]: dispatch broke the protocol, and the session with it is over.
     pub fn on_response_frame(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
         // What belongs to no stream parse checks as it does without this filter.
-        let exchange = self.slots.get_mut(frame.stream).filter(|_| !goes_round(frame.kind));
-        let Some(exchange) = exchange.filter(|exchange| !matches!(exchange.response.path, ResponsePath::Pass)) else {
+        let Some(exchange) = self.slots.get_mut(frame.stream).filter(|_| !goes_round(frame.kind)) else {
             out.to_parse.forward(frame);
             return Ok(());
         };
+        if matches!(exchange.response.path, ResponsePath::Pass) {
+            response::frames::pass(frame, &mut exchange.response, out);
+            return Ok(());
+        }
         self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
         response::frames::on_frame(frame, exchange, &mut self.context, out)?;
         self.relieve(out)
+    }
+
+    /// Takes a frame from encode: credit for a response that it has got.
+    ///
+    /// # Errors
+    /// [`WireError`]: encode broke the protocol, and the session with it is over.
+    pub fn on_encode_frame(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        if frame.kind != Kind::ResponseCredit {
+            return Err(WireError::Order(frame.kind));
+        }
+        self.on_response_credit(frame, out)
     }
 
     /// Gives those that wait for time their slices, one each at most, one slice's time together.

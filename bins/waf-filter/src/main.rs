@@ -2,8 +2,9 @@
 //!
 //! Reads request frames on fd 0, writes them (or a verdict in place of one) on fd 1, logs on fd 2,
 //! audits on fd 9. Where a site has its responses inspected, reads response frames on fd 3 and
-//! writes them on fd 4. It buffers bodies until they are evaluated, within the lane's memory for
-//! that. A request that it cannot evaluate is denied.
+//! writes them on fd 4, or on fd 11 where they are to be encoded, with credit for those on fd 10.
+//! It buffers bodies until they are evaluated, within the lane's memory for that. A request that it
+//! cannot evaluate is denied.
 
 #![forbid(unsafe_code)]
 
@@ -24,6 +25,8 @@ const SPEC: Spec = Spec {
         Expected::optional(7, MESSAGES, "start"),
         Expected::optional(8, MEMORY, "rules"),
         Expected::optional(9, LINES, "audit log"),
+        Expected::optional(10, STREAM, "credit from encode"),
+        Expected::optional(11, STREAM, "response frames for encode"),
     ],
     lingers: true,
 };

@@ -8,7 +8,10 @@ use fosse_service::{ExitReason, Order, Process, Service};
 use fosse_stage::{Gone, Input, Output};
 use fosse_wire::start::ToChild;
 
-use crate::{filter::Filter, outputs::with_outputs};
+use crate::{
+    filter::Filter,
+    outputs::{Back, with_outboxes, with_outputs},
+};
 
 const TOKEN_INPUT: u64 = 1;
 const TOKEN_OUTPUT: u64 = 2;
@@ -16,6 +19,8 @@ const TOKEN_STORE: u64 = 3;
 const TOKEN_BACK_INPUT: u64 = 4;
 const TOKEN_BACK_OUTPUT: u64 = 5;
 const TOKEN_SPOOL: u64 = 6;
+const TOKEN_ENCODE: u64 = 7;
+const TOKEN_TO_ENCODE: u64 = 8;
 
 /// The filter with its sockets.
 #[derive(Debug)]
@@ -23,8 +28,8 @@ pub(crate) struct Server {
     filter: Filter,
     input: Input,
     output: Output,
-    /// From dispatch and to parse, where some site has its responses inspected.
-    back: Option<(Input, Output)>,
+    /// The way back, where some site has its responses inspected.
+    back: Option<Back>,
     is_draining: bool,
 }
 
@@ -38,11 +43,14 @@ impl Server {
         filter: Filter,
         input: Input,
         output: Output,
-        back: Option<(Input, Output)>,
+        back: Option<Back>,
     ) -> Result<Self, ExitReason> {
         process.event_loop.add(&input, TOKEN_INPUT, Interest::IN)?;
-        if let Some((from, _)) = &back {
-            process.event_loop.add(from, TOKEN_BACK_INPUT, Interest::IN)?;
+        if let Some(back) = &back {
+            process.event_loop.add(&back.from_dispatch, TOKEN_BACK_INPUT, Interest::IN)?;
+            if let Some((credit, _)) = &back.encode {
+                process.event_loop.add(credit, TOKEN_ENCODE, Interest::IN)?;
+            }
         }
         Ok(Self { filter, input, output, back, is_draining: false })
     }
@@ -50,7 +58,7 @@ impl Server {
     fn read_requests(&mut self) -> Result<(), Gone> {
         let Self { filter, input, output, back, .. } = self;
         input.read()?;
-        with_outputs(output, back.as_mut().map(|(_, to)| to), |out| {
+        with_outputs(output, back.as_mut(), |out| {
             while let Some(frame) = input.next_frame()? {
                 filter.on_request_frame(&frame, out)?;
             }
@@ -59,11 +67,25 @@ impl Server {
     }
 
     fn read_responses(&mut self) -> Result<(), Gone> {
-        let Self { filter, output, back: Some((from, to)), .. } = self else { return Ok(()) };
-        from.read()?;
-        with_outputs(output, Some(to), |out| {
-            while let Some(frame) = from.next_frame()? {
+        let Self { filter, output, back: Some(back), .. } = self else { return Ok(()) };
+        let Back { from_dispatch, to_parse, encode } = back;
+        from_dispatch.read()?;
+        with_outboxes(output, (Some(to_parse), encode.as_mut().map(|(_, to)| to)), |out| {
+            while let Some(frame) = from_dispatch.next_frame()? {
                 filter.on_response_frame(&frame, out)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes what encode grants.
+    fn read_encode(&mut self) -> Result<(), Gone> {
+        let Self { filter, output, back: Some(back), .. } = self else { return Ok(()) };
+        let Back { to_parse, encode: Some((credit, to_encode)), .. } = back else { return Ok(()) };
+        credit.read()?;
+        with_outboxes(output, (Some(to_parse), Some(to_encode)), |out| {
+            while let Some(frame) = credit.next_frame()? {
+                filter.on_encode_frame(&frame, out)?;
             }
             Ok(())
         })
@@ -71,13 +93,13 @@ impl Server {
 
     fn read_spool(&mut self) -> Result<(), Gone> {
         let Self { filter, output, back, .. } = self;
-        with_outputs(output, back.as_mut().map(|(_, to)| to), |out| Ok(filter.read_spool(out)?))
+        with_outputs(output, back.as_mut(), |out| Ok(filter.read_spool(out)?))
     }
 
     /// Takes a socket to the spool.
     fn connect_spool(&mut self, process: &Process, fd: OwnedFd) -> Result<(), ExitReason> {
         let Self { filter, output, back, .. } = self;
-        let done = with_outputs(output, back.as_mut().map(|(_, to)| to), |out| {
+        let done = with_outputs(output, back.as_mut(), |out| {
             let connected = filter.connect_spool(fd, &process.event_loop, TOKEN_SPOOL, out);
             connected.map_err(Gone::Failed)?.map_err(Gone::from)
         });
@@ -89,7 +111,7 @@ impl Server {
         let event_loop = &process.event_loop;
         self.filter.time_out_store(event_loop, event_loop.now_ms());
         let Self { filter, output, back, .. } = self;
-        with_outputs(output, back.as_mut().map(|(_, to)| to), |out| {
+        with_outputs(output, back.as_mut(), |out| {
             filter.time_out_spool(event_loop, event_loop.now_ms(), out)?;
             filter.work(out)
         })?;
@@ -97,7 +119,9 @@ impl Server {
         self.filter.flush_store(event_loop, TOKEN_STORE).map_err(Gone::Failed)?;
         self.filter.flush_spool(event_loop, TOKEN_SPOOL).map_err(Gone::Failed)?;
         self.output.flush(event_loop, TOKEN_OUTPUT)?;
-        self.back.as_mut().map_or(Ok(()), |(_, to)| to.flush(event_loop, TOKEN_BACK_OUTPUT))
+        let Some(back) = &mut self.back else { return Ok(()) };
+        back.to_parse.flush(event_loop, TOKEN_BACK_OUTPUT)?;
+        back.encode.as_mut().map_or(Ok(()), |(_, to)| to.flush(event_loop, TOKEN_TO_ENCODE))
     }
 
     /// Returns how the program ends whose peer is gone.
@@ -129,6 +153,7 @@ impl Service for Server {
         let done = match event.token {
             TOKEN_INPUT => self.read_requests(),
             TOKEN_BACK_INPUT => self.read_responses(),
+            TOKEN_ENCODE => self.read_encode(),
             TOKEN_STORE if event.readable() => {
                 self.filter.read_store();
                 Ok(())

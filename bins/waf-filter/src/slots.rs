@@ -84,6 +84,8 @@ pub(crate) struct Response {
     /// Bytes of its body that parse has room for.
     pub(crate) room_bytes: u64,
     pub(crate) path: ResponsePath,
+    /// Its head has gone to encode, and all that follows goes there.
+    pub(crate) is_encoded: bool,
 }
 
 /// A request and its response.
@@ -111,6 +113,7 @@ impl Exchange {
                 order: Return::Waiting,
                 room_bytes: u64::from(WINDOW_BYTES_INITIAL),
                 path: ResponsePath::Pass,
+                is_encoded: false,
             },
         }
     }

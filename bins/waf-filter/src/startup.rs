@@ -11,14 +11,15 @@ use fosse_stage::{Input, Output};
 use fosse_wire::frame::Hello;
 
 use crate::{
-    PROGRAM, filter::Filter, log::to_stderr, pipeline, policies::inspects_responses, rules::Rules, server::Server,
+    PROGRAM, filter::Filter, log::to_stderr, outputs::Back, pipeline, policies::inspects_responses, rules::Rules,
+    server::Server,
 };
 
 /// The descriptors that carry frames.
 struct Frames {
     input: Input,
     output: Output,
-    back: Option<(Input, Output)>,
+    back: Option<Back>,
 }
 
 impl Frames {
@@ -28,8 +29,12 @@ impl Frames {
         // A pipeline has no response path: no stage grants credit.
         let credit_unlimited = !input.never_waits() || !has_start;
         let output = Output::new(descriptors.required(1), Hello { credit_unlimited });
-        let back = descriptors.optional(3).zip(descriptors.optional(4));
-        let back = back.map(|(from, to)| (Input::new(from), Output::new(to, Hello::default())));
+        let mut both = |from, to| {
+            let (from, to) = descriptors.optional(from).zip(descriptors.optional(to))?;
+            Some((Input::new(from), Output::new(to, Hello::default())))
+        };
+        let (back, encode) = (both(3, 4), both(10, 11));
+        let back = back.map(|(from_dispatch, to_parse)| Back { from_dispatch, to_parse, encode });
         Self { input, output, back }
     }
 }

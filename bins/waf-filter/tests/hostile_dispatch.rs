@@ -34,7 +34,8 @@ fn pending() -> (Filter, StreamId) {
     head.encode(&mut body).unwrap();
     for (kind, body) in [(Kind::Request, body), (Kind::RequestEnd, vec![0, 0])] {
         let (mut to_dispatch, mut to_parse) = (Outbox::default(), Outbox::default());
-        let out = &mut Outputs { to_dispatch: &mut to_dispatch, to_parse: &mut to_parse };
+        let out =
+            &mut Outputs { to_dispatch: &mut to_dispatch, to_parse: &mut to_parse, to_encode: &mut Outbox::default() };
         filter.on_request_frame(&Frame { stream, kind, body: &body }, out).unwrap();
         assert!(Frame::split(to_dispatch.pending()).unwrap().is_some_and(|(frame, _)| frame.kind == kind));
     }
@@ -44,7 +45,8 @@ fn pending() -> (Filter, StreamId) {
 /// Takes a frame from dispatch; returns the kinds of those that go to parse.
 fn says(filter: &mut Filter, stream: StreamId, kind: Kind, body: &[u8]) -> Result<Vec<Kind>, WireError> {
     let (mut to_dispatch, mut to_parse) = (Outbox::default(), Outbox::default());
-    let out = &mut Outputs { to_dispatch: &mut to_dispatch, to_parse: &mut to_parse };
+    let out =
+        &mut Outputs { to_dispatch: &mut to_dispatch, to_parse: &mut to_parse, to_encode: &mut Outbox::default() };
     filter.on_response_frame(&Frame { stream, kind, body }, out)?;
     let mut kinds = Vec::new();
     while let Some((frame, taken)) = Frame::split(to_parse.pending())? {

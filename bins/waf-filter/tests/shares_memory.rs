@@ -81,7 +81,11 @@ impl Fixture {
         };
         head.encode(&mut body).unwrap();
         for (kind, body) in [(Kind::Request, body), (Kind::RequestEnd, vec![0, 0])] {
-            let mut out = Outputs { to_dispatch: &mut self.to_dispatch, to_parse: &mut self.to_parse };
+            let mut out = Outputs {
+                to_dispatch: &mut self.to_dispatch,
+                to_parse: &mut self.to_parse,
+                to_encode: &mut Outbox::default(),
+            };
             self.filter.on_request_frame(&Frame { stream, kind, body: &body }, &mut out).unwrap();
         }
         drained(&mut self.to_dispatch);
@@ -89,7 +93,11 @@ impl Fixture {
     }
 
     fn says(&mut self, stream: StreamId, kind: Kind, body: &[u8]) {
-        let mut out = Outputs { to_dispatch: &mut self.to_dispatch, to_parse: &mut self.to_parse };
+        let mut out = Outputs {
+            to_dispatch: &mut self.to_dispatch,
+            to_parse: &mut self.to_parse,
+            to_encode: &mut Outbox::default(),
+        };
         self.filter.on_response_frame(&Frame { stream, kind, body }, &mut out).unwrap();
         while self.filter.is_busy() {
             self.filter.work(&mut out).unwrap();
@@ -163,7 +171,11 @@ fn a_response_that_its_client_does_not_take_is_cut_where_it_is_the_largest_of_th
     RequestHead { method: b"GET", target: b"/", line: b"GET / HTTP/1.1", host: b"a", ..Default::default() }
         .encode(&mut head)
         .unwrap();
-    let mut out = Outputs { to_dispatch: &mut fixture.to_dispatch, to_parse: &mut fixture.to_parse };
+    let mut out = Outputs {
+        to_dispatch: &mut fixture.to_dispatch,
+        to_parse: &mut fixture.to_parse,
+        to_encode: &mut Outbox::default(),
+    };
     fixture.filter.on_request_frame(&Frame { stream: next, kind: Kind::Request, body: &head }, &mut out).unwrap();
 }
 

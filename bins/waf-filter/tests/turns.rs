@@ -62,12 +62,19 @@ fn a_long_body_waits_for_its_turn_and_what_comes_after_it_does_not() {
     filter.begin_turn(clock_us());
     let mut rest = frames.pending();
     while let Some((frame, length)) = Frame::split(rest).unwrap() {
-        filter.on_request_frame(&frame, &mut Outputs { to_dispatch: &mut out, to_parse: &mut back }).unwrap();
+        filter
+            .on_request_frame(
+                &frame,
+                &mut Outputs { to_dispatch: &mut out, to_parse: &mut back, to_encode: &mut Outbox::default() },
+            )
+            .unwrap();
         rest = &rest[length..];
     }
     assert!(filter.is_busy());
     while filter.is_busy() {
-        filter.work(&mut Outputs { to_dispatch: &mut out, to_parse: &mut back }).unwrap();
+        filter
+            .work(&mut Outputs { to_dispatch: &mut out, to_parse: &mut back, to_encode: &mut Outbox::default() })
+            .unwrap();
     }
     assert_eq!(sent_on(&mut out), [short, long]);
 }

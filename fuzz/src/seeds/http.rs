@@ -75,6 +75,10 @@ pub const CHUNKED: &[&[u8]] = &[
     b"Content-Length: 1\r\n",
 ];
 
+/// Tokens of Accept-Encoding.
+pub const CODINGS: &[&[u8]] =
+    &[b"gzip", b"x-gzip", b"br", b"zstd", b"identity", b"*", b";q=0", b";q=0.5", b"q=1.000", b", "];
+
 /// Tokens of Forwarded.
 pub const FORWARDED: &[&[u8]] = &[
     b"for=",
@@ -102,6 +106,11 @@ pub fn forwarded() -> Vec<Vec<u8>> {
         "for=\"192.0.2.43:_p\", for=198.51.100.17;ext=\"a,\\\";b\"",
         "for=\", for=10.0.0.1",
     ])
+}
+
+/// Values of Accept-Encoding.
+pub fn accept_encoding() -> Vec<Vec<u8>> {
+    texts(&["gzip, deflate, br, zstd", "gzip;q=1.0, br;q=0.5, *;q=0", "identity;q=0, X-GZIP ; q=0.001", "*"])
 }
 
 /// Request heads.

@@ -5,6 +5,7 @@ use fosse_source::Source;
 use fosse_wire::cache::{FromCache, PassCause, Terms, ToCache};
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
+use fosse_wire::encode::{Coding, EncodeHead};
 use fosse_wire::frame::{Hello, ResetReason};
 use fosse_wire::launch::{Launch, Program};
 use fosse_wire::password::{self, FromPassword, ToPassword};
@@ -138,6 +139,9 @@ pub fn frames() -> Vec<Vec<u8>> {
         Kind::Verdict,
         Box::new(|bytes| Verdict { status: 403, rule: 1, message: b"why", ..Default::default() }.encode(bytes)),
     ));
+    let response = ResponseHead { status: 200, body: BodyLength::Chunked, ..Default::default() };
+    let encode = EncodeHead { coding: Coding::Brotli, level: 4, bytes_min: 9, response, ..Default::default() };
+    all.push(one(Kind::Encode, Box::new(move |bytes| encode.encode(bytes))));
     all.push(one(Kind::Lease, Box::new(|_| Ok(()))));
     all.push(all.concat());
     all
@@ -342,4 +346,26 @@ fn said_to_spool() -> Vec<u8> {
         let _ = message.encode(&mut bytes);
     }
     bytes
+}
+
+/// What dispatch says to encode of one response in each coding.
+pub fn to_encode() -> Vec<Vec<u8>> {
+    let one = |coding| {
+        let mut out = Outbox::default();
+        let stream = StreamId::from_raw(1 << 20);
+        let response = ResponseHead { status: 200, body: BodyLength::Chunked, ..Default::default() };
+        let head = EncodeHead { coding, level: 3, response, ..Default::default() };
+        let _ = out.frame(stream, Kind::Encode, |bytes| head.encode(bytes));
+        out.raw(stream, Kind::ResponseData, b"some text, and the same text");
+        out.credit(stream, Kind::ResponseCredit, 9);
+        out.raw(stream, Kind::ResponseEnd, &[0; 10]);
+        out.pending().to_vec()
+    };
+    Coding::ALL.map(one).to_vec()
+}
+
+/// Steps of neighbours of encode: a head, bytes, pauses, grants, an end.
+pub fn encoded() -> Vec<Vec<u8>> {
+    let of = |with: u8| vec![0, with, 4, 200, 8, 9, 28, 200, 4, 100, 20, 90, 28, 7, 12, 255, 16, 1, 20, 255];
+    vec![of(0), of(1), of(2), of(4), of(8), of(21)]
 }

@@ -118,7 +118,7 @@ impl Lane {
         let (ours, connect) = pair(SocketType::SEQPACKET);
         let (event_loop, peers) = (EventLoop::new().expect("epoll"), EventLoop::new().expect("epoll"));
         let (input, output) = (Input::new(input), Output::new(output, Hello::default()));
-        let server = Server::of(settings(is(4)), input, output, ours, None);
+        let server = Server::of(settings(is(4)), input, (output, None), ours, None);
         server.watch(&event_loop).expect("it is watched");
         let mut lane = Self {
             server,

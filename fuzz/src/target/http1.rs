@@ -2,7 +2,7 @@
 //! hold.
 
 use fosse_http1::{
-    ChunkedDecoder, HeadLimits, HeadWriter, Piece, RequestHead, ResponseHead, Version, find_head_end,
+    AcceptEncoding, ChunkedDecoder, HeadLimits, HeadWriter, Piece, RequestHead, ResponseHead, Version, find_head_end,
     find_response_end, forwarded_hops, strict_response,
 };
 
@@ -102,6 +102,31 @@ fn decode(mut decoder: ChunkedDecoder, data: &[u8], step: usize) -> Option<(Vec<
         }
     }
     Some((body, consumed, false))
+}
+
+/// Checks that no client gets a coding that it refuses, and that what comes after the members that
+/// are looked at changes nothing.
+///
+/// # Panics
+/// On a broken promise.
+pub fn accept_encoding(data: &[u8]) {
+    const OFFERED: [&str; 3] = ["zstd", "br", "gzip"];
+    let accepted = |lists: &[&[u8]]| {
+        let names = |coding: &'static str| -> &'static [&'static str] {
+            match coding {
+                "zstd" => &["zstd"],
+                "br" => &["br"],
+                _ => &["gzip", "x-gzip"],
+            }
+        };
+        AcceptEncoding::of(lists.iter().copied()).accepted(&OFFERED, names)
+    };
+    let alone = accepted(&[data]);
+    assert!(alone.iter().enumerate().all(|(at, one)| OFFERED.contains(one) && !alone[..at].contains(one)));
+    assert!(!accepted(&[b"br;q=0", data]).contains(&"br"), "the first member of a name counts");
+    assert!(accepted(&[b"identity;q=1, zstd;q=0.5", data]).iter().all(|one| *one != "zstd"));
+    let many = b"x, ".repeat(32);
+    assert!(accepted(&[&many, data]).is_empty());
 }
 
 /// What a proxy appends to a line is read first and as it is, whatever is before it; and a line

@@ -8,6 +8,7 @@ pub mod cidr;
 pub mod conditional;
 pub mod dispatch;
 pub mod dns;
+pub mod encode;
 pub mod fastcgi;
 pub mod frames;
 pub mod ftw;

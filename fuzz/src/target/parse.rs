@@ -8,7 +8,7 @@ use fosse_wire::request::{BodyLength, RequestHead};
 use fosse_wire::response::{ResponseEnd, ResponseHead};
 use fosse_wire::{Frame, Kind, Outbox, StreamId};
 
-use fosse_parse::conn::{Conn, Phase};
+use fosse_parse::conn::{Conn, Phase, Way};
 use fosse_parse::context::Context;
 use fosse_parse::settings::Settings;
 
@@ -83,6 +83,7 @@ pub fn outbound(data: &[u8]) {
     let (mut conn, mut context) = connection();
     let mut out = Outbox::default();
     let to_head = data.first().is_some_and(|first| first & 1 == 1);
+    let way = if data.first().is_some_and(|first| first & 2 == 2) { Way::Encode } else { Way::Ring };
     let method = if to_head { "HEAD" } else { "GET" };
     conn.feed(format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes(), &mut context, &mut out);
     let stream = conn.stream;
@@ -91,7 +92,7 @@ pub fn outbound(data: &[u8]) {
         let mut response = Outbox::default();
         put_frame(&mut response, stream, op);
         let Ok(Some((frame, _))) = Frame::split(response.pending()) else { return };
-        if conn.on_frame(&frame, &mut context, &mut out).is_err() {
+        if conn.on_frame(&frame, way, &mut context, &mut out).is_err() {
             return;
         }
         seen.extend_from_slice(&conn.output.bytes);

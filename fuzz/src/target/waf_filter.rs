@@ -122,7 +122,11 @@ impl Talk {
             6 => self.store_acts(with),
             _ => self
                 .filter
-                .work(&mut Outputs { to_dispatch: &mut self.out, to_parse: &mut self.back })
+                .work(&mut Outputs {
+                    to_dispatch: &mut self.out,
+                    to_parse: &mut self.back,
+                    to_encode: &mut Outbox::default(),
+                })
                 .expect("work goes on"),
         }
         self.look();
@@ -191,7 +195,8 @@ impl Talk {
         let Ok(next) = model.sent.after(kind) else { return };
         model.sent = next;
         self.filter.begin_turn(if self.is_late { 0 } else { clock_us() });
-        let out = &mut Outputs { to_dispatch: &mut self.out, to_parse: &mut self.back };
+        let out =
+            &mut Outputs { to_dispatch: &mut self.out, to_parse: &mut self.back, to_encode: &mut Outbox::default() };
         self.filter.on_request_frame(&Frame { stream, kind, body }, out).expect("a lawful frame is taken");
     }
 
@@ -242,7 +247,11 @@ impl Talk {
                 break;
             }
             self.filter
-                .work(&mut Outputs { to_dispatch: &mut self.out, to_parse: &mut self.back })
+                .work(&mut Outputs {
+                    to_dispatch: &mut self.out,
+                    to_parse: &mut self.back,
+                    to_encode: &mut Outbox::default(),
+                })
                 .expect("work goes on");
             self.look();
         }

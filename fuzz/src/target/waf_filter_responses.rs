@@ -186,7 +186,8 @@ impl Talk {
         let Ok(next) = model.sent.after(kind) else { return };
         model.sent = next;
         self.filter.begin_turn(if self.is_late { 0 } else { clock_us() });
-        let out = &mut Outputs { to_dispatch: &mut self.on, to_parse: &mut self.back };
+        let out =
+            &mut Outputs { to_dispatch: &mut self.on, to_parse: &mut self.back, to_encode: &mut Outbox::default() };
         self.filter.on_request_frame(&Frame { stream, kind, body }, out).expect("a lawful frame is taken");
     }
 
@@ -265,14 +266,21 @@ impl Talk {
     }
 
     fn work(&mut self) {
-        self.filter.work(&mut Outputs { to_dispatch: &mut self.on, to_parse: &mut self.back }).expect("work goes on");
+        self.filter
+            .work(&mut Outputs {
+                to_dispatch: &mut self.on,
+                to_parse: &mut self.back,
+                to_encode: &mut Outbox::default(),
+            })
+            .expect("work goes on");
     }
 
     fn read_replies(&mut self, most: usize) {
         for _ in 0..=most {
             let Some((stream, kind, body)) = self.replies.pop_front() else { return };
             self.filter.begin_turn(if self.is_late { 0 } else { clock_us() });
-            let out = &mut Outputs { to_dispatch: &mut self.on, to_parse: &mut self.back };
+            let out =
+                &mut Outputs { to_dispatch: &mut self.on, to_parse: &mut self.back, to_encode: &mut Outbox::default() };
             self.filter.on_response_frame(&Frame { stream, kind, body: &body }, out).expect("a lawful frame is taken");
         }
     }

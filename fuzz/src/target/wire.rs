@@ -2,8 +2,8 @@
 //! bytes again.
 
 use fosse_wire::{
-    Frame, Inbox, Kind, cache, channel, connect, files, launch, password, request, response, spool, start, store,
-    verdict,
+    Frame, Inbox, Kind, cache, channel, connect, encode, files, launch, password, request, response, spool, start,
+    store, verdict,
 };
 
 /// The ring: frames in any cut, each body through the decoder of its kind.
@@ -48,6 +48,9 @@ fn body(frame: &Frame<'_>) {
         Kind::Reset => drop(frame.reset()),
         Kind::RequestCredit | Kind::ResponseCredit => drop(frame.credit()),
         Kind::ReleaseCredit => drop(frame.release_credit()),
+        Kind::Encode => {
+            same(encode::EncodeHead::decode(bytes).ok().map(|h| move |o: &mut Vec<u8>| h.encode(o).unwrap()), bytes)
+        }
         Kind::Verdict => {
             same(verdict::Verdict::decode(bytes).ok().map(|v| move |o: &mut Vec<u8>| v.encode(o).unwrap()), bytes)
         }

@@ -12,6 +12,7 @@ const PACKAGES: &[&str] = &[
     "fosse-parse",
     "fosse-waf-filter",
     "fosse-dispatch",
+    "fosse-encode",
     "fosse-connect",
     "fosse-log",
     "fosse-status",

@@ -14,6 +14,7 @@ const ACCEPT: &str = "bins/accept";
 const CACHE: &str = "bins/cache";
 const CONNECT: &str = "bins/connect";
 const DISPATCH: &str = "bins/dispatch";
+const ENCODE: &str = "bins/encode";
 /// Checks servers.
 const PROBER: &str = "bins/prober";
 /// Follows names.
@@ -74,6 +75,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[limits]", "cached_response_bytes_max", &[CACHE]),
     ("[limits]", "lane_buffered_bytes_max", &[DISPATCH]),
     ("[limits]", "lane_response_bytes_max", &[DISPATCH]),
+    ("[limits]", "lane_encode_bytes_max", &[ENCODE]),
     ("[limits]", "response_head_bytes_max", &[DISPATCH]),
     ("[limits]", "response_header_bytes_max", &[DISPATCH]),
     ("[limits]", "response_header_count_max", &[DISPATCH]),
@@ -107,6 +109,10 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[site]]", "exclude", &[CONFIG]),
     ("[[site]]", "rules_milliseconds_max", &[WAF_FILTER]),
     ("[[site]]", "inspect_responses", &[DISPATCH, START, WAF_FILTER]),
+    ("[[site]]", "compress", &[DISPATCH]),
+    ("[[site]]", "compress_types", &[DISPATCH]),
+    ("[[site]]", "compress_bytes_min", &[DISPATCH]),
+    ("[[site]]", "compress_secrets", &[DISPATCH]),
     ("[[site]]", "methods", &[PARSE]),
     ("[[site]]", "forward_auth", &[DISPATCH]),
     ("[[site]]", "underscores", &[DISPATCH]),
@@ -195,6 +201,10 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[site.route]]", "rules", &[LOAD, WAF_FILTER]),
     ("[[site.route]]", "rules_milliseconds_max", &[WAF_FILTER]),
     ("[[site.route]]", "inspect_responses", &[DISPATCH, START, WAF_FILTER]),
+    ("[[site.route]]", "compress", &[DISPATCH]),
+    ("[[site.route]]", "compress_types", &[DISPATCH]),
+    ("[[site.route]]", "compress_bytes_min", &[DISPATCH]),
+    ("[[site.route]]", "compress_secrets", &[DISPATCH]),
     ("[[site.route]]", "methods", &[PARSE]),
     ("[[site.route]]", "underscores", &[DISPATCH]),
     ("[[site.route]]", "utf8", &[PARSE, WAF_FILTER]),

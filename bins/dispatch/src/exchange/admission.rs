@@ -8,6 +8,7 @@ use fosse_wire::request::{BodyLength, RequestHead};
 use super::{
     Outcome, affinity, buffering, checks,
     clients::Clients,
+    encoding::Wanted,
     headers::with_facts,
     prefix, preflight,
     refused::Refused,
@@ -165,6 +166,7 @@ fn policy_of<'a>(
 /// Notes what the response will have by the policy, for which the request's head is needed.
 fn prepare_response(stream: &mut Stream, head: &RequestHead<'_>, policy: &Policy) {
     stream.inspected = policy.settings.inspect_responses;
+    stream.wanted_coding = Wanted::of(head, policy);
     if policy.response.have_variables {
         stream.values = Some(Box::new(with_facts(head, |facts| policy.response.values(facts))));
     }

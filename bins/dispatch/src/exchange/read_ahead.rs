@@ -2,13 +2,13 @@
 //! a turn may move.
 
 use fosse_eventloop::{Interest, slab::Key};
-use fosse_source::Source;
+use fosse_source::{Budget, Source};
 use rustix::{
     io::Errno,
     net::{RecvFlags, recv},
 };
 
-use super::{Outcome, ahead_budget::AheadBudget, failure::Failure, stream::Stream};
+use super::{Outcome, failure::Failure, stream::Stream};
 use crate::{
     context::Context,
     limits,
@@ -27,7 +27,7 @@ impl Stream {
     }
 
     /// Adds bytes that its client does not take now.
-    pub(crate) fn push_ahead(&mut self, bytes: &[u8], budget: &mut AheadBudget) {
+    pub(crate) fn push_ahead(&mut self, bytes: &[u8], budget: &mut Budget) {
         if !bytes.is_empty() {
             self.ahead.get_or_insert_default().push(bytes);
             budget.add(self.source(), bytes.len());
@@ -35,7 +35,7 @@ impl Stream {
     }
 
     /// Drops bytes that its client has taken: no more than [`Stream::ahead`] returned.
-    pub(crate) fn advance_ahead(&mut self, count: usize, budget: &mut AheadBudget) {
+    pub(crate) fn advance_ahead(&mut self, count: usize, budget: &mut Budget) {
         if let Some(ahead) = &mut self.ahead {
             ahead.advance(count);
             budget.sub(Source::of(&self.client.addr), count);
@@ -43,7 +43,7 @@ impl Stream {
     }
 
     /// Drops all of them, and what is known of their end.
-    pub(crate) fn drop_ahead(&mut self, budget: &mut AheadBudget) {
+    pub(crate) fn drop_ahead(&mut self, budget: &mut Budget) {
         if let Some(ahead) = self.ahead.take() {
             budget.sub(self.source(), ahead.bytes);
         }

@@ -15,6 +15,7 @@ use fosse_wire::{
 
 use super::{
     access,
+    encoding::{ACCEPT_ENCODING, Selected},
     headers::{Edits, Values},
     prefix::Outside,
 };
@@ -80,6 +81,8 @@ pub(crate) struct Own<'a> {
     pub(crate) kept: &'a [Field<'a>],
     /// Cache-Status, where the request has passed a cache by.
     pub(crate) cache_status: Option<&'a str>,
+    /// Changes for the sake of codings.
+    pub(crate) selected: Selected,
 }
 
 impl Own<'_> {
@@ -195,7 +198,11 @@ pub(crate) fn interim(
     })
 }
 
-fn put(
+/// Appends a head: that of a backend with the changes of the edge.
+///
+/// # Errors
+/// [`WireError`] where the fields do not fit a frame.
+pub(super) fn put(
     body: &mut Vec<u8>,
     head: &ResponseHead<'_>,
     from: &BackendHead<'_>,
@@ -207,6 +214,7 @@ fn put(
     let mut to = FieldsWriter::new(body);
     let (mut dated, mut bytes_left) = (head.status < 200, REPLACED_BYTES_MAX);
     let passes = |name: &[u8]| !DROPPED.contains(name) && (!remove.for_page || BESIDE_PAGE.contains(name));
+    let mut selected = own.selected;
     for field in from.fields.iter().filter(|field| !own.replaces(field)).chain(own.kept.iter().copied()) {
         let removed = || changes.is_some_and(|changes| changes.edits.drop(field.name));
         if !passes(field.name) || hop.iter().any(|h| h.eq_ignore_ascii_case(field.name)) || removed() {
@@ -219,13 +227,11 @@ fn put(
         }
         match changes.map(|changes| changes.value(&field, &mut bytes_left)).transpose()? {
             Some(value) if value.is_empty() && !field.value.is_empty() => {}
-            Some(value) => to.push(field.name, &value)?,
-            None => to.push(field.name, field.value)?,
+            Some(value) => to.push(field.name, &selected.changed(&Field { value: &value, ..field }))?,
+            None => to.push(field.name, &selected.changed(&field))?,
         }
     }
-    if !dated {
-        to.push(b"Date", own.date.as_bytes())?;
-    }
+    put_missing(&mut to, dated, Own { selected, ..own })?;
     if remove.for_page {
         to.push(b"Content-Type", USUAL_TYPE.as_bytes())?;
         to.push(b"Cache-Control", b"no-store")?;
@@ -242,6 +248,14 @@ fn put(
     }
     to.finish();
     Ok(())
+}
+
+/// Writes fields that the response should have had.
+fn put_missing(to: &mut FieldsWriter<'_>, dated: bool, own: Own<'_>) -> Result<(), WireError> {
+    if own.selected.varies {
+        to.push(b"Vary", ACCEPT_ENCODING)?;
+    }
+    if dated { Ok(()) } else { to.push(b"Date", own.date.as_bytes()) }
 }
 
 /// Writes the challenges of a field that do not log a connection in, if there are any.

@@ -183,7 +183,7 @@ fn pass_on(stream: &mut Stream, at: &mut At, bytes: &[u8], context: &mut Context
     let (taken, data, next) = body_bytes(at, stream.credit, bytes);
     if !data.is_empty() {
         stream.credit -= u64::try_from(data.len()).unwrap_or(u64::MAX);
-        context.shared.output.outbox.data(stream.id, Kind::ResponseData, data);
+        context.shared.way(stream.is_encoded).data(stream.id, Kind::ResponseData, data);
     }
     // What the credit leaves over may be read ahead.
     let over = next == Some(Next::Hold) && stream.reads_ahead;
@@ -195,7 +195,7 @@ pub(crate) fn pass_ahead(stream: &mut Stream, context: &mut Context<'_>) {
     while stream.credit > 0 && !stream.is_ahead_empty() {
         let part = stream.ahead();
         let part = &part[..usize::try_from(stream.credit).unwrap_or(usize::MAX).min(part.len())];
-        context.shared.output.outbox.data(stream.id, Kind::ResponseData, part);
+        context.shared.way(stream.is_encoded).data(stream.id, Kind::ResponseData, part);
         let count = part.len();
         stream.credit -= u64::try_from(count).unwrap_or(u64::MAX);
         stream.advance_ahead(count, &mut context.shared.ahead);

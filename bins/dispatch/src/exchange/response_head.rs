@@ -4,11 +4,16 @@ use fosse_eventloop::slab::Key;
 use fosse_fastcgi::http_head;
 use fosse_http1::{Field, HeadLimits, ResponseHead, find_response_end, strict_response};
 use fosse_settings::Dispatch as Settings;
-use fosse_wire::response::{self as wire, BACKEND_NONE};
+use fosse_wire::{
+    Kind,
+    encode::{Coding, EncodeHead},
+    response::{self as wire, BACKEND_NONE},
+};
 
 use super::{
     Terms,
     affinity::set_cookie,
+    encoding,
     failure::Failure,
     framing::framing,
     limit::Limit,
@@ -20,7 +25,7 @@ use super::{
 };
 use crate::{
     cache::lookup,
-    context::Context,
+    context::{Context, Shared},
     limits,
     policies::Policy,
     upstream::{
@@ -211,7 +216,9 @@ fn final_head(
     };
     let large = matches!(at, At::Exact(length) if length >= limits::LEASE_BYTES_MIN);
     connection.at = at;
-    let lease = large && terms.may_lease && stream.body == Body::Done && !stream.inspected;
+    let (selected, coding) = encoding::select(wanted(stream), terms.policy, head, body);
+    stream.is_encoded = coding.is_some();
+    let lease = large && terms.may_lease && stream.body == Body::Done && !stream.inspected && coding.is_none();
     stream.lease = if lease { Lease::Wanted } else { Lease::No };
     stream.wait = Wait::Bytes;
     let to_parse = wire::ResponseHead { lease, body, ..to_parse(stream, connection, head.status, context) };
@@ -219,11 +226,22 @@ fn final_head(
     let cookie = own_cookie(stream, terms);
     let kept: Vec<Field<'_>> = stream.send_file.as_ref().map(|file| file.kept(head).collect()).unwrap_or_default();
     let passed = stream.cached.as_ref().map(|cached| cached.status.value(0));
-    let (date, more, cache_status) = (context.shared.date.at(now_ms), stream.response_fields(), passed.as_deref());
-    let own = Own { date, cookie: cookie.as_deref(), more, kept: &kept, cache_status };
     let remove = Removed { logins: !stream.single_client, ..Removed::default() };
-    let changes = changes(stream, terms.policy);
-    let written = response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, (remove, changes), own);
+    let edits = (remove, changes(stream, terms.policy));
+    let Shared { date, output, to_encode, .. } = &mut *context.shared;
+    let (date, more, cache_status) = (date.at(now_ms), stream.response_fields(), passed.as_deref());
+    let own = Own { date, cookie: cookie.as_deref(), more, kept: &kept, cache_status, selected };
+    let written = match coding {
+        None => response::head(&mut output.outbox, stream.id, &to_parse, head, edits, own),
+        Some(coding) => {
+            let out = to_encode.as_mut().unwrap_or(output);
+            let to_encode = EncodeHead { response: to_parse, ..before_head(stream, terms.policy, coding) };
+            out.outbox.frame(stream.id, Kind::Encode, |body| {
+                to_encode.encode_fixed(body);
+                response::put(body, &to_encode.response, head, edits, own)
+            })
+        }
+    };
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;
     traffic::count_head(stream, head.status, context);
     stream.head_sent = true;
@@ -252,6 +270,26 @@ fn to_parse(
 /// Returns the cookie by which the client finds its server again, where it has to learn it.
 fn own_cookie(stream: &Stream, terms: Terms<'_>) -> Option<String> {
     stream.new_owner.map(|id| set_cookie(&terms.backend.sticky_cookie, id, stream.secure))
+}
+
+/// Returns the coding that a stream wants. A file that the application has named stays as it is:
+/// its type may be another.
+const fn wanted(stream: &Stream) -> encoding::Wanted {
+    if stream.send_file.is_some() { encoding::Wanted::Nothing } else { stream.wanted_coding }
+}
+
+/// Makes the part that precedes the head of a response that is encoded.
+fn before_head(stream: &Stream, policy: &Policy, (coding, level): (Coding, u8)) -> EncodeHead<'static> {
+    EncodeHead {
+        coding,
+        level,
+        no_body: stream.to_head,
+        bytes_min: policy.settings.compress.as_ref().map_or(0, |compress| compress.compress_bytes_min),
+        connection: stream.client_connection,
+        named_source: stream.named_source,
+        client: stream.client.addr,
+        ..EncodeHead::default()
+    }
 }
 
 /// Takes a 101: only what was offered, and for WebSocket only with the right key (RFC 6455, section

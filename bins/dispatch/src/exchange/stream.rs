@@ -12,7 +12,7 @@ use fosse_wire::{
     request::{BodyLength, Endpoint, RequestHead},
 };
 
-use super::{access::Access, ahead::Ahead, headers::Values, limit::Limit, send_file::SendFile};
+use super::{access::Access, ahead::Ahead, encoding, headers::Values, limit::Limit, send_file::SendFile};
 use crate::{
     cache::cached::Cached,
     context::Context,
@@ -99,6 +99,10 @@ pub(crate) struct Stream {
     pub(crate) inspected: bool,
     /// The checks of who asks, where its policy has some and they matter still.
     pub(crate) access: Option<Box<Access>>,
+    /// Codings that the request lets the body of its response have.
+    pub(crate) wanted_coding: encoding::Wanted,
+    /// The response goes to encode.
+    pub(crate) is_encoded: bool,
     /// accept's number of the client connection.
     pub(crate) client_connection: u64,
     /// The word of its source, where a trusted proxy has named it; else 0.
@@ -234,6 +238,8 @@ impl Stream {
             idle_seconds: Duration::ZERO,
             inspected: false,
             access: None,
+            wanted_coding: encoding::Wanted::Nothing,
+            is_encoded: false,
             client_connection: head.connection,
             named_source: Source::word_of_named(&head.client.addr, &head.peer.addr),
             single_client: head.single_client,

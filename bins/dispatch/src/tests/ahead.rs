@@ -179,7 +179,7 @@ fn a_chunked_response_is_read_to_its_end_with_what_parse_has_not_granted() {
 #[test]
 fn without_memory_the_server_waits_for_the_client_and_nothing_is_lost() {
     let mut fixture = Fixture::new(backend());
-    fixture.server.shared.ahead = crate::exchange::ahead_budget::AheadBudget::new(200_000);
+    fixture.server.shared.ahead = fosse_source::Budget::new(200_000);
     let (server, client) = fixture.leased();
     let body = body();
     let sent = fixture.serve(&server, &body);
@@ -262,7 +262,7 @@ fn a_response_that_breaks_off_while_it_is_read_ahead_does_not_look_whole() {
 fn a_source_with_more_than_its_part_makes_room_and_one_with_its_part_does_not() {
     let client = |n| Endpoint { addr: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, n], port: 1 };
     let mut fixture = Fixture::new(Backend { connections_max: 2, ..backend() });
-    fixture.server.shared.ahead = crate::exchange::ahead_budget::AheadBudget::new(0);
+    fixture.server.shared.ahead = fosse_source::Budget::new(0);
     let mut servers = Vec::new();
     for slot in 0..2 {
         fixture.send(id(slot), &RequestHead { client: client(1), ..get() });

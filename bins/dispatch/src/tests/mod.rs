@@ -112,7 +112,7 @@ impl Fixture {
         let (ours, connect) = pair(SocketType::SEQPACKET);
         let event_loop = EventLoop::new().unwrap().without_linger();
         let (input, output) = (Input::new(input), Output::new(output, Hello::default()));
-        let server = Server::of(settings, input, output, ours, None);
+        let server = Server::of(settings, input, (output, None), ours, None);
         server.watch(&event_loop).unwrap();
         Self {
             server,

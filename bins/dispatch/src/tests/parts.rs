@@ -40,7 +40,7 @@ struct Parts {
 impl Parts {
     fn new() -> Self {
         let (output, _) = pair(SocketType::STREAM);
-        let shared = Shared::new(Output::new(output, Hello::default()), 1 << 20);
+        let shared = Shared::new(Output::new(output, Hello::default()), None, 1 << 20);
         Self { event_loop: EventLoop::new().unwrap(), counters: Counters::private(), shared }
     }
 

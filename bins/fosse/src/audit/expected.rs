@@ -135,6 +135,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         holds: &[
             holds(Kind::Pipe, 2, "log, audit log"),
             holds(Kind::UnixStream, 4, "the ring, both ways"),
+            holds(Kind::UnixStream, 2, "encode"),
             holds(Kind::UnixStream, 1, "the store"),
             holds(Kind::UnixStream, 1, "the spool"),
             holds(Kind::Memory, 1, "rules"),
@@ -156,6 +157,16 @@ pub(crate) const PROGRAMS: &[Expected] = &[
             any(Kind::UnixStream, "the ring, passwords, backends, clients under a lease"),
             any(Kind::Tcp, "backends, clients under a lease"),
             any(Kind::Pipe, "splicing"),
+        ],
+    },
+    Expected {
+        name: "fosse-encode",
+        place: Place::Namespaces,
+        shares_group: false,
+        scheduled: Scheduled::ByLoad,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::UnixStream, 4, "responses and their credit, from and to two peers"),
         ],
     },
     Expected {

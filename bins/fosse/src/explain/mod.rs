@@ -16,7 +16,7 @@ use fosse_settings::{Dispatch, Parse, ParsePolicy, ParseSite, WafFilter, WafMode
 use fosse_wire::launch::Program;
 use fosse_wire::request::Endpoint;
 
-use self::words::{above_root, access, edits, filter, goal, in_place, who_may, why_route, why_site};
+use self::words::{above_root, access, codings, edits, filter, goal, in_place, who_may, why_route, why_site};
 use crate::configuration::Configuration;
 use crate::output::print;
 use crate::{PROGRAM, check};
@@ -122,6 +122,7 @@ fn done(
     let error_pages = parse.policies.get(index(number)).and_then(|terms| terms.error_pages);
     let error_pages = error_pages.and_then(|pages| parse.error_pages.get(index(pages)));
     out.push_str(&in_place(&dispatch, policy, error_pages));
+    out.push_str(&codings(policy));
     out + &goal(edge, &dispatch, policy, waf, where_to)
 }
 
@@ -308,6 +309,17 @@ mod tests {
         let said = explain_of(&TEXT.replace("inspect_responses = true", auth), "a.example", "/");
         assert!(said.contains("\naccess    \"app\" is asked, by GET /auth, which writes X-User\n"), "{said}");
         assert!(!explain("a.example", "/").contains("\naccess "));
+    }
+
+    #[test]
+    fn says_how_responses_are_encoded() {
+        let text = TEXT
+            .replace("waf = \"off\"", "waf = \"off\"\ncompress = [\"br\", \"gzip 9\"]\ncompress_types = [\"text/*\"]");
+        let said = explain_of(&text, "b.example", "/only");
+        let line = "\ncodings   br 4, gzip 9: from 1024 bytes on, but for pages and data with Cookie or Authorization and a query or \
+                    a body; text/*\n";
+        assert!(said.contains(line), "{said}");
+        assert!(!explain("b.example", "/only").contains("codings"));
     }
 
     #[test]

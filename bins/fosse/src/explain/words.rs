@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use fosse_model::{Edge, model::Listen};
 use fosse_settings::{
-    Action, Condition, Dispatch, DispatchPolicy, ErrorPages, FastCgi, HeaderChange, HeaderEdit, Net, Origin,
+    Action, Coding, Condition, Dispatch, DispatchPolicy, ErrorPages, FastCgi, HeaderChange, HeaderEdit, Net, Origin,
     ParsePolicy, ParseSite, Part, PathMatch, Template, Test, WafMode, WafProfile,
 };
 
@@ -200,6 +200,24 @@ fn users(policy: &DispatchPolicy) -> String {
 /// Returns a line for each change of headers.
 pub(super) fn edits(policy: &DispatchPolicy) -> String {
     headers("request", &policy.request_headers) + &headers("response", &policy.response_headers)
+}
+
+/// Returns a line for the codings of responses; none where they stay as they are.
+pub(super) fn codings(policy: &DispatchPolicy) -> String {
+    let Some(compress) = &policy.compress else { return String::new() };
+    let name = |coding: &Coding| match coding {
+        Coding::Brotli => "br",
+        Coding::Zstd => "zstd",
+        Coding::Gzip => "gzip",
+    };
+    let codings: Vec<String> =
+        compress.compress.iter().map(|(coding, level)| format!("{} {level}", name(coding))).collect();
+    let secrets = match compress.compress_secrets {
+        true => "also where they may show a secret beside a client's text",
+        false => "but for pages and data with Cookie or Authorization and a query or a body",
+    };
+    let (bytes, types) = (compress.compress_bytes_min, compress.compress_types.join(" "));
+    format!("codings   {}: from {bytes} bytes on, {secrets}; {types}\n", codings.join(", "))
 }
 
 /// Returns a line for each change of headers of a message.

@@ -55,7 +55,7 @@ impl Wanted {
 
 const fn is_on_path(program: Program) -> bool {
     let in_lane = matches!(program, Program::Parse | Program::WafFilter | Program::Dispatch | Program::Connect);
-    in_lane || matches!(program, Program::Accept | Program::Static)
+    in_lane || matches!(program, Program::Encode | Program::Accept | Program::Static)
 }
 
 /// Returns whether a program is woken by clients, who then have more to send.

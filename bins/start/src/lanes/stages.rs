@@ -29,6 +29,8 @@ struct Channels {
     /// `None` where a lane has no filter.
     filter: Option<Vec<(u8, OwnedFd)>>,
     dispatch: Vec<(u8, OwnedFd)>,
+    /// `None` where no response is encoded.
+    encode: Option<Vec<(u8, OwnedFd)>>,
     connect: Vec<(u8, OwnedFd)>,
 }
 
@@ -42,14 +44,47 @@ impl Channels {
         let (requests, replies) = pair(SocketType::SEQPACKET)?;
         let replies_copy = rustix::io::fcntl_dupfd_cloexec(&replies, 3)?;
         let (filter, parse_in, dispatch_in) = filter_channels(generation, first_in, responses)?;
-        let channels = Self {
+        let mut channels = Self {
             parse: vec![(0, parse_in), (1, parse_out), (8, channel), (9, direct_out)],
             filter,
             dispatch: vec![(0, dispatch_in), (1, dispatch_out), (8, direct_in), (9, requests)],
+            encode: None,
             connect: vec![(0, replies), (1, replies_copy)],
         };
+        if generation.has_encode() {
+            channels.add_encode(generation.plan.inspect_responses)?;
+        }
         Ok((channels, accept))
     }
+
+    /// Puts encode before parse, beside the way that responses take which are not encoded. It gets
+    /// its responses from the last program that sees them all: the filter, where it judges
+    /// responses, else dispatch. Either socket carries frames one way and their credit the other,
+    /// and each end is two descriptors, one to read and one to write.
+    fn add_encode(&mut self, inspect_responses: bool) -> Result<(), Errno> {
+        let ((from_encode, to_encode), (responses, credit)) = both_ways()?;
+        let ((from_parse, to_parse), (encoded, parse_credit)) = both_ways()?;
+        let upstream = match &mut self.filter {
+            Some(filter) if inspect_responses => (filter, 10, 11),
+            _ => (&mut self.dispatch, 16, 17),
+        };
+        let (channels, from, to) = upstream;
+        channels.extend([(from, from_encode), (to, to_encode)]);
+        self.parse.extend([(12, encoded), (13, parse_credit)]);
+        self.encode = Some(vec![(0, responses), (1, to_parse), (3, from_parse), (4, credit)]);
+        Ok(())
+    }
+}
+
+/// One end of a socket pair, to read and to write.
+type End = (OwnedFd, OwnedFd);
+
+/// Makes a socket pair of which each end is two descriptors.
+fn both_ways() -> Result<(End, End), Errno> {
+    let (one, other) = pair(SocketType::STREAM)?;
+    let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3);
+    let copies = (copy(&one)?, copy(&other)?);
+    Ok(((one, copies.0), (other, copies.1)))
 }
 
 type FilterChannels = (Option<Vec<(u8, OwnedFd)>>, OwnedFd, OwnedFd);
@@ -98,7 +133,7 @@ pub(crate) fn start(
     channels.dispatch.extend(keys.transpose().map_err(|errno| (Program::Dispatch, errno))?.map(|keys| (14, keys)));
     channels.dispatch.extend(cache::memory_for_lane(lanes, cx.generation).map(|page| (15, page)));
     channels.connect.extend(bound.channels(cx.generation.number).map_err(before)?);
-    let mut processes = Vec::with_capacity(4);
+    let mut processes = Vec::with_capacity(5);
     let started = start_stages(&mut processes, children, cx, channels, (number, core));
     // Without a lane those that were begun are killed.
     started?;
@@ -137,6 +172,9 @@ fn start_stages(
         stage(children, Program::WafFilter, fds, audit)?;
     }
     stage(children, Program::Dispatch, channels.dispatch, None)?;
+    if let Some(fds) = channels.encode {
+        stage(children, Program::Encode, fds, None)?;
+    }
     stage(children, Program::Connect, channels.connect, None).map(drop)
 }
 

@@ -134,7 +134,7 @@ fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
     let may_start = |program| desired.is_urgent || seen.may_start(program);
     let bound = desired.bound.iter().filter(|(_, program)| may_start(*program));
     actions.extend(bound.map(|(number, _)| Action::StartBound(*number)));
-    let stages = [Program::Parse, Program::WafFilter, Program::Dispatch, Program::Connect];
+    let stages = [Program::Parse, Program::WafFilter, Program::Dispatch, Program::Encode, Program::Connect];
     if desired.is_urgent || stages.into_iter().all(|program| seen.may_start(program)) {
         let missing = seen.lanes.missing_cores(desired.cores.clone(), desired.generation);
         actions.extend(missing.into_iter().map(Action::StartLane));

@@ -61,6 +61,7 @@ const USERS: &[Line] = &[("[site.basic_auth]", "users_file", "\"u\"")];
 const USER: &str = "[\"ann:$2y$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.\"]";
 const LINKS: &[Line] = &[("[site.signed_links]", "keys", "[\"a.key\"]")];
 const KEPT: Line = ("[[site]]", "cache", "true");
+const COMPRESS: Line = ("[[site]]", "compress", "true");
 const NO_BACKEND: Line = ("[[site]]", "backend", "");
 const NO_PREFIX: Line = ("[[site.route]]", "prefix", "");
 const NO_GOAL: Line = ("[[site.route]]", "backend", "");
@@ -113,6 +114,7 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[limits]", "lane_response_bytes_max", "\"32 MiB\"", &[]),
     ("[limits]", "cache_bytes_max", "\"2 MiB\"", &[KEPT]),
     ("[limits]", "cached_response_bytes_max", "\"2 KiB\"", &[KEPT]),
+    ("[limits]", "lane_encode_bytes_max", "\"8 MiB\"", &[]),
     ("[limits]", "response_head_bytes_max", "\"32 KiB\"", &[]),
     ("[limits]", "response_header_bytes_max", "\"16 KiB\"", &[]),
     ("[limits]", "response_header_count_max", "50", &[]),
@@ -163,6 +165,10 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site]]", "rules", "[\"b.conf\"]", &[]),
     ("[[site]]", "rules_milliseconds_max", "60", &[]),
     ("[[site]]", "inspect_responses", "true", &[]),
+    ("[[site]]", "compress", "[\"gzip\"]", &[]),
+    ("[[site]]", "compress_types", "[\"text/html\"]", &[COMPRESS]),
+    ("[[site]]", "compress_bytes_min", "100", &[COMPRESS]),
+    ("[[site]]", "compress_secrets", "true", &[COMPRESS]),
     ("[[site]]", "methods", "[\"GET\"]", &[]),
     ("[[site]]", "underscores", "\"pass\"", &[]),
     ("[[site]]", "allow_networks", "[\"10.0.0.0/8\"]", &[]),
@@ -213,6 +219,10 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site.route]]", "rules", "[\"b.conf\"]", &[]),
     ("[[site.route]]", "rules_milliseconds_max", "60", &[]),
     ("[[site.route]]", "inspect_responses", "true", &[]),
+    ("[[site.route]]", "compress", "[\"gzip\"]", &[]),
+    ("[[site.route]]", "compress_types", "[\"text/html\"]", &[COMPRESS]),
+    ("[[site.route]]", "compress_bytes_min", "100", &[COMPRESS]),
+    ("[[site.route]]", "compress_secrets", "true", &[COMPRESS]),
     ("[[site.route]]", "methods", "[\"GET\"]", &[]),
     ("[[site.route]]", "allow_networks", "[\"10.0.0.0/8\"]", &[]),
     ("[[site.route]]", "deny_networks", "[\"10.0.0.0/8\"]", &[]),

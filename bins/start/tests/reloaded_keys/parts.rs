@@ -38,6 +38,7 @@ pub(crate) const PARTS: &[&str] = &[
     "parse",
     "waf-filter",
     "dispatch",
+    "encode",
     "connect",
     "prober",
     "resolve",
@@ -275,6 +276,23 @@ fn log_files_and_the_way_of_responses_are_those_of_the_last_reload() {
     }
     // Two for the responses, and the pipe of the audit log.
     assert_eq!(descriptors(&running), before + 3, "{}", running.edge.log());
+}
+
+#[test]
+fn responses_are_encoded_as_the_last_reload_says() {
+    let running = Running::new();
+    let text = text(&running.backend, "lanes = 1", "", "");
+    let coding = || {
+        let request =
+            "GET /chunked/2000 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\nX-Say: Content-Type: text/plain\r\n\r\n";
+        fosse_harness::request(running.edge.address(), request).header("content-encoding").map(str::to_owned)
+    };
+    assert_eq!((coding(), running.edge.children_of("encode").len()), (None, 0));
+    running.edge.reload(&text.replace("default = true", "default = true\ncompress = true"));
+    assert_eq!((coding().as_deref(), running.edge.children_of("encode").len()), (Some("gzip"), 1));
+    running.edge.reload(&text);
+    assert_eq!(coding(), None);
+    wait_for("none", || running.edge.children_of("encode").is_empty().then_some(()));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use fosse_bodies::inflate::Requested;
 use fosse_wire::{
-    Kind, StreamId, WireError,
+    Frame, Kind, StreamId, WireError,
     frame::WINDOW_BYTES_INITIAL,
     request::{BodyLength, RequestHead},
     response::ResponseHead,
@@ -47,7 +47,8 @@ impl PendingResponse {
 #[derive(Debug)]
 pub(crate) struct BufferedResponse {
     pub(crate) pending: PendingResponse,
-    head: Vec<u8>,
+    /// RESPONSE or ENCODE, and its body.
+    head: (Kind, Vec<u8>),
     pub(crate) body: Vec<u8>,
     /// The end as it came, with its trailers.
     pub(crate) end: Option<Vec<u8>>,
@@ -70,7 +71,11 @@ impl BufferedResponse {
     ///
     /// # Errors
     /// [`WireError`] where the request's head does not read as it did before.
-    pub(crate) fn new(mut pending: PendingResponse, bytes: &[u8], head: &ResponseHead<'_>) -> Result<Self, WireError> {
+    pub(crate) fn new(
+        mut pending: PendingResponse,
+        frame: &Frame<'_>,
+        head: &ResponseHead<'_>,
+    ) -> Result<Self, WireError> {
         // These have no body, whatever their heads announce (RFC 9112, section 6.3).
         let may_have_body = pending.request_head()?.method != b"HEAD" && !matches!(head.status, 101 | 204 | 304);
         let announced_bytes = match head.body {
@@ -80,7 +85,7 @@ impl BufferedResponse {
         pending.evaluation.response_head(head);
         Ok(Self {
             pending,
-            head: bytes.to_vec(),
+            head: (frame.kind, frame.body.to_vec()),
             body: Vec::new(),
             end: None,
             credit_bytes: WINDOW_BYTES_INITIAL,
@@ -126,10 +131,16 @@ impl BufferedResponse {
         if self.is_part { 0 } else { length_of(self.body.len()) }
     }
 
+    /// Tells whether it goes to encode once it has passed.
+    pub(crate) fn is_encoded(&self) -> bool {
+        self.head.0 == Kind::Encode
+    }
+
     /// Sends the head on; returns the rest, which follows as there is room and `gives_way` where
     /// memory is used up, and the evaluation, which is over.
     pub(crate) fn release(self, stream: StreamId, gives_way: bool, out: &mut Outputs<'_>) -> (Evaluation, Flow) {
-        out.to_parse.raw(stream, Kind::Response, &self.head);
+        let (kind, head) = &self.head;
+        out.way(self.is_encoded()).raw(stream, *kind, head);
         (*self.pending.evaluation, Flow::new(self.body, self.end, u64::from(self.credit_bytes), gives_way))
     }
 }

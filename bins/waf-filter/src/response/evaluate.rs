@@ -22,7 +22,7 @@ use crate::{
     evaluation::Next,
     outputs::Outputs,
     request::releasing,
-    slots::{Exchange, Ids, RequestPath, ResponsePath},
+    slots::{Exchange, Ids, RequestPath, Response, ResponsePath},
 };
 
 /// The result of the rules in a slice of time.
@@ -185,6 +185,7 @@ fn conclude(
     }
     let gives_way = profile.waf == WafMode::Block;
     context.memory.release_pending(buffered.pending.bytes());
+    exchange.response.is_encoded = buffered.is_encoded();
     let (evaluation, flow) = buffered.release(exchange.ids.stream, gives_way, out);
     context.evaluator.close(evaluation);
     pump(Box::new(flow), exchange, context, out);
@@ -194,7 +195,8 @@ fn conclude(
 /// Sends on what there is room for.
 pub(super) fn pump(mut flow: Box<Flow>, exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) {
     let before = flow.buffered_bytes();
-    let is_over = flow.pump(exchange.ids.stream, &mut exchange.response.room_bytes, out);
+    let Response { room_bytes, is_encoded, .. } = &mut exchange.response;
+    let is_over = flow.pump(exchange.ids.stream, room_bytes, *is_encoded, out);
     let after = if is_over { 0 } else { flow.buffered_bytes() };
     context.memory.release(before - after);
     exchange.response.path = if is_over { ResponsePath::Pass } else { ResponsePath::Flow(flow) };
@@ -234,7 +236,7 @@ fn cut(flow: &Flow, exchange: &mut Exchange, context: &mut Context, out: &mut Ou
     context.memory.release(flow.buffered_bytes());
     if flow.end.is_some() {
         // dispatch has sent its end, and will send no other.
-        return out.to_parse.reset(exchange.ids.stream, ResetReason::Limit);
+        return out.way(exchange.response.is_encoded).reset(exchange.ids.stream, ResetReason::Limit);
     }
     exchange.response.path = ResponsePath::Abandoned(ResetReason::Limit);
     end_request(exchange, context);

@@ -1,6 +1,6 @@
 //! The body of a response that has passed: it is sent as parse has room for it.
 
-use fosse_wire::{Kind, StreamId, WireError};
+use fosse_wire::{Kind, Outbox, StreamId, WireError};
 
 use crate::{memory::length_of, outputs::Outputs};
 
@@ -41,11 +41,17 @@ impl Flow {
 
     /// Sends what parse has room for, and grants dispatch what room is left beyond what it has.
     /// Returns true when whatever comes next can pass as it is.
-    pub(crate) fn pump(&mut self, stream: StreamId, room_bytes: &mut u64, out: &mut Outputs<'_>) -> bool {
-        self.send(stream, room_bytes, out);
+    pub(crate) fn pump(
+        &mut self,
+        stream: StreamId,
+        room_bytes: &mut u64,
+        is_encoded: bool,
+        out: &mut Outputs<'_>,
+    ) -> bool {
+        self.send(stream, room_bytes, out.way(is_encoded));
         if self.sent == self.body.len() {
             if let Some(end) = self.end.take() {
-                out.to_parse.raw(stream, Kind::ResponseEnd, &end);
+                out.way(is_encoded).raw(stream, Kind::ResponseEnd, &end);
                 return true;
             }
             (self.body, self.sent) = (Vec::new(), 0);
@@ -66,10 +72,10 @@ impl Flow {
         length_of(self.body.len())
     }
 
-    fn send(&mut self, stream: StreamId, room_bytes: &mut u64, out: &mut Outputs<'_>) {
+    fn send(&mut self, stream: StreamId, room_bytes: &mut u64, to: &mut Outbox) {
         let rest = &self.body[self.sent..];
         let now = usize::try_from(*room_bytes).unwrap_or(usize::MAX).min(rest.len());
-        out.to_parse.data(stream, Kind::ResponseData, &rest[..now]);
+        to.data(stream, Kind::ResponseData, &rest[..now]);
         self.sent += now;
         *room_bytes -= length_of(now);
     }
@@ -86,13 +92,13 @@ impl Flow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fosse_wire::{Frame, Outbox};
+    use fosse_wire::Frame;
 
     /// Pumps; returns whether it is over, and the bytes sent and granted.
     fn pumped(flow: &mut Flow, room_bytes: &mut u64) -> (bool, usize, u32) {
-        let (mut to_dispatch, mut to_parse) = (Outbox::default(), Outbox::default());
-        let mut out = Outputs { to_dispatch: &mut to_dispatch, to_parse: &mut to_parse };
-        let is_over = flow.pump(StreamId::first(1).unwrap(), room_bytes, &mut out);
+        let (mut to_dispatch, mut to_parse, mut to_encode): (Outbox, Outbox, Outbox) = Default::default();
+        let mut out = Outputs { to_dispatch: &mut to_dispatch, to_parse: &mut to_parse, to_encode: &mut to_encode };
+        let is_over = flow.pump(StreamId::first(1).unwrap(), room_bytes, false, &mut out);
         let (mut sent, mut granted) = (0, 0);
         while let Some((frame, taken)) = Frame::split(to_parse.pending()).unwrap() {
             sent += if frame.kind == Kind::ResponseData { frame.body.len() } else { 0 };

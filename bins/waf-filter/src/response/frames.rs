@@ -7,6 +7,7 @@
 use fosse_counters::waf_filter as count;
 use fosse_wire::{
     Frame, Kind, WireError,
+    encode::EncodeHead,
     response::{ResponseEnd, ResponseHead},
 };
 
@@ -19,7 +20,7 @@ use crate::{
     context::Context,
     memory::length_of,
     outputs::Outputs,
-    slots::{Exchange, ResponsePath},
+    slots::{Exchange, Response, ResponsePath},
 };
 
 /// Takes a frame from dispatch.
@@ -29,26 +30,32 @@ pub(crate) fn on_frame(
     context: &mut Context,
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
-    let path = &mut exchange.response.path;
-    match (&*path, frame.kind) {
-        (ResponsePath::Pass, _) => out.to_parse.forward(frame),
+    let response = &mut exchange.response;
+    match (&response.path, frame.kind) {
+        (ResponsePath::Pass, _) => pass(frame, response, out),
         (ResponsePath::Replaced, Kind::Response) => {
             check_replacement(frame)?;
-            *path = ResponsePath::Pass;
+            response.path = ResponsePath::Pass;
             out.to_parse.forward(frame);
         }
         (ResponsePath::Abandoned(reason), Kind::ResponseEnd | Kind::Reset) => {
-            out.to_parse.reset(frame.stream, *reason);
-            *path = ResponsePath::Pass;
+            out.way(response.is_encoded).reset(frame.stream, *reason);
+            response.path = ResponsePath::Pass;
         }
         (ResponsePath::Replaced, Kind::ResponseData | Kind::ResponseEnd | Kind::Reset)
         | (ResponsePath::Abandoned(_), Kind::ResponseData) => {}
         (ResponsePath::Replaced | ResponsePath::Abandoned(_), kind) => return Err(WireError::Order(kind)),
-        (_, Kind::Response) => return on_head(frame, exchange, context, out),
+        (_, Kind::Response | Kind::Encode) => return on_head(frame, exchange, context, out),
         (_, Kind::Reset) => return on_reset(frame, exchange, context, out),
         (_, _) => return on_body(frame, exchange, context, out),
     }
     Ok(())
+}
+
+/// Passes a frame of a response on by its way.
+pub(crate) fn pass(frame: &Frame<'_>, response: &mut Response, out: &mut Outputs<'_>) {
+    response.is_encoded |= frame.kind == Kind::Encode;
+    out.way(response.is_encoded).forward(frame);
 }
 
 /// Checks that what comes in the place of a denied response is dispatch's own.
@@ -63,7 +70,11 @@ fn on_head(
     context: &mut Context,
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
-    let head = ResponseHead::decode(frame.body)?;
+    // One that is to be encoded is evaluated before.
+    let head = match frame.kind {
+        Kind::Encode => EncodeHead::decode(frame.body)?.response,
+        _ => ResponseHead::decode(frame.body)?,
+    };
     exchange.response.order = exchange.response.order.after(frame.kind, head.interim)?;
     if head.interim {
         out.to_parse.forward(frame);
@@ -82,7 +93,7 @@ fn on_head(
         return Ok(());
     }
     context.reporter.count(count::RESPONSES);
-    let buffered = BufferedResponse::new(*pending, frame.body, &head)?;
+    let buffered = BufferedResponse::new(*pending, frame, &head)?;
     proceed_unless_late(Box::new(buffered), exchange, context, out)
 }
 
@@ -96,7 +107,7 @@ fn on_reset(
     // A client that has seen nothing of it gets another response from parse, one that has seen a
     // part a reset.
     pending::forget(std::mem::take(&mut exchange.response.path), frame.stream, context)?;
-    out.to_parse.forward(frame);
+    out.way(exchange.response.is_encoded).forward(frame);
     Ok(())
 }
 

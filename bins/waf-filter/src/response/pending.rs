@@ -10,7 +10,7 @@ use crate::{
     denial::Denial,
     evaluation::Evaluation,
     outputs::Outputs,
-    slots::{Exchange, Response, ResponsePath},
+    slots::{Exchange, ResponsePath},
 };
 
 /// Keeps the evaluation of a request that passes until its response comes. Returns a denial where
@@ -48,23 +48,22 @@ pub(crate) fn on_client_gone(
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
     let stream = exchange.ids.stream;
-    let Response { path, .. } = &mut exchange.response;
-    let given_up = std::mem::take(path);
+    let given_up = std::mem::take(&mut exchange.response.path);
     let is_ended = match &given_up {
         ResponsePath::Buffer(buffered) => buffered.end.is_some(),
         ResponsePath::Flow(flow) => flow.end.is_some(),
         // The end of a response that has not begun is dispatch's to send.
         ResponsePath::Pass | ResponsePath::Pending(_) => false,
         ResponsePath::Replaced | ResponsePath::Abandoned(_) => {
-            *path = given_up;
+            exchange.response.path = given_up;
             return Ok(());
         }
     };
     if is_ended {
         // dispatch has sent its end, and will send no other.
-        out.to_parse.reset(stream, ResetReason::Echo);
+        out.way(exchange.response.is_encoded).reset(stream, ResetReason::Echo);
     } else if matches!(given_up, ResponsePath::Buffer(_) | ResponsePath::Flow(_)) {
-        *path = ResponsePath::Abandoned(ResetReason::Echo);
+        exchange.response.path = ResponsePath::Abandoned(ResetReason::Echo);
     }
     forget(given_up, stream, context)
 }

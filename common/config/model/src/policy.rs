@@ -6,8 +6,8 @@ use crate::backends::Backends;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::model::{Backend, BasicAuth, Cors, ErrorPage, ForwardAuth, HeaderEdits, Route, SignedLinks, Site};
 use crate::names::{
-    BodyText, CookieName, ErrorStatus, FieldName, FilePath, FilePattern, LocationText, MediaType, Method, Name,
-    Network, ParameterName, PathPrefix,
+    BodyText, Codings, CookieName, ErrorStatus, FieldName, FilePath, FilePattern, LocationText, MediaType, Method,
+    Name, Network, ParameterName, PathPrefix, TypePattern,
 };
 use crate::problem::Span;
 use crate::section::At;
@@ -76,6 +76,9 @@ impl<'a> Policy<'a> {
         cache_errors: bool,
         cache_set_cookie: bool,
         cache_authorized: bool,
+        compress: Codings,
+        compress_bytes_min: Bytes,
+        compress_secrets: bool,
     }
 
     /// Returns the cookies that are in the key of a cache, where others are left out.
@@ -110,6 +113,16 @@ impl<'a> Policy<'a> {
     /// Returns the rule files.
     pub(crate) fn rules(&self) -> &'a [At<FilePattern>] {
         self.route.and_then(|route| route.rules.value.as_deref()).unwrap_or(&self.site.rules.value)
+    }
+
+    /// Returns the media types that are encoded.
+    pub(crate) fn compress_types(&self) -> &'a [At<TypePattern>] {
+        self.route.and_then(|route| route.compress_types.value.as_deref()).unwrap_or(&self.site.compress_types.value)
+    }
+
+    /// Returns whether it has responses of an application encoded.
+    pub(crate) fn compresses(&self) -> bool {
+        !self.compress().0.is_empty() && self.backend_name().is_some()
     }
 
     /// Returns the methods, and whether somebody wrote them.

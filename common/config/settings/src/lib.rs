@@ -35,9 +35,9 @@ pub use parse::{ParseListener, TrustedFields};
 pub use password::{BasicAuth, Password, UserFiles, UserList};
 pub use prober::{Check, CheckedServer, Prober};
 pub use site::{
-    Action, Admitted, CachePolicy, Condition, DispatchPolicy, DispatchSite, ErrorPage, ErrorPages, HeaderChange,
-    HeaderEdit, Page, PageBody, ParsePolicy, ParseSite, PathMatch, Prefixes, RespondFile, Rewrite, Route, SendFiles,
-    SiteRoutes, Test, Underscores, WafPolicy,
+    Action, Admitted, CachePolicy, Compress, Condition, DispatchPolicy, DispatchSite, ErrorPage, ErrorPages,
+    HeaderChange, HeaderEdit, Page, PageBody, ParsePolicy, ParseSite, PathMatch, Prefixes, RespondFile, Rewrite, Route,
+    SendFiles, SiteRoutes, Test, Underscores, WafPolicy,
 };
 pub use template::{Part, Template, Variable};
 
@@ -230,6 +230,13 @@ pub struct Cache {
     pub configuration: u64,
     /// Bytes of a response that is kept.
     pub cached_response_bytes_max: u64,
+}
+
+/// fosse-encode
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encode {
+    /// Memory of one lane for encoders, in bytes.
+    pub lane_encode_bytes_max: u64,
 }
 
 /// fosse-connect

@@ -7,7 +7,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::template::Template;
-use crate::{Access, Cors, Net, SignedLinks};
+use crate::{Access, Coding, Cors, Net, SignedLinks};
 
 /// One site as parse sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -247,6 +247,8 @@ pub struct DispatchPolicy {
     pub send_files: Option<SendFiles>,
     /// Treatment of its responses by the cache; `None` where they are not kept.
     pub cache: Option<CachePolicy>,
+    /// Coding of responses; none where they stay as they are.
+    pub compress: Option<Compress>,
 }
 
 /// A directory whose files applications name.
@@ -283,6 +285,19 @@ pub struct CachePolicy {
     pub cache_set_cookie: bool,
     /// Responses to authorised requests are kept, by what authorises them.
     pub cache_authorized: bool,
+}
+
+/// The responses that fosse-encode encodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compress {
+    /// The codings, each with its level; among those that a client likes as much the first.
+    pub compress: Vec<(Coding, u8)>,
+    /// Media types in lower case: `text/html`, `text/*`, `*+json`.
+    pub compress_types: Vec<String>,
+    /// Bytes of a body from which on it is encoded.
+    pub compress_bytes_min: u32,
+    /// Also where a secret and a text of the client may be in one response.
+    pub compress_secrets: bool,
 }
 
 /// Prefixes by which the paths of clients and those of an application differ. Both are without a

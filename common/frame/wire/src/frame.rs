@@ -57,11 +57,14 @@ pub enum Kind {
     /// u32 more bytes of a released body may be sent, 0 where no more of it is wanted: from
     /// dispatch, round to the filter that has it.
     ReleaseCredit = 12,
+    /// A response head in the place of RESPONSE, on its way to fosse-encode:
+    /// [`crate::encode::EncodeHead`].
+    Encode = 13,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Hello,
         Self::Request,
         Self::RequestData,
@@ -75,6 +78,7 @@ impl Kind {
         Self::Verdict,
         Self::Lease,
         Self::ReleaseCredit,
+        Self::Encode,
     ];
 
     /// From the byte on the wire.

@@ -45,11 +45,13 @@ pub enum Program {
     Password = 14,
     /// Keeps responses.
     Cache = 15,
+    /// Encodes responses.
+    Encode = 16,
 }
 
 impl Program {
     /// All programs, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Accept,
         Self::Parse,
         Self::WafFilter,
@@ -66,6 +68,7 @@ impl Program {
         Self::Resolve,
         Self::Password,
         Self::Cache,
+        Self::Encode,
     ];
 
     /// The name of the executable without `fosse-`.
@@ -88,6 +91,7 @@ impl Program {
             Self::Resolve => "resolve",
             Self::Password => "password",
             Self::Cache => "cache",
+            Self::Encode => "encode",
         }
     }
 

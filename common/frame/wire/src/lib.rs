@@ -13,6 +13,7 @@ pub mod channel;
 pub mod connect;
 pub mod cursor;
 pub mod direct;
+pub mod encode;
 mod endpoint;
 pub mod fields;
 pub mod files;
@@ -39,7 +40,7 @@ pub use stream::StreamId;
 
 /// The protocol number in HELLO. It changes when any layout on the ring changes: both ends of a
 /// ring are of one build generation, so there is nothing to negotiate.
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 
 /// The reason why bytes from a peer are refused. Each of them ends the conversation (rule "exact
 /// consumption").

@@ -57,7 +57,7 @@ impl Return {
     pub const fn after(self, kind: Kind, interim: bool) -> Result<Self, WireError> {
         Ok(match (self, kind) {
             (Self::Waiting, Kind::Response) if interim => Self::Waiting,
-            (Self::Waiting, Kind::Response) | (Self::Body, Kind::ResponseData) => Self::Body,
+            (Self::Waiting, Kind::Response | Kind::Encode) | (Self::Body, Kind::ResponseData) => Self::Body,
             (Self::Body, Kind::ResponseEnd) | (Self::Waiting | Self::Body, Kind::Reset) => Self::Ended,
             (Self::Waiting | Self::Body, Kind::RequestCredit) => self,
             _ => return Err(WireError::Order(kind)),

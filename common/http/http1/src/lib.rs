@@ -19,6 +19,7 @@
 //!   skipped (`leading`).
 #![forbid(unsafe_code)]
 
+mod accept_encoding;
 mod auth;
 mod chunked;
 mod class;
@@ -40,6 +41,7 @@ mod via;
 pub mod websocket;
 mod write;
 
+pub use accept_encoding::AcceptEncoding;
 pub use auth::{names_connection_scheme, other_challenges};
 pub use chunked::{ChunkedDecoder, LAST_CHUNK, Piece, trailer_allowed, write_chunk};
 pub use class::{REQUEST_ID_BYTES_MAX, is_request_id, is_target, is_token, is_value, members, trim};

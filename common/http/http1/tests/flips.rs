@@ -20,6 +20,7 @@ fn all(data: &[u8]) {
     target::chunked(data);
     target::lenient(data);
     target::forwarded(data);
+    target::accept_encoding(data);
 }
 
 #[test]

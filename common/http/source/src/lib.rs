@@ -8,6 +8,10 @@
 
 #![forbid(unsafe_code)]
 
+mod budget;
+
+pub use budget::Budget;
+
 use std::{fmt, net::Ipv6Addr};
 
 /// One IPv4 address or one IPv6 /64, because a /64 is what a single customer is given at least (RFC

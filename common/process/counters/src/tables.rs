@@ -231,8 +231,19 @@ table!(
     counter BROKEN = 11, "lanes that broke the protocol";
 );
 
+table!(
+    /// fosse-encode
+    encode,
+    counter ENCODED = 0, "responses encoded";
+    counter BYTES_IN = 1, "bytes of their bodies before";
+    counter BYTES_OUT = 2, "bytes of them after";
+    counter PLAIN_MEMORY = 3, "responses passed on as they are because memory for encoders was used up";
+    gauge RESPONSES = 4, "responses under way";
+    gauge ENCODERS_BYTES = 5, "bytes of memory that encoders are counted with";
+);
+
 /// All tables by program.
-pub const TABLES: [(&str, &[Counter]); 13] = [
+pub const TABLES: [(&str, &[Counter]); 14] = [
     ("accept", accept::TABLE),
     ("parse", parse::TABLE),
     ("waf-filter", waf_filter::TABLE),
@@ -246,4 +257,5 @@ pub const TABLES: [(&str, &[Counter]); 13] = [
     ("resolve", resolve::TABLE),
     ("password", password::TABLE),
     ("cache", cache::TABLE),
+    ("encode", encode::TABLE),
 ];

@@ -60,10 +60,11 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
     let users = &secrets.1.settings;
     let users = (!users.lists.is_empty()).then(|| (Program::Password, encode(users)));
     let names = (!servers.resolve.names.is_empty()).then(|| (Program::Resolve, encode(&resolve(edge, &servers))));
+    let coder = sites::encode(edge).map(|settings| (Program::Encode, encode(&settings)));
     plan.files.clone_from(&servers.files);
     add_blobs(
         &mut plan,
-        encoded.into_iter().chain(filter).chain(checks).chain(names).chain(users).chain(cache),
+        encoded.into_iter().chain(filter).chain(checks).chain(names).chain(users).chain(cache).chain(coder),
         problems,
     );
     plan

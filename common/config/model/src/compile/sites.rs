@@ -299,6 +299,7 @@ fn dispatch_policy(
         proxy_headers: policy.proxy_headers().map(lower),
         send_files: send_files(policy, backends, problems),
         cache: super::cache::policy(policy),
+        compress: policy.compresses().then(|| compress(policy)),
     }
 }
 
@@ -332,6 +333,22 @@ fn send_files(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Probl
     let root = root.map(|root| root.0.clone()).unwrap_or_default();
     let send_files = index(name, span, backends, problems);
     Some(blobs::SendFiles { send_files, send_files_prefix: prefix.to_owned(), root })
+}
+
+fn compress(policy: &Policy<'_>) -> blobs::Compress {
+    blobs::Compress {
+        compress: policy.compress().0,
+        compress_types: policy.compress_types().iter().map(|pattern| pattern.value.0.clone()).collect(),
+        // The row allows 16 KiB.
+        compress_bytes_min: u32::try_from(policy.compress_bytes_min().0).unwrap_or(u32::MAX),
+        compress_secrets: policy.compress_secrets(),
+    }
+}
+
+/// Returns the settings of encode, where some policy has responses encoded.
+pub(crate) fn encode(edge: &Edge) -> Option<blobs::Encode> {
+    let compresses = edge.site.iter().any(|site| Policy::of(site).any(|policy| policy.compresses()));
+    compresses.then_some(blobs::Encode { lane_encode_bytes_max: edge.limits.lane_encode_bytes_max.0 })
 }
 
 fn action(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems) -> blobs::Action {

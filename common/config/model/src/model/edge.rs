@@ -146,6 +146,9 @@ section! {
         lane_buffered_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
         /// Memory of one lane for responses read ahead of slow clients; one client may use half.
         lane_response_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
+        /// Memory of one lane for encoders of responses; one client may use half. Where it is used
+        /// up responses go on as they are.
+        lane_encode_bytes_max: Bytes, Default("\"32 MiB\""), 1048576..=17179869184;
         /// Head of a backend's response; for a longer one the client gets 502.
         response_head_bytes_max: Bytes, Default("\"64 KiB\""), 1024..=65536;
         /// One header of a backend's response; for a longer one the client gets 502.

@@ -6,9 +6,10 @@ use super::links::SignedLinks;
 use super::password::BasicAuth;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::names::{
-    ArgumentName, BodyText, CookieName, EditedField, ErrorStatus, ExactPath, FieldName, FilePath, FilePattern,
+    ArgumentName, BodyText, Codings, CookieName, EditedField, ErrorStatus, ExactPath, FieldName, FilePath, FilePattern,
     HeaderText, HeaderTexts, HostPattern, ListenerName, LocationText, MediaType, Method, Name, Network, ParameterName,
-    PathGlob, PathPrefix, PathRegex, RedirectStatus, ReplacementText, RuleRange, RuleTag, TargetText, ValueTest,
+    PathGlob, PathPrefix, PathRegex, RedirectStatus, ReplacementText, RuleRange, RuleTag, TargetText, TypePattern,
+    ValueTest,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
@@ -81,6 +82,22 @@ section! {
         /// evaluated. Applications are asked for uncompressed and whole responses then:
         /// Accept-Encoding becomes identity, and Range is left out.
         inspect_responses: bool, Default("false");
+        /// Codings of responses for clients that accept one, the better ones first: "zstd", "br"
+        /// and "gzip", each with its level after it where that is not 3, 4 or 5: "gzip 6". true is
+        /// all three. The firewall sees responses before they are encoded. What the application
+        /// has encoded itself, or forbids to transform, stays as it is.
+        compress: Codings, Default("false");
+        /// Media types that are encoded: "text/html", all of a kind ("text/*"), or all of a syntax
+        /// ("*+json").
+        compress_types: Vec<At<TypePattern>>, Default("[\"text/*\", \"application/javascript\", \"application/json\", \"application/xml\", \"application/wasm\", \"application/x-javascript\", \"application/vnd.ms-fontobject\", \"*+json\", \"*+xml\", \"font/otf\", \"font/ttf\", \"image/bmp\", \"image/x-icon\", \"image/vnd.microsoft.icon\"]"), 1..=64;
+        /// Bytes of a body from which on it is encoded.
+        compress_bytes_min: Bytes, Default("\"1 KiB\""), 0..=16384;
+        /// Encodes also where the length of a response could tell a secret in it to others: without
+        /// this, pages, JSON and the like are left as they are where the request has a Cookie or an
+        /// Authorization, and a query or a body. Whoever can make a browser send requests with a
+        /// text of his own, and sees how long the responses are, can guess what is in them
+        /// beside that text, letter by letter (BREACH).
+        compress_secrets: bool, Default("false");
         /// Methods that are served, whatever the firewall does; others get 405. Where this is left
         /// out and the firewall is "off" or "detect", every method but TRACE is served.
         methods: Vec<At<Method>>, Default("[\"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \"OPTIONS\"]"), 1..=64;
@@ -232,6 +249,14 @@ section! {
         rules_milliseconds_max: Option<u32>, Absent("that of the site"), 1..=10000;
         /// The rules see responses too.
         inspect_responses: Option<bool>, Absent("as for the site");
+        /// Codings of responses.
+        compress: Option<Codings>, Absent("those of the site");
+        /// Media types that are encoded.
+        compress_types: Option<Vec<At<TypePattern>>>, Absent("those of the site"), 1..=64;
+        /// Bytes of a body from which on it is encoded.
+        compress_bytes_min: Option<Bytes>, Absent("that of the site"), 0..=16384;
+        /// Encodes also where the length of a response could tell a secret in it to others.
+        compress_secrets: Option<bool>, Absent("as for the site");
         /// Methods that are served; others get 405. To have something else done for a method, name
         /// it in when.
         methods: Option<Vec<At<Method>>>, Absent("those of the site"), 1..=64;

@@ -549,4 +549,30 @@ forward_auth = { backend = "app", path = "/auth" }"#, &[
         "fosse.toml:17:17: cache_seconds takes a number of seconds, at most three digits after the point",
         "fosse.toml:23:9: what forward_auth lets one client have is not for others, and is not kept; remove cache, or write forward_auth for other routes alone",
     ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+compress = "gzip"
+compress_types = ["text", "text/html; charset=utf-8", "*+"]
+compress_bytes_min = "1 MiB"
+compress_secrets = "yes"
+[[site.route]]
+prefix = "/a"
+compress = ["gzip", "gzip 9"]
+[[site.route]]
+prefix = "/b"
+compress = ["brotli"]
+[[site.route]]
+prefix = "/c"
+compress = ["br 11"]"#, &[
+        "fosse.toml:13:12: compress takes true, false, or a list of \"zstd\", \"br\" and \"gzip\", this is a string; put it in square brackets",
+        "fosse.toml:14:19: compress_types: \"text\" is not a media type such as \"text/html\", \"text/*\" or \"*+json\"",
+        "fosse.toml:14:27: compress_types: \"text/html; charset=utf-8\" is not a media type such as \"text/html\", \"text/*\" or \"*+json\"; leave parameters out",
+        "fosse.toml:14:55: compress_types: \"*+\" is not a media type such as \"text/html\", \"text/*\" or \"*+json\"",
+        "fosse.toml:15:22: compress_bytes_min must be between 0 and 16384 bytes",
+        "fosse.toml:16:20: compress_secrets takes true or false, this is a string",
+        "fosse.toml:19:21: compress names a coding twice; remove one",
+        "fosse.toml:22:13: compress: there is no coding \"brotli\"; did you mean \"br\"?",
+        "fosse.toml:25:13: compress: \"br 11\" is no level of br; it has 1 to 6: \"br 4\"",
+    ]),
 ];
