@@ -31,6 +31,7 @@ const NO_LIMITS: &[(&str, &str, &str)] = &[
     ("top", "drain_seconds_max", "it ends a generation"),
     ("top", "stop_seconds_max", "it ends the edge"),
     ("top", "slow_request_seconds", "it ends nothing, and writes a line"),
+    ("[[listen]]", "keepalive_seconds", "the kernel asks, and ends what does not reply"),
     ("[[site]]", "rules_milliseconds_max", "time of the processor, which the engine counts"),
     ("[[site]]", "body_seconds", "that of [timeouts], for one site"),
     ("[[site]]", "first_byte_seconds", "that of [[backend]], for one site"),

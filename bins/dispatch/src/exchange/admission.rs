@@ -104,16 +104,8 @@ fn route<'a>(
     if waits {
         stream.wait = Wait::Continue;
     }
-    let upgrades = offers_upgrade(head, backend);
-    // An upgraded connection is a lease.
-    if upgrades && !clients.has_room_for(head.connection) {
-        return Err(Outcome::Respond(503));
-    }
-    if upgrades {
-        stream.upgrade = head.upgrade.to_vec();
-        stream.key = head.fields.all(b"sec-websocket-key").next().unwrap_or_default().to_vec();
-    }
-    let head = RequestHead { upgrade: if upgrades { head.upgrade } else { b"" }, ..*head };
+    let upgrade = if offers_upgrade(head, backend) { note_upgrade(stream, head, clients)? } else { b"" };
+    let head = RequestHead { upgrade, ..*head };
     let written = stream.write_head(&head, policy, backend, waits);
     written.map_err(|refused| Outcome::Respond(unwritable(refused, head.connection, context)))?;
     if fastcgi {
@@ -121,6 +113,17 @@ fn route<'a>(
         stream.logs_in = false;
     }
     Ok(policy)
+}
+
+/// Notes the upgrade that a request asks for. Returns it.
+fn note_upgrade<'a>(stream: &mut Stream, head: &RequestHead<'a>, clients: &Clients) -> Result<&'a [u8], Outcome> {
+    // An upgraded connection is a lease.
+    if !clients.has_room_for(head.connection) {
+        return Err(Outcome::Respond(503));
+    }
+    stream.upgrade = head.upgrade.to_vec();
+    stream.key = head.fields.all(b"sec-websocket-key").next().unwrap_or_default().to_vec();
+    Ok(head.upgrade)
 }
 
 /// Returns the head with the target for the application, of a request that has come by a link as

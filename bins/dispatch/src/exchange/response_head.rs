@@ -7,6 +7,7 @@ use fosse_settings::Dispatch as Settings;
 use fosse_wire::{
     Kind,
     encode::{Coding, EncodeHead},
+    request::BodyLength,
     response::{self as wire, BACKEND_NONE},
 };
 
@@ -198,6 +199,19 @@ pub(crate) fn ask_for_body(stream: &mut Stream, context: &mut Context<'_>) {
     send::queue(stream, context);
 }
 
+/// Has a connection read the body that follows a head. Returns its length.
+fn begin_body(connection: &mut Connection, head: &ResponseHead<'_>, lenient: bool) -> BodyLength {
+    let (at, body) = framing(head, lenient);
+    connection.at = match std::mem::replace(&mut connection.at, At::Head) {
+        At::Records(records) => At::Records(records.with_body(head.body)),
+        _ => {
+            connection.keep &= head.keep_alive;
+            at
+        }
+    };
+    body
+}
+
 fn final_head(
     stream: &mut Stream,
     connection: &mut Connection,
@@ -206,16 +220,8 @@ fn final_head(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let now_ms = context.now_ms();
-    let (at, body) = framing(head, terms.backend.lenient_responses);
-    let at = match std::mem::replace(&mut connection.at, At::Head) {
-        At::Records(records) => At::Records(records.with_body(head.body)),
-        _ => {
-            connection.keep &= head.keep_alive;
-            at
-        }
-    };
-    let large = matches!(at, At::Exact(length) if length >= limits::LEASE_BYTES_MIN);
-    connection.at = at;
+    let body = begin_body(connection, head, terms.backend.lenient_responses);
+    let large = matches!(connection.at, At::Exact(length) if length >= limits::LEASE_BYTES_MIN);
     let (selected, coding) = encoding::select(wanted(stream), terms.policy, head, body);
     stream.is_encoded = coding.is_some();
     let lease = large && terms.may_lease && stream.body == Body::Done && !stream.inspected && coding.is_none();

@@ -10,6 +10,7 @@
 use core::time::Duration;
 
 mod files;
+mod listener;
 
 use fosse_wire::{
     WireError,
@@ -18,6 +19,7 @@ use fosse_wire::{
 };
 
 pub use files::FilesPlan;
+pub use listener::{Listener, PATH_BYTES_MAX, Place};
 
 const MAGIC: [u8; 8] = *b"fossep11";
 /// Longest configuration, all its files together: some 10,000 sites of 400 bytes. The worst text of
@@ -35,48 +37,6 @@ const BACKENDS_MAX: u32 = 10_000;
 const SPOOL_BYTES_MAX: u64 = 1 << 40;
 /// Bytes of memory for responses that are kept.
 const CACHE_BYTES_MAX: u64 = 1 << 36;
-/// Bytes of a unix socket's path (unix(7), sun_path with its final NUL).
-pub const PATH_BYTES_MAX: usize = 107;
-
-/// Address of a listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// IPv6 or IPv4-mapped address, and port.
-    Tcp {
-        /// Address, network order.
-        addr: [u8; 16],
-        /// Port.
-        port: u16,
-    },
-    /// A socket file that start makes and removes.
-    Unix {
-        /// Its path.
-        path: Vec<u8>,
-        /// Owner, `u32::MAX` for start's own.
-        owner: u32,
-        /// Group, `u32::MAX` for start's own.
-        group: u32,
-        /// Permission bits.
-        mode: u32,
-    },
-}
-
-/// One listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// Name a supervisor may hand the socket over by (LISTEN_FDNAMES).
-    pub name: Vec<u8>,
-    /// Its address.
-    pub place: Place,
-    /// Connections that may wait to be accepted; 0 for start's own number, and for that of a
-    /// supervisor's socket.
-    pub backlog: u32,
-    /// Idle time after which the kernel asks a client whether it is there; 0 for never.
-    pub keepalive_seconds: u16,
-    /// The address need not be one of this machine.
-    pub freebind: bool,
-}
-
 /// The scheduling of the programs on a request's path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheduling {
@@ -277,72 +237,6 @@ fn take_spool(c: &mut Cursor<'_>) -> Result<Option<SpoolPlan>, WireError> {
 fn put_count(out: &mut Vec<u8>, count: usize) -> Result<(), WireError> {
     out.extend_from_slice(&u16::try_from(count).map_err(|_| WireError::Field("count"))?.to_le_bytes());
     Ok(())
-}
-
-impl Listener {
-    /// A listener at that place, with nothing asked of the kernel.
-    #[must_use]
-    pub const fn at(place: Place) -> Self {
-        Self { name: Vec::new(), place, backlog: 0, keepalive_seconds: 0, freebind: false }
-    }
-
-    fn put(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
-        put_short(out, &self.name, "name")?;
-        self.place.put(out)?;
-        out.extend_from_slice(&self.backlog.to_le_bytes());
-        out.extend_from_slice(&self.keepalive_seconds.to_le_bytes());
-        out.push(u8::from(self.freebind));
-        Ok(())
-    }
-
-    fn take(c: &mut Cursor<'_>) -> Result<Self, WireError> {
-        let (name, place) = (c.short_bytes()?.to_vec(), Place::take(c)?);
-        let (backlog, keepalive_seconds) = (c.u32()?, c.u16()?);
-        Ok(Self { name, place, backlog, keepalive_seconds, freebind: take_bool(c, "freebind")? })
-    }
-}
-
-impl Place {
-    fn put(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
-        match self {
-            Self::Tcp { addr, port } => {
-                out.push(0);
-                out.extend_from_slice(addr);
-                out.extend_from_slice(&port.to_le_bytes());
-                Ok(())
-            }
-            Self::Unix { path, owner, group, mode } => {
-                out.push(1);
-                for number in [owner, group, mode] {
-                    out.extend_from_slice(&number.to_le_bytes());
-                }
-                put_short(out, path, "path")
-            }
-        }
-    }
-
-    fn take(c: &mut Cursor<'_>) -> Result<Self, WireError> {
-        match c.u8()? {
-            0 => Ok(Self::Tcp { addr: c.array()?, port: c.u16()? }),
-            1 => {
-                let (owner, group, mode) = (c.u32()?, c.u32()?, c.u32()?);
-                let path = c.short_bytes()?.to_vec();
-                if mode > 0o777 || path.is_empty() || path.len() > PATH_BYTES_MAX || path.contains(&0) {
-                    return Err(WireError::Field("unix listener"));
-                }
-                Ok(Self::Unix { path, owner, group, mode })
-            }
-            _ => Err(WireError::Field("listener kind")),
-        }
-    }
-
-    fn take_optional(c: &mut Cursor<'_>) -> Result<Option<Self>, WireError> {
-        match c.u8()? {
-            0 => Ok(None),
-            1 => Self::take(c).map(Some),
-            _ => Err(WireError::Field("place")),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,6 @@ use crate::value::Bytes;
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Makes the plan; notes what cannot be compiled.
-#[expect(clippy::too_many_lines, reason = "every part of the plan, once, in one place")]
 pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> Plan {
     let by_name = Backends::of(&edge.backend);
     let mut plan = of_start(edge, &by_name, accounts, problems);

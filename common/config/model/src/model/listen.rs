@@ -24,12 +24,12 @@ section! {
         /// Connections that may wait to be accepted; the kernel makes it less than
         /// net.core.somaxconn at the most.
         backlog: Option<u32>, Absent("4096, or what a supervisor has set for its socket"), 1..=1000000;
-        /// Idle time after which the kernel asks a client whether it is there (TCP keepalive): three
-        /// times, a third of this time apart; then the connection is over. It counts for what is
-        /// accepted from then on.
+        /// Idle time after which the kernel asks a client whether it is there (TCP keepalive):
+        /// three times, a third of this time apart; then the connection is over. It counts for
+        /// what is accepted from then on.
         keepalive_seconds: Option<Seconds>, Absent("the kernel never asks"), 3..=32767;
-        /// The address need not be one of this machine when the socket is opened: for one that moves
-        /// between machines (VRRP), or comes up later.
+        /// The address need not be one of this machine when the socket is opened: for one that
+        /// moves between machines (VRRP), or comes up later.
         freebind: bool, Default("false");
         /// Permission bits of the unix socket.
         mode: Mode, Default("\"0660\"");

@@ -284,7 +284,6 @@ address = "127.0.0.1:8080"
 [[site]]
 default = true
 respond = 404"#, &[
-        "fosse.toml:1:1: there is no [[backend]]; add one",
         "fosse.toml:1:17: name_servers: \"10.0.0.53\" has no port; add one, as in \"10.0.0.53:8080\"",
         "fosse.toml:1:30: name_servers: \"ns.example:53\" is not an address; names are not looked up; write an IP address",
     ]),
