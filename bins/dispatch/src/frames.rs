@@ -14,9 +14,9 @@ use fosse_wire::{
 use crate::{
     context::{Context, Shared},
     exchange::{
-        Outcome, admission, buffering, lease, request_body,
-        response::{self, LocalResponse},
-        send,
+        Outcome, admission, buffering, lease,
+        local::{self, LocalResponse},
+        request_body, send,
         stream::{Buffering, Stream},
         streams::Streams,
     },
@@ -148,7 +148,7 @@ fn respond_denied(id: StreamId, verdict: &Verdict<'_>, context: &mut Context<'_>
         ..LocalResponse::default()
     };
     let date = context.shared.date.at(context.event_loop.now_ms());
-    response::local(&mut context.shared.output.outbox, id, &local, date);
+    local::put(&mut context.shared.output.outbox, id, &local, date);
 }
 
 /// Takes a verdict after part of the request had gone on, or one about the response, which the

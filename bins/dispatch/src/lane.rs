@@ -19,8 +19,8 @@ use crate::{
         clients::Clients,
         failure::Failure,
         limit::Limit,
-        response::{self, LocalResponse},
-        response_head, send,
+        local::{self, LocalResponse},
+        response, response_head, send,
         stream::{Lease, Stream, Wait},
         streams::Streams,
         traffic,
@@ -309,7 +309,7 @@ impl Lane<'_> {
             ..LocalResponse::default()
         };
         let date = self.context.shared.date.at(self.context.event_loop.now_ms());
-        response::local(&mut self.context.shared.output.outbox, stream.id, &local, date);
+        local::put(&mut self.context.shared.output.outbox, stream.id, &local, date);
     }
 
     /// Sends the response to a preflight.
@@ -326,7 +326,7 @@ impl Lane<'_> {
             ..LocalResponse::default()
         };
         let date = self.context.shared.date.at(self.context.event_loop.now_ms());
-        response::local(&mut self.context.shared.output.outbox, stream.id, &local, date);
+        local::put(&mut self.context.shared.output.outbox, stream.id, &local, date);
     }
 
     /// Sends a local response, or cuts the response short where its head has gone already.
@@ -352,7 +352,7 @@ impl Lane<'_> {
                 ..LocalResponse::default()
             };
             let Shared { date, output, .. } = &mut *self.context.shared;
-            response::local(&mut output.outbox, stream.id, &local, date.at(self.context.event_loop.now_ms()));
+            local::put(&mut output.outbox, stream.id, &local, date.at(self.context.event_loop.now_ms()));
         }
         match status {
             502 => self.context.counters.add(count::BAD_GATEWAY, 1),

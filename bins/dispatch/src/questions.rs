@@ -16,7 +16,7 @@ use crate::{
         admission,
         failure::Failure,
         limit::Limit,
-        response::{self, LocalResponse},
+        local::{self, LocalResponse},
         response_head,
         stream::Stream,
     },
@@ -219,6 +219,6 @@ impl Lane<'_> {
             ..LocalResponse::default()
         };
         let date = self.context.shared.date.at(self.context.event_loop.now_ms());
-        response::local(&mut self.context.shared.output.outbox, stream.id, &local, date);
+        local::put(&mut self.context.shared.output.outbox, stream.id, &local, date);
     }
 }

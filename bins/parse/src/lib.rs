@@ -27,6 +27,7 @@ pub mod policy;
 mod refusal_events;
 mod refused;
 mod relief;
+mod response_fields;
 pub mod server;
 pub mod settings;
 mod shutdown;

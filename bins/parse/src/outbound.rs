@@ -1,7 +1,7 @@
 //! Response frames in, bytes for the client out. The ring is trusted no more than a client: a frame
 //! out of order, a field with a line end in it or a byte too many ends the conversation.
 
-use fosse_http1::{HeadWriter, LAST_CHUNK, Name, NameSet, Unwritable, reason, same_name, trailer_allowed, write_chunk};
+use fosse_http1::{HeadWriter, LAST_CHUNK, Name, reason, same_name, trailer_allowed, write_chunk};
 use fosse_wire::fields::Fields;
 use fosse_wire::frame::ResetReason;
 use fosse_wire::order::Return;
@@ -12,25 +12,19 @@ use fosse_wire::{Frame, Kind, Outbox, WireError};
 
 use crate::conn::{Conn, Phase, Way};
 use crate::context::Context;
-use crate::exchange::{Expect, Framing, Lease, REQUEST_ID};
+use crate::exchange::{Expect, Framing, Lease};
 use crate::pages::{self, Page};
 use crate::refused::Refused;
+use crate::response_fields::{UNWRITABLE, framing_of, put_fields, put_framing, put_own_fields};
 
 const CONNECTION: Name = Name::new("Connection");
 const UPGRADE: Name = Name::new("Upgrade");
-const TRANSFER_ENCODING: Name = Name::new("Transfer-Encoding");
-
-/// Fields that are written here and never taken from a frame.
-static OURS: NameSet<5> = NameSet::new(["upgrade", "connection", "keep-alive", "content-length", "transfer-encoding"]);
 
 /// The interim response for a client that waits before it sends its body.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Most bytes around a chunk: its length in hexadecimal digits, and two line ends.
 const CHUNK_FRAMING_BYTES: usize = 20;
-
-/// The fault of a field or a number that no head may have.
-const UNWRITABLE: WireError = WireError::Field("response field");
 
 impl Conn {
     /// Takes a frame of the stream under way.
@@ -354,55 +348,4 @@ const fn late(kind: Kind) -> Result<(), WireError> {
         Kind::RequestCredit | Kind::Reset => Ok(()),
         kind => Err(WireError::Order(kind)),
     }
-}
-
-fn framing_of(head: &ResponseHead<'_>, to_head: bool, http10: bool) -> Framing {
-    if to_head || matches!(head.status, 101 | 204 | 304) {
-        return Framing::None;
-    }
-    match head.body {
-        BodyLength::None => Framing::Exact(0),
-        BodyLength::Exact(length) => Framing::Exact(length),
-        BodyLength::Chunked if http10 => Framing::UntilClose,
-        BodyLength::Chunked => Framing::Chunked,
-    }
-}
-
-/// Writes the framing fields. A response without a body states the length that GET would have got,
-/// where it is known (RFC 9110, section 8.6).
-fn put_framing(writer: &mut HeadWriter<'_>, head: &ResponseHead<'_>, framing: Framing) -> Result<(), Unwritable> {
-    match (framing, head.body) {
-        (Framing::Exact(length), _) => writer.content_length(length),
-        (Framing::None, BodyLength::Exact(length)) if head.status != 204 => writer.content_length(length),
-        (Framing::Chunked, _) => writer.own(TRANSFER_ENCODING, b"chunked")?,
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Writes the fields that take the place of those that came: the type of a page, and the number of
-/// the request.
-fn put_own_fields(
-    writer: &mut HeadWriter<'_>,
-    page: Option<&Page<'_>>,
-    request_id: Option<&[u8]>,
-) -> Result<(), Unwritable> {
-    if let Some(page) = page {
-        writer.field(b"Content-Type", page.content_type.as_bytes())?;
-    }
-    request_id.map_or(Ok(()), |id| writer.field(REQUEST_ID, id))
-}
-
-/// Writes the fields as they came; one that is written here is a fault.
-fn put_fields<'a>(
-    writer: &mut HeadWriter<'_>,
-    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
-) -> Result<(), WireError> {
-    for (name, value) in fields {
-        if OURS.contains(name) {
-            return Err(WireError::Field("response framing"));
-        }
-        writer.field(name, value).map_err(|_| UNWRITABLE)?;
-    }
-    Ok(())
 }

@@ -17,6 +17,7 @@ mod framing;
 pub(crate) mod headers;
 pub(crate) mod lease;
 pub(crate) mod limit;
+pub(crate) mod local;
 mod named_file;
 mod params;
 mod passing;
@@ -37,6 +38,7 @@ pub(crate) mod stream;
 pub(crate) mod streams;
 pub(crate) mod timeouts;
 pub(crate) mod traffic;
+mod usual_page;
 
 use std::time::Duration;
 

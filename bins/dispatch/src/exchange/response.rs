@@ -1,16 +1,14 @@
-//! Responses on their way to parse: a backend's head with what helps an attacker left out, and
-//! local responses.
+//! Responses of backends on their way to parse: the head with what helps an attacker left out.
 
 use std::borrow::Cow;
 
 use fosse_http1::{Field, Fields, NameSet, ResponseHead as BackendHead, members, other_challenges, same_name};
-use fosse_settings::Page;
 use fosse_wire::{
     Kind, Outbox, StreamId, WireError,
     fields::FieldsWriter,
     order::Interims,
     request::BodyLength,
-    response::{BACKEND_NONE, Cause, ResponseEnd, ResponseHead},
+    response::{BACKEND_NONE, ResponseEnd, ResponseHead},
 };
 
 use super::{
@@ -18,6 +16,7 @@ use super::{
     encoding::{ACCEPT_ENCODING, Selected},
     headers::{Edits, Values},
     prefix::Outside,
+    usual_page::{USUAL_TYPE, usual_page},
 };
 use crate::{limits::REPLACED_BYTES_MAX, upstream::pins};
 
@@ -53,9 +52,6 @@ static DROPPED: NameSet<24> = NameSet::new([
 /// Fields that pass with a page in place of a backend's response: what a client may do about it,
 /// and cookies.
 static BESIDE_PAGE: NameSet<5> = NameSet::new(["www-authenticate", "allow", "retry-after", "set-cookie", "date"]);
-
-/// Content-Type of the usual page of a status.
-const USUAL_TYPE: &str = "text/html; charset=utf-8";
 
 /// The parts of one backend's response that do not pass, besides those that never do.
 #[derive(Clone, Copy, Debug, Default)]
@@ -288,126 +284,4 @@ pub(crate) fn end(out: &mut Outbox, stream: StreamId, leased_bytes: u64, trailer
         let _ = out
             .frame(stream, Kind::ResponseEnd, |body| ResponseEnd { leased_bytes, ..Default::default() }.encode(body));
     }
-}
-
-/// A response that no backend sent.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct LocalResponse<'a> {
-    /// Status, 200 to 599.
-    pub(crate) status: u16,
-    /// Number of the request, so that the client's complaint can be found in the log.
-    pub(crate) request: u64,
-    /// A filter's denial.
-    pub(crate) denied: bool,
-    /// Its rule.
-    pub(crate) rule: u32,
-    /// The cause, for logs.
-    pub(crate) cause: Cause,
-    /// Seconds for Retry-After, 0 for none.
-    pub(crate) retry_after: u32,
-    /// Location of a redirect, empty without.
-    pub(crate) location: &'a [u8],
-    /// The connection ends with it.
-    pub(crate) close: bool,
-    /// The request was HEAD.
-    pub(crate) to_head: bool,
-    /// Index of the backend server that failed, or `BACKEND_NONE`.
-    pub(crate) backend: u32,
-    /// The body in place of the usual page.
-    pub(crate) page: Option<&'a Page>,
-    /// Fields of checks of who asks.
-    pub(crate) fields: &'a [access::Field],
-    /// Changes of the policy.
-    pub(crate) changes: Option<Changes<'a>>,
-}
-
-/// Writes a local response, all of it.
-pub(crate) fn local(out: &mut Outbox, stream: StreamId, response: &LocalResponse<'_>, date: &str) {
-    let (content_type, page) = match response.page {
-        Some(Page { content_type, body, .. }) if !content_type.is_empty() => {
-            (content_type.as_str(), Cow::Borrowed(body))
-        }
-        _ => (USUAL_TYPE, Cow::Owned(usual_page(response.status, response.request))),
-    };
-    let length = u64::try_from(page.len()).unwrap_or(0);
-    let head = ResponseHead {
-        status: response.status,
-        close: response.close,
-        denied: response.denied,
-        own: true,
-        usual: response.is_usual(),
-        rule: response.rule,
-        cause: response.cause,
-        backend: response.backend,
-        body: if response.has_body() { BodyLength::Exact(length) } else { BodyLength::None },
-        ..ResponseHead::default()
-    };
-    let mut put = |changes| {
-        out.frame(stream, Kind::Response, |body| {
-            head.encode_fixed(body);
-            put_local(body, response, changes, content_type, date)
-        })
-    };
-    if put(response.changes).is_err() {
-        // A location comes in a frame and fits one, with a few fields more: frames leave room for
-        // them, but not for all that changes may hold.
-        let _ = put(None);
-    }
-    if response.has_body() && !response.to_head {
-        out.data(stream, Kind::ResponseData, page.as_bytes());
-    }
-    end(out, stream, 0, None);
-}
-
-impl LocalResponse<'_> {
-    /// Returns whether a page of the site may take the place of its body: nobody wrote that one for
-    /// it.
-    fn is_usual(&self) -> bool {
-        self.has_body() && self.page.is_none_or(|page| page.is_file || page.content_type.is_empty())
-    }
-
-    /// These have none (RFC 9110, sections 15.3.5 and 15.4.5).
-    const fn has_body(&self) -> bool {
-        !matches!(self.status, 204 | 304)
-    }
-}
-
-/// Writes the fields of a local response.
-fn put_local(
-    body: &mut Vec<u8>,
-    response: &LocalResponse<'_>,
-    changes: Option<Changes<'_>>,
-    content_type: &str,
-    date: &str,
-) -> Result<(), WireError> {
-    let mut to = FieldsWriter::new(body);
-    let changed = |name: &[u8]| changes.is_some_and(|changes| changes.edits.drop(name));
-    to.push(b"Date", date.as_bytes())?;
-    if response.has_body() && !changed(b"content-type") {
-        to.push(b"Content-Type", content_type.as_bytes())?;
-    }
-    if response.page.is_none() && !changed(b"cache-control") {
-        to.push(b"Cache-Control", b"no-store")?;
-    }
-    if response.retry_after > 0 {
-        to.push(b"Retry-After", response.retry_after.to_string().as_bytes())?;
-    }
-    if !response.location.is_empty() && fosse_http1::is_value(response.location) {
-        to.push(b"Location", response.location)?;
-    }
-    response.fields.iter().try_for_each(|(name, value)| to.push(name, value))?;
-    if let Some(changes) = &changes {
-        let ours = [&b"date"[..], b"content-type", b"cache-control", b"location"];
-        changes.put(&mut to, |name| ours.contains(&name))?;
-    }
-    to.finish();
-    Ok(())
-}
-
-/// Returns the page of a status, with the number of the request by which it is found in the log.
-fn usual_page(status: u16, request: u64) -> String {
-    let reason = fosse_http1::reason(status);
-    format!(
-        "<!doctype html>\n<title>{status} {reason}</title>\n<h1>{status} {reason}</h1>\n<p>Request {request:016x}</p>\n"
-    )
 }

@@ -20,6 +20,7 @@ pub mod files;
 pub mod frame;
 pub mod inbox;
 pub mod launch;
+mod message;
 pub mod order;
 pub mod password;
 mod pipe;
@@ -32,6 +33,7 @@ pub mod spool;
 pub mod start;
 pub mod store;
 pub mod stream;
+mod strike;
 pub mod verdict;
 
 pub use frame::{Frame, Kind, Outbox};

@@ -3,49 +3,9 @@
 //!
 //! start parses nothing else that a child sends.
 
-use crate::{
-    WireError,
-    cursor::{Cursor, Fixed},
-};
+use crate::{WireError, message::Raw};
 
-pub use crate::{pipe::Stream, reload::ReloadProgress};
-
-/// Bytes of every message.
-pub const MESSAGE_BYTES: usize = 16;
-
-/// A note of accept that processes died while they worked for a source. start keeps these for the
-/// accept that comes next, and reads nothing into them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Strike {
-    /// The source is a /64 of IPv6, else one address of IPv4.
-    pub wide: bool,
-    /// The upper 64 bits of the one, the 32 bits of the other.
-    pub source: u64,
-    /// It is refused; without that, one death so far.
-    pub penalised: bool,
-    /// On the monotonic clock: the time of the death, or the end of the penalty.
-    pub seconds: u32,
-}
-
-impl Strike {
-    const KIND: u8 = 67;
-    const WIDE: u8 = 1;
-    const PENALISED: u8 = 2;
-
-    fn raw(self) -> Raw {
-        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
-        let a = flag(self.wide, Self::WIDE) | flag(self.penalised, Self::PENALISED);
-        Raw { kind: Self::KIND, a, b: 0, c: self.seconds, d: self.source }
-    }
-
-    const fn of_raw(raw: Raw) -> Result<Self, WireError> {
-        let (wide, penalised) = (raw.a & Self::WIDE != 0, raw.a & Self::PENALISED != 0);
-        if raw.a > Self::WIDE | Self::PENALISED || raw.b != 0 || !wide && raw.d > u32::MAX as u64 {
-            return Err(WireError::Field("strike"));
-        }
-        Ok(Self { wide, penalised, seconds: raw.c, source: raw.d })
-    }
-}
+pub use crate::{message::MESSAGE_BYTES, pipe::Stream, reload::ReloadProgress, strike::Strike};
 
 /// From start to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,31 +154,6 @@ pub enum ToStart {
     Strike(Strike),
     /// A zygote, before READY: its rules keep records, so its filters need a socket to fosse-store.
     KeepsRecords,
-}
-
-/// The 16 bytes of one message before they mean anything.
-#[derive(Clone, Copy, Default)]
-struct Raw {
-    kind: u8,
-    a: u8,
-    b: u16,
-    c: u32,
-    d: u64,
-}
-
-impl Raw {
-    fn encode(self) -> [u8; MESSAGE_BYTES] {
-        let mut fixed = Fixed::new();
-        fixed.put([self.kind, self.a]).put(self.b.to_le_bytes()).put(self.c.to_le_bytes()).put(self.d.to_le_bytes());
-        fixed.bytes()
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut c = Cursor::new(bytes);
-        let raw = Self { kind: c.u8()?, a: c.u8()?, b: c.u16()?, c: c.u32()?, d: c.u64()? };
-        c.end()?;
-        Ok(raw)
-    }
 }
 
 const fn narrow(value: u64) -> Result<u32, WireError> {

@@ -5,6 +5,7 @@ mod backend;
 mod cors;
 mod edge;
 mod fastcgi;
+mod headers;
 mod links;
 mod listen;
 mod password;
@@ -21,10 +22,11 @@ pub use backend::{Backend, CacheControl, Health, Server};
 pub use cors::Cors;
 pub use edge::{Edge, Limits, Timeouts};
 pub use fastcgi::FastCgi;
+pub use headers::{HeaderEdits, HeaderReplace};
 pub use links::SignedLinks;
 pub use listen::Listen;
 pub use password::BasicAuth;
-pub use site::{ErrorPage, Exclude, HeaderEdits, HeaderReplace, Route, Site, When};
+pub use site::{ErrorPage, Exclude, Route, Site, When};
 pub use template::Templates;
 
 /// Every table, in the order of the manual page.

@@ -2,14 +2,14 @@
 
 use super::auth::{Check, ForwardAuth};
 use super::cors::Cors;
+use super::headers::HeaderEdits;
 use super::links::SignedLinks;
 use super::password::BasicAuth;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::names::{
-    ArgumentName, BodyText, Codings, CookieName, EditedField, ErrorStatus, ExactPath, FieldName, FilePath, FilePattern,
-    HeaderText, HeaderTexts, HostPattern, ListenerName, LocationText, MediaType, Method, Name, Network, ParameterName,
-    PathGlob, PathPrefix, PathRegex, RedirectStatus, ReplacementText, RuleRange, RuleTag, TargetText, TypePattern,
-    ValueTest,
+    ArgumentName, BodyText, Codings, CookieName, ErrorStatus, ExactPath, FieldName, FilePath, FilePattern, HeaderText,
+    HostPattern, ListenerName, LocationText, MediaType, Method, Name, Network, ParameterName, PathGlob, PathPrefix,
+    PathRegex, RedirectStatus, RuleRange, RuleTag, TargetText, TypePattern, ValueTest,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
@@ -353,45 +353,6 @@ section! {
         text: Option<BodyText>, Absent("file has the page"), 0..=16384;
         /// Content-Type of the page.
         content_type: Option<MediaType>, Absent("the one of the file's name; of a text that of HTML");
-    }
-}
-
-section! {
-    /// Changes of headers: of [site.request_headers], [site.response_headers] and both of
-    /// [site.route]. Values may hold variables: {client_address}, {client_port}, {host},
-    /// {authority} (the host with its port), {scheme}, {method}, {request_id}, {path}, {query},
-    /// {target} (path and query as the client sent them) and {header.NAME} (of the request); "{{"
-    /// is a brace. A value that is empty then, or that no header may have, writes no header.
-    /// Headers that belong to the connection (Connection, Content-Length and their like) are
-    /// written by fosse alone.
-    HeaderEdits "[site.request_headers]" {
-        /// Written in place of all headers of the name.
-        set: HeaderTexts, Default("{}"), 0..=64;
-        /// Written besides those that are there.
-        add: HeaderTexts, Default("{}"), 0..=64;
-        /// Written where there is none of the name.
-        default: HeaderTexts, Default("{}"), 0..=64;
-        /// Left out.
-        remove: Vec<At<EditedField>>, Default("[]"), 0..=64;
-        /// Changed in part.
-        replace: Vec<At<HeaderReplace>>, Default("[]"), 0..=16;
-    }
-}
-
-section! {
-    /// A part of a header that becomes another one, of [site.request_headers] and
-    /// [site.response_headers] alike; in the order of the file. In each header of the name it is
-    /// the first part in which the expression is found. A header of which nothing is left is left
-    /// out. Expressions are looked for in 8 KiB of headers of one message at most: a
-    /// request with more gets 431, a response 502.
-    HeaderReplace "[[site.request_headers.replace]]" {
-        /// Name of the header.
-        header: EditedField, Required;
-        /// A regular expression that is looked for in its value.
-        regex: PathRegex, Required;
-        /// Text that this part becomes; it may hold variables, and groups of the expression:
-        /// "https://{1}".
-        value: ReplacementText, Required;
     }
 }
 
