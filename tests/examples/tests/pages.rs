@@ -29,6 +29,7 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("INSTALL.md", "systemctl reload", "tests/systemd runs the unit under a systemd of its own"),
     ("man/fosse-frames.7", "HELLO\nREQUEST", "an order of frames"),
     ("man/fosse-frames.7", "HELLO\nRESPONSE", "an order of frames"),
+    ("man/fosse-frames.7", "to encode   HELLO", "an order of frames"),
     ("man/fosse-frames.7", "u32 length", "a layout"),
     ("man/fosse-frames.7", "09 00 00 00", "bytes"),
     ("man/fosse-log.5", "parse.0[4711] fosse-parse: ", "the shape of a line"),
