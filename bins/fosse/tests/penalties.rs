@@ -1,13 +1,12 @@
 //! A source whose bytes killed a stage twice stays out, whatever becomes of the accept that saw it.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
-    os::unix::fs::{FileExt, MetadataExt},
 };
 
-use fosse_harness::{Backend, Edge, Process, WAIT_MAX, get, is_alive, is_root, wait_for};
+use fosse_harness::{Backend, Edge, Page, WAIT_MAX, get, is_alive, is_root, wait_for};
 use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with},
     process::Signal,
@@ -30,16 +29,6 @@ fn ask_from(last: u8, address: SocketAddr) -> String {
     String::from_utf8_lossy(&response).into_owned()
 }
 
-/// The counter page of a process, which start holds too.
-fn page_of(edge: &Edge, process: &Process) -> File {
-    let maps = fs::read_to_string(format!("/proc/{}/maps", process.pid)).unwrap();
-    let line = maps.lines().find(|line| line.contains(" rw-s ") && line.contains("memfd:")).expect("a page");
-    let inode: u64 = line.split_whitespace().nth(4).unwrap().parse().unwrap();
-    let held = fs::read_dir(format!("/proc/{}/fd", edge.pid())).unwrap().flatten().map(|entry| entry.path());
-    let path = held.into_iter().find(|path| fs::metadata(path).is_ok_and(|found| found.ino() == inode));
-    File::options().write(true).open(path.expect("start's copy")).unwrap()
-}
-
 /// The `number`th connection of 127.0.0.9 in the access log. Lines of other clients come in
 /// between.
 fn connection_of_source(edge: &Edge, number: usize) -> u64 {
@@ -56,11 +45,10 @@ fn connection_of_source(edge: &Edge, number: usize) -> u64 {
 /// down itself what it works on.
 fn dies_of(edge: &Edge, connection: u64) {
     let victim = edge.process("dispatch");
-    let page = page_of(edge, &victim);
+    let page = Page::of(edge, &victim);
     victim.signal(Signal::STOP);
     wait_for("the stop", || victim.field("State").starts_with('T').then_some(()));
-    let at = u64::try_from(fosse_counters::STREAM_CONNECTION * 8).unwrap();
-    page.write_all_at(&connection.to_le_bytes(), at).unwrap();
+    page.set_word(fosse_counters::STREAM_CONNECTION, connection);
     victim.signal(Signal::ABORT);
     victim.signal(Signal::CONT);
     wait_for("its end", || (!is_alive(victim.pid)).then_some(()));

@@ -1,13 +1,13 @@
 //! Behind a trusted proxy, lists, limits and penalties are about the client that it names.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
-    os::unix::{fs::FileExt as _, fs::MetadataExt as _, net::UnixStream},
+    os::unix::net::UnixStream,
 };
 
-use fosse_harness::{Backend, Client, Dir, Edge, Process, WAIT_MAX, is_alive, is_root, sockets, wait_for};
+use fosse_harness::{Backend, Client, Dir, Edge, Page, WAIT_MAX, is_alive, is_root, sockets, wait_for};
 use rustix::process::Signal;
 
 /// How a proxy names its client.
@@ -315,31 +315,13 @@ fn a_client_that_writes_the_other_field_or_into_the_one_of_its_proxy_is_judged_a
     }
 }
 
-/// The counter page of a process that may just have begun, which start holds too.
-fn page_of(edge: &Edge, process: &Process) -> File {
-    let line = wait_for("a page", || {
-        let maps = fs::read_to_string(format!("/proc/{}/maps", process.pid)).unwrap();
-        maps.lines().find(|line| line.contains(" rw-s ") && line.contains("memfd:")).map(str::to_owned)
-    });
-    let inode: u64 = line.split_whitespace().nth(4).unwrap().parse().unwrap();
-    let held = fs::read_dir(format!("/proc/{}/fd", edge.pid())).unwrap().flatten().map(|entry| entry.path());
-    let path = held.into_iter().find(|path| fs::metadata(path).is_ok_and(|found| found.ino() == inode));
-    File::open(path.expect("start's copy")).unwrap()
-}
-
-fn word(page: &File, index: usize) -> u64 {
-    let mut bytes = [0; 8];
-    page.read_exact_at(&mut bytes, u64::try_from(index * 8).unwrap()).unwrap();
-    u64::from_le_bytes(bytes)
-}
-
 /// Ends a program by a signal as if it had crashed, in the middle of work for a connection: it is
 /// stopped where its page says that it works, and goes on where that was over before the stop came.
 /// `begin` sends the request, once more where it has not led to a crash.
 fn crash_at_work(edge: &Edge, program: &str, begin: impl Fn() -> Wire) {
     let victim = edge.process(program);
-    let page = page_of(edge, &victim);
-    let works = || word(&page, fosse_counters::STREAM_CONNECTION) != 0;
+    let page = Page::of(edge, &victim);
+    let works = || page.word(fosse_counters::STREAM_CONNECTION) != 0;
     let (mut wires, mut looks) = (Vec::new(), 0);
     wait_for("a stop at work", || {
         if looks % 20 == 0 {

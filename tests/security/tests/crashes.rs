@@ -1,13 +1,12 @@
 //! A program that crashes over the bytes of a client is blamed on this client, wherever it was.
 
 use std::{
-    fs,
     io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
     ptr,
 };
 
-use fosse_harness::{Edge, Process, WAIT_MAX, is_root, sockets, wait_for};
+use fosse_harness::{Edge, Page, Process, WAIT_MAX, is_root, sockets, wait_for};
 use fosse_security::{Puppet, respond};
 use nix::{
     sys::{
@@ -62,14 +61,6 @@ impl Traced {
     }
 }
 
-/// The address of the word of a process's page that says which connection it works on.
-fn address_of_word(process: &Process) -> u64 {
-    let maps = fs::read_to_string(format!("/proc/{}/maps", process.pid)).unwrap();
-    let line = maps.lines().find(|line| line.contains(" rw-s ") && line.contains("memfd:")).expect("a page");
-    let begin = u64::from_str_radix(line.split('-').next().unwrap(), 16).unwrap();
-    begin + u64::try_from(fosse_counters::STREAM_CONNECTION * 8).unwrap()
-}
-
 /// Asks from 127.0.0.`last`: what comes back, nothing where the connection is refused.
 fn ask_from(last: u8, edge: &Edge) -> TcpStream {
     sockets::connect_from(last, edge.address(), WAIT_MAX).unwrap()
@@ -81,9 +72,10 @@ fn crash_at_pipelined_request(application: &Puppet, edge: &Edge) {
     client.write_all("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n".repeat(2).as_bytes()).unwrap();
     let (mut request, _) = application.request();
     let (parse, start) = (edge.process("parse"), edge.start());
+    let address = Page::of(edge, &parse).address_of(fosse_counters::STREAM_CONNECTION);
     // Whoever is traced may stand still for longer than start lets a program do.
     start.signal(rustix::process::Signal::STOP);
-    let mut traced = Traced::attach(&parse, address_of_word(&parse));
+    let mut traced = Traced::attach(&parse, address);
     assert_eq!(traced.value, 0, "it waits for the response");
     respond(&mut request);
     // The response is worked on, then nothing, then the request that came with the first one.
