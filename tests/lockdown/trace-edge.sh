@@ -179,6 +179,18 @@ backend = "own"
 hosts = ["gone.example"]
 backend = "gone"
 
+[[site]]
+hosts = ["kept.example"]
+backend = "tcp"
+cache = true
+cache_seconds = 60
+
+[[site]]
+hosts = ["encoded.example"]
+backend = "own"
+compress = true
+compress_bytes_min = 0
+
 [[backend]]
 name = "unix"
 servers = ["unix:$work/app.sock"]
@@ -251,6 +263,8 @@ for _ in 1 2 3; do ask -H 'Host: named.example' $there/; done
 for path in / /large /none /../etc/passwd; do ask --path-as-is -H 'Host: files.example' $there$path; done
 for path in / /large /none; do ask -H 'Host: own.example' $there$path; done
 ask -H 'Host: gone.example' $there/
+for path in / / /big /big; do ask -H 'Host: kept.example' $there$path; done
+for coding in gzip br zstd; do ask -H 'Host: encoded.example' -H "Accept-Encoding: $coding" $there/; done
 ask -H 'Host: unknown.example' $there/
 ask $there/big
 for password in secret wrong; do ask -u ann:$password $there/users; done
