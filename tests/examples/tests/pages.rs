@@ -29,7 +29,6 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("INSTALL.md", "systemctl reload", "tests/systemd runs the unit under a systemd of its own"),
     ("man/fosse-frames.7", "HELLO\nREQUEST", "an order of frames"),
     ("man/fosse-frames.7", "HELLO\nRESPONSE", "an order of frames"),
-    ("man/fosse-frames.7", "to encode   HELLO", "an order of frames"),
     ("man/fosse-frames.7", "u32 length", "a layout"),
     ("man/fosse-frames.7", "09 00 00 00", "bytes"),
     ("man/fosse-log.5", "parse.0[4711] fosse-parse: ", "the shape of a line"),
@@ -74,6 +73,13 @@ fn of(page: &str) -> Vec<Example> {
 fn means(beginning: &str, text: &str) -> bool {
     text.trim() == beginning || beginning.contains([' ', '\n']) && text.starts_with(beginning)
 }
+
+/// Configurations that are checked and not served: what they need no machine of a test has.
+const ONLY_CHECKED: &[(&str, &str, &str)] = &[
+    ("man/fosse-resolve.8", "servers = [\"app.internal", "there is no name server; bins/resolve/tests has some"),
+    ("man/fosse.toml.5", "servers = [\"app.internal", "there is no name server; bins/resolve/tests has some"),
+    ("man/fosse.toml.5", "freebind = true", "nobody can ask an address that is not there yet; bins/start/tests does"),
+];
 
 fn is_left_out(page: &str, text: &str) -> bool {
     NOT_RUN.iter().any(|(on, beginning, _)| *on == page && means(beginning, text))
@@ -165,6 +171,9 @@ fn run(stage: &Stage, example: &Example) -> Result<(), String> {
                 succeeds("the directory", &stage.run(&User::Root, &made))?;
             }
             succeeds("the configuration", &stage.run(&User::Root, "fosse check"))?;
+            if ONLY_CHECKED.iter().any(|(on, line, _)| *on == example.page && example.text.contains(line)) {
+                return Ok(());
+            }
             serves(stage, &User::Root, "fosse up --config /etc/fosse/fosse.toml")
         }
     }
