@@ -9,26 +9,19 @@
 //! The words of a place are one value: its edition is odd while they are being written, and who
 //! reads between two of them reads nothing.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{Relaxed, Release},
-        fence,
-    },
+use std::sync::atomic::{
+    Ordering::{Relaxed, Release},
+    fence,
 };
 
 use fosse_sys::page::{Page, PageReader};
 
+use crate::places::{Places, PlacesReader, page_bytes};
+
 /// Addresses of names that there can be at a time, of all names together.
 pub const ADDRESSES_NAMED_MAX: usize = 4096;
-/// Words of one place: the number, the edition, the state, the address.
-const PLACE_WORDS: usize = 8;
-/// Words before the first place.
-const HEADER_WORDS: usize = 8;
-const ADDRESSES_WORDS: usize = HEADER_WORDS + ADDRESSES_NAMED_MAX * PLACE_WORDS;
 /// Size of the page in bytes. Memory is used for places that are taken.
-pub const ADDRESSES_PAGE_BYTES: u64 = (ADDRESSES_WORDS * 8) as u64;
+pub const ADDRESSES_PAGE_BYTES: u64 = page_bytes(ADDRESSES_NAMED_MAX);
 
 const _: () = assert!(ADDRESSES_PAGE_BYTES <= fosse_sys::page::PAGE_BYTES_MAX as u64);
 
@@ -48,14 +41,14 @@ pub struct NamedAddress {
 
 /// The writer's side.
 #[derive(Debug)]
-pub struct AddressesPage(Page);
+pub struct AddressesPage(Places<ADDRESSES_NAMED_MAX>);
 
 impl AddressesPage {
     /// Takes over a page, with what an earlier writer has left in it. `None` where it is shorter
     /// than such a page.
     #[must_use]
     pub fn new(page: Page) -> Option<Self> {
-        (page.words().len() >= ADDRESSES_WORDS).then_some(Self(page))
+        Places::new(page).map(Self)
     }
 
     /// Returns the place of each of these numbers (never 0): the one it has, else a fresh one.
@@ -63,42 +56,27 @@ impl AddressesPage {
     /// number that no place is left for.
     #[must_use]
     pub fn claim(&self, numbers: &[u64]) -> Vec<Option<usize>> {
-        let number = |place: usize| self.words(place)[0].load(Relaxed);
-        // Places are taken from the first one on: memory behind the last is never touched.
-        let used = (0..ADDRESSES_NAMED_MAX).take_while(|place| number(*place) != 0).count();
-        let known: HashMap<u64, usize> = (0..used).map(|place| (number(place), place)).collect();
-        let mut places: Vec<_> = numbers.iter().map(|number| known.get(number).copied()).collect();
-        let kept: HashSet<usize> = places.iter().flatten().copied().collect();
-        // Lanes of an older configuration may still read those that nobody claims now, so they come
-        // last.
-        let mut free = (used..ADDRESSES_NAMED_MAX).chain((0..used).filter(|place| !kept.contains(place)));
-        for (place, number) in places.iter_mut().zip(numbers).filter(|(place, _)| place.is_none()) {
-            *place = free.next();
-            if let Some(place) = *place {
-                self.write(place, *number, false, None);
-            }
-        }
-        places
+        self.0.claim(numbers, |place, number| self.write(place, number, false, None))
     }
 
     /// Returns what a place holds. One that its writer was killed in has nothing decided.
     #[must_use]
     pub fn get(&self, place: usize) -> NamedAddress {
-        let words = self.words(place);
+        let words = self.0.words(place);
         named(|at| words[at].load(Relaxed)).unwrap_or_default()
     }
 
     /// Writes a place, where that is a change.
     pub fn set(&self, place: usize, decided: bool, address: Option<[u8; 16]>) {
-        let is_whole = self.words(place)[1].load(Relaxed).is_multiple_of(2);
+        let is_whole = self.0.words(place)[1].load(Relaxed).is_multiple_of(2);
         let before = self.get(place);
         if !is_whole || (before.decided, before.address) != (decided, address) {
-            self.write(place, self.words(place)[0].load(Relaxed), decided, address);
+            self.write(place, self.0.number(place), decided, address);
         }
     }
 
     fn write(&self, place: usize, number: u64, decided: bool, address: Option<[u8; 16]>) {
-        let words = self.words(place);
+        let words = self.0.words(place);
         let edition = words[1].load(Relaxed) & !1;
         words[1].store(edition.wrapping_add(1), Relaxed);
         // Whoever sees one of the words below sees that the edition is odd.
@@ -110,55 +88,40 @@ impl AddressesPage {
             words[word].store(value, Relaxed);
         }
         words[1].store(edition.wrapping_add(2), Release);
-        // After what it announces: who sees it has to see that, too.
-        self.0.words()[0].fetch_add(1, Release);
-    }
-
-    fn words(&self, place: usize) -> &[AtomicU64] {
-        &self.0.words()[word_of(place)..][..PLACE_WORDS]
+        self.0.announce();
     }
 }
 
 /// A reader's side. The page may hold anything.
 #[derive(Debug)]
-pub struct AddressesReader {
-    page: PageReader,
-    /// The first word at the last look.
-    seen: u64,
-}
+pub struct AddressesReader(PlacesReader<ADDRESSES_NAMED_MAX>);
 
 impl AddressesReader {
     /// Reads a page. A shorter one has nothing in the places it lacks.
     #[must_use]
     pub const fn new(page: PageReader) -> Self {
-        Self { page, seen: 0 }
+        Self(PlacesReader::new(page))
     }
 
     /// Returns whether an address has changed since this was last asked.
     pub fn has_news(&mut self) -> bool {
-        let now = self.page.get(0);
-        std::mem::replace(&mut self.seen, now) != now
+        self.0.has_news()
     }
 
     /// Returns the place of a number; `None` where it has none yet.
     #[must_use]
     pub fn find(&self, number: u64) -> Option<usize> {
-        let numbers = (0..ADDRESSES_NAMED_MAX).map(|place| self.page.get(word_of(place)));
-        numbers.take_while(|number| *number != 0).position(|other| other == number)
+        self.0.find(number)
     }
 
     /// Returns what the place of a number holds; `None` where it is another number's by now, or is
     /// being written.
     #[must_use]
     pub fn get(&self, place: usize, number: u64) -> Option<NamedAddress> {
-        let word = |at| self.page.get(word_of(place) + at);
+        let word = |at| self.0.word(place, at);
         let found = named(word)?;
         (word(0) == number).then_some(found)
     }
-}
-
-const fn word_of(place: usize) -> usize {
-    HEADER_WORDS + place * PLACE_WORDS
 }
 
 /// Reads a place; `None` while it is being written.
@@ -215,7 +178,7 @@ mod tests {
         let (page, reader) = page();
         assert_eq!(page.claim(&[5]), [Some(0)]);
         page.set(0, true, Some(ONE));
-        page.words(0)[1].fetch_add(1, Relaxed);
+        page.0.words(0)[1].fetch_add(1, Relaxed);
         assert_eq!((reader.get(0, 5), page.get(0)), (None, NamedAddress::default()));
         page.set(0, true, Some(ONE));
         assert_eq!(reader.get(0, 5).unwrap().address, Some(ONE));

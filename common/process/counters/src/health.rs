@@ -7,26 +7,16 @@
 //! anybody may know it by its number. Words are written one by one: who reads between two of them
 //! has the rest at the next look.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{Relaxed, Release},
-    },
-};
+use std::sync::atomic::Ordering::Relaxed;
 
 use fosse_sys::page::{Page, PageReader};
 
+use crate::places::{Places, PlacesReader, page_bytes};
+
 /// Servers that can be checked at a time.
 pub const SERVERS_CHECKED_MAX: usize = 4096;
-/// Words of one place: the number, whether it is out, passes and failures in a row, good checks,
-/// the time of the last check.
-const PLACE_WORDS: usize = 8;
-/// Words before the first place.
-const HEADER_WORDS: usize = 8;
-const HEALTH_WORDS: usize = HEADER_WORDS + SERVERS_CHECKED_MAX * PLACE_WORDS;
 /// Size of the page in bytes. Memory is used for places that are taken.
-pub const HEALTH_PAGE_BYTES: u64 = (HEALTH_WORDS * 8) as u64;
+pub const HEALTH_PAGE_BYTES: u64 = page_bytes(SERVERS_CHECKED_MAX);
 
 const _: () = assert!(HEALTH_PAGE_BYTES <= fosse_sys::page::PAGE_BYTES_MAX as u64);
 
@@ -52,14 +42,14 @@ pub struct Health {
 
 /// The writer's side.
 #[derive(Debug)]
-pub struct HealthPage(Page);
+pub struct HealthPage(Places<SERVERS_CHECKED_MAX>);
 
 impl HealthPage {
     /// Takes over a page, with what an earlier writer has left in it. `None` where it is shorter
     /// than such a page.
     #[must_use]
     pub fn new(page: Page) -> Option<Self> {
-        (page.words().len() >= HEALTH_WORDS).then_some(Self(page))
+        Places::new(page).map(Self)
     }
 
     /// Returns the place of each of these servers, by number (never 0): the one it has, else a
@@ -67,29 +57,16 @@ impl HealthPage {
     /// `None` for a server that no place is left for.
     #[must_use]
     pub fn claim(&self, servers: &[u64]) -> Vec<Option<usize>> {
-        let number = |place: usize| self.words(place)[0].load(Relaxed);
-        // Places are taken from the first one on: memory behind the last is never touched.
-        let used = (0..SERVERS_CHECKED_MAX).take_while(|place| number(*place) != 0).count();
-        let known: HashMap<u64, usize> = (0..used).map(|place| (number(place), place)).collect();
-        let mut places: Vec<_> = servers.iter().map(|server| known.get(server).copied()).collect();
-        let kept: HashSet<usize> = places.iter().flatten().copied().collect();
-        // Lanes of an older configuration may still read those that nobody claims now, so they come
-        // last.
-        let mut free = (used..SERVERS_CHECKED_MAX).chain((0..used).filter(|place| !kept.contains(place)));
-        for (place, server) in places.iter_mut().zip(servers).filter(|(place, _)| place.is_none()) {
-            *place = free.next();
-            if let Some(place) = *place {
-                self.words(place).iter().for_each(|word| word.store(0, Relaxed));
-                self.words(place)[0].store(*server, Relaxed);
-            }
-        }
-        places
+        self.0.claim(servers, |place, server| {
+            self.0.words(place).iter().for_each(|word| word.store(0, Relaxed));
+            self.0.words(place)[0].store(server, Relaxed);
+        })
     }
 
     /// Returns what a place holds.
     #[must_use]
     pub fn get(&self, place: usize) -> Health {
-        let words = self.words(place);
+        let words = self.0.words(place);
         health(|at| words[at].load(Relaxed))
     }
 
@@ -100,56 +77,41 @@ impl HealthPage {
         let Health { decided, unhealthy, passes, fails, good, begun_ms } = *health;
         let state = bit(decided, DECIDED) | bit(unhealthy, UNHEALTHY);
         let values = [state, passes.into(), fails.into(), good, begun_ms];
-        self.words(place)[1..].iter().zip(values).for_each(|(word, value)| word.store(value, Relaxed));
+        self.0.words(place)[1..].iter().zip(values).for_each(|(word, value)| word.store(value, Relaxed));
         if (before.decided, before.unhealthy) != (decided, unhealthy) {
-            // After what it announces: who sees it has to see that, too.
-            self.0.words()[0].fetch_add(1, Release);
+            self.0.announce();
         }
-    }
-
-    fn words(&self, place: usize) -> &[AtomicU64] {
-        &self.0.words()[word_of(place)..][..PLACE_WORDS]
     }
 }
 
 /// A reader's side. The page may hold anything.
 #[derive(Debug)]
-pub struct HealthReader {
-    page: PageReader,
-    /// The first word at the last look.
-    seen: u64,
-}
+pub struct HealthReader(PlacesReader<SERVERS_CHECKED_MAX>);
 
 impl HealthReader {
     /// Reads a page. A shorter one has nothing in the places it lacks.
     #[must_use]
     pub const fn new(page: PageReader) -> Self {
-        Self { page, seen: 0 }
+        Self(PlacesReader::new(page))
     }
 
     /// Returns whether a server went out or came back since this was last asked.
     pub fn has_news(&mut self) -> bool {
-        let now = self.page.get(0);
-        std::mem::replace(&mut self.seen, now) != now
+        self.0.has_news()
     }
 
     /// Returns the place of a server, by number; `None` where it has none yet.
     #[must_use]
     pub fn find(&self, server: u64) -> Option<usize> {
-        let numbers = (0..SERVERS_CHECKED_MAX).map(|place| self.page.get(word_of(place)));
-        numbers.take_while(|number| *number != 0).position(|number| number == server)
+        self.0.find(server)
     }
 
     /// Returns what the place of a server holds; `None` where it is another server's by now.
     #[must_use]
     pub fn get(&self, place: usize, server: u64) -> Option<Health> {
-        let word = |at| self.page.get(word_of(place) + at);
+        let word = |at| self.0.word(place, at);
         (word(0) == server).then(|| health(word))
     }
-}
-
-const fn word_of(place: usize) -> usize {
-    HEADER_WORDS + place * PLACE_WORDS
 }
 
 fn health(word: impl Fn(usize) -> u64) -> Health {

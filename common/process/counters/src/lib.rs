@@ -15,6 +15,7 @@ use fosse_sys::page::Page;
 
 mod addresses;
 mod health;
+mod places;
 mod servers;
 mod states;
 mod sums;
