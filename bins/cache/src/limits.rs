@@ -30,5 +30,3 @@ pub(crate) const SHARE_DIVISOR: u64 = 8;
 pub(crate) const SHARE_MS: u64 = 60_000;
 /// Sources whose share is counted; when there are more all begin again.
 pub(crate) const SHARES_COUNT_MAX: usize = 65_536;
-/// Tags of a response that are noted (Cache-Tag, Surrogate-Key).
-pub(crate) const TAGS_COUNT_MAX: usize = 64;

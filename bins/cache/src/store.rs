@@ -5,10 +5,9 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use fosse_arena::{Record, Writer};
 use fosse_caching::Stored;
-use fosse_http1::members;
 use fosse_wire::request::RequestHead;
 
-use crate::limits::{TAGS_COUNT_MAX, UNKEPT_COUNT_MAX, UNKEPT_MS};
+use crate::limits::{UNKEPT_COUNT_MAX, UNKEPT_MS};
 
 /// Bytes of a key before the head of its request: the tag of its policy.
 pub(crate) const KEY_TAG_BYTES: usize = 8;
@@ -18,7 +17,6 @@ pub(crate) const KEY_TAG_BYTES: usize = 8;
 struct Entry {
     record: Record,
     target: u64,
-    tags: Vec<u64>,
 }
 
 /// Everything that is kept.
@@ -29,7 +27,6 @@ pub(crate) struct Store {
     entries: HashMap<u64, Entry>,
     /// The entries of a target, whatever else is in their keys.
     by_target: HashMap<u64, HashSet<u64>>,
-    by_tag: HashMap<u64, HashSet<u64>>,
     /// Keys whose responses are not kept, each until a time.
     unkept: HashMap<u64, u64>,
 }
@@ -42,7 +39,6 @@ impl Store {
             random: RandomState::new(),
             entries: HashMap::new(),
             by_target: HashMap::new(),
-            by_tag: HashMap::new(),
             unkept: HashMap::new(),
         };
         let found: Vec<Record> = store.writer.records().filter(|record| store.writer.holds(*record)).collect();
@@ -136,23 +132,14 @@ impl Store {
     fn enter(&mut self, record: Record, stored: &Stored<'_>) {
         self.leave(record.hash);
         let target = self.target_of(stored.key);
-        let names = [&b"cache-tag"[..], b"surrogate-key"];
-        let values = stored.fields.into_iter().filter(|(name, _)| names.iter().any(|n| name.eq_ignore_ascii_case(n)));
-        let words = values.flat_map(|(_, value)| members(value)).flat_map(|member| member.split(|byte| *byte == b' '));
-        let words = words.filter(|word| !word.is_empty()).take(TAGS_COUNT_MAX);
-        let tags: Vec<u64> = words.map(|word| self.random.hash_one(word)).collect();
         self.by_target.entry(target).or_default().insert(record.hash);
-        for tag in &tags {
-            self.by_tag.entry(*tag).or_default().insert(record.hash);
-        }
-        self.entries.insert(record.hash, Entry { record, target, tags });
+        self.entries.insert(record.hash, Entry { record, target });
     }
 
     /// Takes an entry out of all tables.
     fn leave(&mut self, hash: u64) {
         let Some(entry) = self.entries.remove(&hash) else { return };
         take_out(&mut self.by_target, entry.target, hash);
-        entry.tags.iter().for_each(|tag| take_out(&mut self.by_tag, *tag, hash));
     }
 }
 

@@ -110,7 +110,8 @@ pub(crate) fn replied(
     context: &mut Context<'_>,
 ) -> Outcome {
     let Some(cached) = &mut stream.cached else { return Outcome::Continue };
-    let (fields, _) = (std::mem::take(&mut cached.fields), std::mem::take(&mut cached.tag));
+    let fields = std::mem::take(&mut cached.fields);
+    cached.tag = 0;
     let fields = Fields::decode(&mut Cursor::new(&fields)).unwrap_or_default();
     let Shared { cache: Some(cache), ahead, .. } = &mut *context.shared else { return Outcome::Connect };
     let Some(FromCache::Found { place, hash, collapsed, validated, stale, .. }) = reply_of_cache else {
