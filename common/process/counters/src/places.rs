@@ -19,7 +19,7 @@ const PLACE_WORDS: usize = 8;
 /// Words before the first place.
 const HEADER_WORDS: usize = 8;
 
-/// Returns the size of a page with so many places, in bytes.
+/// Returns the size of a page with this number of places, in bytes.
 pub(crate) const fn page_bytes(places: usize) -> u64 {
     (words_before(places) * 8) as u64
 }
