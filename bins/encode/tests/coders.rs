@@ -54,3 +54,29 @@ fn bytes_one_by_one_with_a_flush_after_each_stay_within_the_bound() {
         }
     }
 }
+
+/// Encodes a body, by an encoder that may have had others before.
+fn whole(coder: &mut Coder, body: &[u8]) -> Vec<u8> {
+    let (mut scratch, mut out) = (vec![0; 4096], Vec::new());
+    coder.run(body, Operation::Finish, &mut scratch, &mut out).unwrap();
+    out
+}
+
+#[test]
+fn an_encoder_that_is_kept_has_nothing_of_the_body_before_whole_or_left() {
+    let (body, mut scratch) = (noise(20_000), vec![0; 4096]);
+    for (coding, levels) in LEVELS {
+        for level in levels {
+            for operation in [Operation::Continue, Operation::Flush, Operation::Finish] {
+                for before in [noise(5), noise(30_000), text(30_000)] {
+                    let mut coder = Coder::new(coding, level).unwrap();
+                    let expected = whole(&mut coder, &body);
+                    let mut coder = Coder::new(coding, level).unwrap();
+                    coder.run(&before, operation, &mut scratch, &mut Vec::new()).unwrap();
+                    let Some(mut kept) = coder.into_spare() else { continue };
+                    assert!(whole(&mut kept, &body) == expected, "{coding:?} {level} after {operation:?}");
+                }
+            }
+        }
+    }
+}

@@ -12,17 +12,23 @@ pub(super) const MEMORY_BYTES: usize = 384 * 1024;
 pub(super) struct Gzip {
     deflate: Deflate,
     pub(super) level: u8,
+    is_finished: bool,
 }
 
 impl Gzip {
     pub(super) fn new(level: u8) -> Self {
         let config = DeflateConfig { window_bits: WINDOW_BITS, ..DeflateConfig::new(i32::from(level)) };
-        Self { deflate: Deflate::new_with_config(config), level }
+        Self { deflate: Deflate::new_with_config(config), level, is_finished: false }
     }
 
-    pub(super) fn reset(mut self) -> Self {
+    /// Makes it as it was when it was new; none where a body was left before its end.
+    pub(super) fn reset(mut self) -> Option<Self> {
+        // A reset of zlib-rs 0.6.8 forgets that a block of level 1 is open: the next body would begin within it.
+        if !self.is_finished {
+            return None;
+        }
         self.deflate.reset();
-        self
+        Some(Self { is_finished: false, ..self })
     }
 
     pub(super) fn run(
@@ -50,6 +56,7 @@ impl Gzip {
                 _ => operation != Operation::Finish && input.is_empty() && given < scratch.len(),
             };
             if is_done {
+                self.is_finished = matches!(status, Status::StreamEnd);
                 return Ok(());
             }
         }

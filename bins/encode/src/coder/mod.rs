@@ -81,10 +81,12 @@ impl Coder {
         }
     }
 
-    /// Returns it as it was when it was new, where that costs less than making another one.
-    pub(crate) fn into_spare(self) -> Option<Self> {
+    /// Returns it as it was when it was new, where it can be made so and that costs less than making
+    /// another one.
+    #[must_use]
+    pub fn into_spare(self) -> Option<Self> {
         match self.0 {
-            Library::Gzip(gzip) => Some(Self(Library::Gzip(gzip.reset()))),
+            Library::Gzip(gzip) => gzip.reset().map(|gzip| Self(Library::Gzip(gzip))),
             Library::Zstd(zstd) => zstd.reset().map(|zstd| Self(Library::Zstd(zstd))),
             Library::Brotli(_) => None,
         }
