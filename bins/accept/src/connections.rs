@@ -41,12 +41,10 @@ impl Connections {
 
     /// Adds a connection that a lane holds. Returns false if its number is in use.
     pub(crate) fn add(&mut self, connection: Connection, lane: u32) -> bool {
-        let fresh = !self.open.contains_key(&connection.id);
-        if fresh {
-            self.open.insert(connection.id, Held { connection, lane });
-            self.count(&connection);
-        }
-        fresh
+        let Entry::Vacant(place) = self.open.entry(connection.id) else { return false };
+        place.insert(Held { connection, lane });
+        self.count(&connection);
+        true
     }
 
     /// Returns the connection, if this lane holds it: a lane has no word on others' connections.

@@ -1,10 +1,11 @@
 //! The policies that parse chooses from, arranged for looking up.
 
+use fosse_http1::{NameSieve, has_underscore};
 use fosse_routing::{Routes, Sites};
 use fosse_settings::{Access, Dispatch as Settings, DispatchPolicy, Keys};
 use fosse_wire::request::RequestHead;
 
-use crate::exchange::headers::Edits;
+use crate::exchange::{headers::Edits, names};
 
 /// The policies, and which of them a site's requests may have.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(crate) struct Policies {
 }
 
 /// One policy.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Policy {
     pub(crate) settings: DispatchPolicy,
     /// Changes of the request's header fields.
@@ -26,9 +27,17 @@ pub(crate) struct Policy {
     pub(crate) response: Edits,
     /// Names of request fields that its checks alone write, as [`alike`] has them.
     own: Vec<Vec<u8>>,
+    /// The names of request fields that may not just pass.
+    sieve: NameSieve,
 }
 
 impl Policy {
+    /// Returns whether there may be a rule about request fields of that name; if not, they pass as
+    /// they are.
+    pub(crate) fn has_rule(&self, name: &[u8]) -> bool {
+        self.sieve.may_have(name) || has_underscore(name)
+    }
+
     /// Returns whether the checks of the policy alone write a request field of that name, or of one
     /// that some application may take for it.
     pub(crate) fn is_of_checks(&self, name: &[u8]) -> bool {
@@ -43,12 +52,20 @@ fn alike(name: &[u8]) -> Vec<u8> {
     name.iter().map(read).collect()
 }
 
+impl Default for Policy {
+    fn default() -> Self {
+        Self::from(DispatchPolicy::default())
+    }
+}
+
 impl From<DispatchPolicy> for Policy {
     fn from(mut settings: DispatchPolicy) -> Self {
         let request = Edits::new(std::mem::take(&mut settings.request_headers));
         let response = Edits::new(std::mem::take(&mut settings.response_headers));
-        let own = settings.access.iter().flat_map(Access::written_headers).map(|name| alike(name.as_bytes()));
-        Self { request, response, own: own.collect(), settings }
+        let own: Vec<_> =
+            settings.access.iter().flat_map(Access::written_headers).map(|name| alike(name.as_bytes())).collect();
+        let sieve = names::sieve(&settings, &request, &own);
+        Self { request, response, own, sieve, settings }
     }
 }
 

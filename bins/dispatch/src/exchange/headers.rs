@@ -81,6 +81,11 @@ impl Edits {
         self.edits.is_empty()
     }
 
+    /// Returns the names that are changed, in lower case.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.edits.iter().map(|edit| edit.lower.as_slice())
+    }
+
     /// Returns whether no field of this name passes: all are left out, or another value is written.
     pub(crate) fn drop(&self, name: &[u8]) -> bool {
         self.edits.iter().any(|edit| {

@@ -19,6 +19,7 @@ pub(crate) mod lease;
 pub(crate) mod limit;
 pub(crate) mod local;
 mod named_file;
+pub(crate) mod names;
 mod params;
 mod passing;
 pub(crate) mod prefix;

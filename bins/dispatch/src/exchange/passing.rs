@@ -1,46 +1,10 @@
 //! The fields of a client that pass to the application.
 
-use fosse_http1::{NameSet, members, same_name};
+use fosse_http1::{members, same_name};
 use fosse_wire::request::RequestHead;
 
+use super::names::{DECIDED, DROPPED, FORWARDING, HINDERING, OF_TRUSTED};
 use crate::policies::Policy;
-
-/// Fields that never pass: hop by hop (RFC 9110, section 7.6.1), framing, those written here, and
-/// those clients use to lie about where they come from or what they ask for.
-static DROPPED: NameSet<22> = NameSet::new([
-    "host",
-    "connection",
-    "content-length",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "upgrade",
-    "keep-alive",
-    "proxy-connection",
-    "proxy",
-    "expect",
-    "http2-settings",
-    "forwarded",
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "x-original-url",
-    "x-rewrite-url",
-    "x-original-host",
-    "x-request-id",
-]);
-
-/// Fields whose names begin so do not pass either.
-const FORWARDING: &[u8] = b"x-forwarded-";
-
-/// Fields of these sets that a trusted proxy wrote about its client, and that pass.
-static OF_TRUSTED: NameSet<5> =
-    NameSet::new(["x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"]);
-
-/// Those that are written here whoever sent them: parse has looked at them and decided.
-static DECIDED: NameSet<2> = NameSet::new(["x-forwarded-for", "x-forwarded-proto"]);
 
 /// Returns whether a field is one that trusted proxies write about their clients.
 pub(super) fn is_of_proxy(name: &[u8]) -> bool {
@@ -65,7 +29,7 @@ pub(super) fn is_dropped(name: &[u8], trusted: bool) -> bool {
 /// for parts of one that say nothing each. A server may always respond as if it were not there (RFC
 /// 9110, sections 12.5.3 and 14.2).
 pub(super) fn hinders_inspection(name: &[u8]) -> bool {
-    named(&[b"accept-encoding", b"range", b"if-range"], name)
+    named(&HINDERING, name)
 }
 
 /// Returns whether applications that read fields by the names of CGI, in which hyphens are

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use fosse_http1::{HeadWriter, Name, Unwritable, VIA_NAME, is_request_id, same_name, write_number};
+use fosse_http1::{HeadWriter, Name, Unwritable, VIA_NAME, has_underscore, is_request_id, same_name, write_number};
 use fosse_settings::{Backend, Underscores};
 use fosse_wire::request::{BodyLength, RequestHead, Version};
 
@@ -105,6 +105,11 @@ fn put_client_fields(
     let counts_hops = matches!(head.method, b"OPTIONS" | b"TRACE");
     let of_proxy = forwarded::has_fields_of_proxy(head);
     for (name, value) in head.fields {
+        // Most fields of a browser.
+        if dropped.is_empty() && !policy.has_rule(name) {
+            to.field(name, value)?;
+            continue;
+        }
         if is_dropped(name, of_proxy)
             || inspects && hinders_inspection(name)
             || named(&dropped, name)
@@ -115,7 +120,7 @@ fn put_client_fields(
         {
             continue;
         }
-        if name.contains(&b'_') {
+        if has_underscore(name) {
             match policy.settings.underscores {
                 Underscores::Refuse => return Err(Refused::Underscore),
                 Underscores::Drop => continue,

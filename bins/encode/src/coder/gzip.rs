@@ -23,7 +23,8 @@ impl Gzip {
 
     /// Makes it as it was when it was new; none where a body was left before its end.
     pub(super) fn reset(mut self) -> Option<Self> {
-        // A reset of zlib-rs 0.6.8 forgets that a block of level 1 is open: the next body would begin within it.
+        // A reset of zlib-rs 0.6.8 forgets that a block of level 1 is open: the next body would
+        // begin within it.
         if !self.is_finished {
             return None;
         }

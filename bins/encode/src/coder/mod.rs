@@ -81,8 +81,8 @@ impl Coder {
         }
     }
 
-    /// Returns it as it was when it was new, where it can be made so and that costs less than making
-    /// another one.
+    /// Returns it as it was when it was new, where it can be made so and that costs less than
+    /// making another one.
     #[must_use]
     pub fn into_spare(self) -> Option<Self> {
         match self.0 {

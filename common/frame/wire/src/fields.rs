@@ -15,6 +15,16 @@ pub const FIELDS_MAX: usize = 256;
 pub struct Fields<'a> {
     count: u16,
     bytes: &'a [u8],
+    /// The [`kind`]s of its names: most questions for a name that is not there end here.
+    kinds: u64,
+}
+
+/// Returns one bit for the length and the first letter of a name, whatever its case. Other names
+/// may have the same.
+#[inline]
+fn kind(name: &[u8]) -> u64 {
+    let first = name.first().copied().unwrap_or_default() & 0x1f;
+    1 << ((name.len() * 5 + usize::from(first)) & 63)
 }
 
 impl<'a> Fields<'a> {
@@ -27,12 +37,13 @@ impl<'a> Fields<'a> {
         if usize::from(count) > FIELDS_MAX {
             return Err(WireError::Field("field count"));
         }
-        let before = cursor.rest();
+        let (before, mut kinds) = (cursor.rest(), 0);
         for _ in 0..count {
-            take(cursor)?;
+            let (name, _) = take(cursor)?;
+            kinds |= kind(name);
         }
         let used = before.len() - cursor.rest().len();
-        Ok(Self { count, bytes: &before[..used] })
+        Ok(Self { count, bytes: &before[..used], kinds })
     }
 
     /// Returns the number of fields.
@@ -49,7 +60,8 @@ impl<'a> Fields<'a> {
 
     /// Returns the values of all fields of that name, compared without case.
     pub fn all(self, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
-        self.into_iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+        let looked_through = if self.kinds & kind(name) == 0 { Self::default() } else { self };
+        looked_through.into_iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
     }
 }
 

@@ -148,15 +148,41 @@ pub(crate) fn is_quotable(byte: u8) -> bool {
 
 /// Returns whether the bytes may be a field value: no control byte but the tab, no DEL (RFC 9110,
 /// section 5.5). Bytes from 0x80 up are opaque there, and pass.
+#[inline]
 pub fn is_value(bytes: &[u8]) -> bool {
-    // The bytes after the last block are looked at as the last 16, some of them twice, or with fill
-    // where there are no 16.
-    let last = bytes.last_chunk::<16>().copied().unwrap_or_else(|| {
-        let mut short = [b' '; 16];
-        short[..bytes.len()].copy_from_slice(bytes);
-        short
-    });
-    !bytes.as_chunks::<16>().0.iter().any(has_bad) && !has_bad(&last)
+    // The bytes after the last block are looked at as the last 16, some of them twice.
+    match bytes.last_chunk::<16>() {
+        Some(last) => !bytes.as_chunks::<16>().0.iter().any(has_bad) && !has_bad(last),
+        None => !has_bad(&as_block(bytes)),
+    }
+}
+
+/// Returns a block with each of fewer than 16 bytes, some of them twice. It is made of words: bytes
+/// copied one by one could not be read as a block at once.
+#[inline]
+fn as_block(bytes: &[u8]) -> [u8; 16] {
+    let (low, high) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(first), Some(last)) => (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into()),
+            _ => return few(bytes),
+        },
+    };
+    // The upper half of four bytes is zero, which no value has.
+    let fill = if bytes.len() < 8 { SPACES << 32 } else { 0 };
+    (u128::from(low | fill) | u128::from(high | fill) << 64).to_le_bytes()
+}
+
+/// Eight spaces.
+const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+
+/// The same of at most three bytes.
+#[inline]
+fn few(bytes: &[u8]) -> [u8; 16] {
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or(b' ');
+    let word = [byte(0), byte(1), byte(2), b' '];
+    let half = u64::from(u32::from_le_bytes(word)) | SPACES << 32;
+    (u128::from(half) | u128::from(SPACES) << 64).to_le_bytes()
 }
 
 /// Returns the bytes without spaces and tabs at either end (OWS of RFC 9110, section 5.6.3).
@@ -205,6 +231,9 @@ mod tests {
                 for other in [b'a', b'\t', b' ', 0x7e, 0x80, 0xff] {
                     let mut value = [other; 20];
                     value[at] = byte;
+                    for length in at + 1..=20 {
+                        assert_eq!(is_value(&value[..length]), !refused, "byte {byte:#x} at {at} of {length}");
+                    }
                     assert_eq!(
                         value_len(&value),
                         if refused { at } else { 20 },

@@ -52,7 +52,7 @@ pub use host::{HOST_BYTES_MAX, Host};
 pub use lenient::{find_response_end, strict_response};
 pub use limits::*;
 pub use media::content_type;
-pub use names::{Name, NameSet, same_name};
+pub use names::{Name, NameSet, NameSieve, has_underscore, same_name};
 pub use refusal::Refusal;
 pub use request::RequestHead;
 pub use response::{ResponseBody, ResponseHead};

@@ -65,6 +65,12 @@ impl<const N: usize> NameSet<N> {
         panic!("two names of the set look the same to it");
     }
 
+    /// Returns its names.
+    #[must_use]
+    pub const fn names(&self) -> &[&'static str] {
+        &self.names
+    }
+
     /// Returns whether a name, in whatever case, is one of them.
     #[must_use]
     #[inline]
@@ -144,9 +150,110 @@ const fn lower(word: [u8; 8]) -> u64 {
 /// One in each byte of a word.
 const EACH: u64 = 0x0101_0101_0101_0101;
 
+/// Lengths that a [`NameSieve`] tells apart.
+const LENGTHS: usize = 32;
+
+/// The lengths and first letters of some names: one look tells of nearly every other name that it
+/// is none of them.
+#[derive(Debug, Clone, Default)]
+pub struct NameSieve {
+    /// For each length, the last one for all that are longer, the first letters.
+    letters: [u32; LENGTHS],
+}
+
+impl NameSieve {
+    /// Adds a name.
+    pub fn add(&mut self, name: &[u8]) {
+        self.letters[Self::place(name)] |= Self::letter(name);
+    }
+
+    /// Adds all names of the length of this one.
+    pub fn add_all_as_long(&mut self, name: &[u8]) {
+        self.letters[Self::place(name)] = u32::MAX;
+    }
+
+    /// Adds all names that begin as this one, whatever follows.
+    pub fn add_all_beginning(&mut self, start: &[u8]) {
+        self.letters[Self::place(start)..].iter_mut().for_each(|letters| *letters |= Self::letter(start));
+    }
+
+    /// Returns whether a name, in whatever case, may be one of them; true for all of them, and for
+    /// a few more.
+    #[must_use]
+    #[inline]
+    pub fn may_have(&self, name: &[u8]) -> bool {
+        self.letters[Self::place(name)] & Self::letter(name) != 0
+    }
+
+    #[inline]
+    const fn place(name: &[u8]) -> usize {
+        if name.len() < LENGTHS { name.len() } else { LENGTHS - 1 }
+    }
+
+    /// Bytes that differ in more than case may share a bit.
+    #[inline]
+    fn letter(name: &[u8]) -> u32 {
+        name.first().map_or(1, |first| 1 << (first & 0x1f))
+    }
+}
+
+/// Returns whether a name has an underscore, eight bytes at a time.
+#[must_use]
+#[inline]
+pub fn has_underscore(name: &[u8]) -> bool {
+    let Some(last) = name.last_chunk::<8>() else { return name.contains(&b'_') };
+    name.as_chunks::<8>().0.iter().chain([last]).any(|word| {
+        // A byte that is zero now was one; exact for the question whether there is any.
+        let word = u64::from_le_bytes(*word) ^ (EACH * b'_' as u64);
+        word.wrapping_sub(EACH) & !word & (0x80 * EACH) != 0
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sieve_lets_none_of_its_names_through() {
+        let mut sieve = NameSieve::default();
+        let long = [b'l'; 70];
+        for name in [&b"Host"[..], b"te", b"", &long, b"_a"] {
+            sieve.add(name);
+        }
+        sieve.add_all_beginning(b"x-for-");
+        let meant = [
+            &b"host"[..],
+            b"HOST",
+            b"TE",
+            b"",
+            &long,
+            b"_A",
+            b"X-FOR-",
+            b"x-for-a",
+            b"x-for-a-very-long-name-of-some-proxy",
+        ];
+        for name in meant {
+            assert!(sieve.may_have(name), "{}", name.escape_ascii());
+        }
+        for other in [&b"accept"[..], b"t", b"cookie", b"x-for", &[b'a'; 70], &[b'l'; 30]] {
+            assert!(!sieve.may_have(other), "{}", other.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn an_underscore_is_found_wherever_it_is() {
+        for length in 0..30 {
+            for other in [b'a', b'^', b'`', b'-', 0xff, 0] {
+                let mut name = vec![other; length];
+                assert!(!has_underscore(&name), "{length} of {other:#x}");
+                for at in 0..length {
+                    name[at] = b'_';
+                    assert!(has_underscore(&name), "{at} of {length}");
+                    name[at] = other;
+                }
+            }
+        }
+    }
 
     static SET: NameSet<6> =
         NameSet::new(["te", "host", "trailer", "x-powered-cms", "x-sourcefiles", "content-length"]);

@@ -1,7 +1,7 @@
 //! Requests as backends get them.
 
 use super::*;
-use fosse_settings::DispatchPolicy;
+use fosse_settings::{Access, DispatchPolicy, HeaderChange, HeaderEdit};
 use std::net::IpAddr;
 
 use fosse_wire::{cursor::Cursor, fields};
@@ -209,5 +209,38 @@ fn bytes_that_would_split_a_head_are_refused_and_nothing_is_written() {
     for (name, value) in [(&b"a\r\nb"[..], &b"x"[..]), (b"a", b"x\r\ny: z"), (b"a", b"\0"), (b"a b", b"x"), (b"", b"x")]
     {
         assert!(matches!(written(&[(name, value)], &Policy::default()), Err(Refused::Unwritable(_))));
+    }
+}
+
+#[test]
+fn no_name_that_has_a_rule_just_passes() {
+    let basic_auth = fosse_settings::BasicAuth { user_header: "x-user".into(), ..Default::default() };
+    let settings = DispatchPolicy {
+        identity_headers: vec!["remote-user".into()],
+        inspect_responses: true,
+        access: Some(Access { basic_auth: Some(basic_auth), ..Default::default() }),
+        request_headers: vec![HeaderEdit { name: "Accept-Language".into(), change: HeaderChange::Remove }],
+        ..DispatchPolicy::default()
+    };
+    let policy = policy(settings);
+    let names =
+        ["Host", "TE", "X-Forwarded-For", "x-forwarded-anything-at-all-of-a-proxy", "CF-Connecting-IP", "Cookie"]
+            .into_iter()
+            .chain([
+                "Max-Forwards",
+                "Accept-Encoding",
+                "If-Range",
+                "a_b",
+                "long-name_",
+                "X!User",
+                "x-user",
+                "REMOTE-USER",
+            ])
+            .chain(["accept-language", "Authorization"]);
+    for name in names {
+        assert!(policy.has_rule(name.as_bytes()), "{name}");
+    }
+    for name in ["Accept", "User-Agent", "Referer", "Sec-Fetch-Site", "Cache-Control"] {
+        assert!(!policy.has_rule(name.as_bytes()), "{name} is slow for nothing");
     }
 }
