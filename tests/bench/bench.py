@@ -40,6 +40,8 @@ ROWS = [
     Row("1000-connections", "1,000 connections", Load(connections=1000), only="own"),
     Row("10000-connections", "10,000 connections", Load(connections=10000), seconds_min=8, only="own"),
     Row("1000-sites", "1,000 sites, each request another one", Load(script="sites.lua"), edge={"sites": 1000}, only="own"),
+    Row("cache-1k", "1 KiB kept", Load(), cpu={"own": 1.0, "one": 1.0}, edge={"feature": "cache"}),
+    Row("cache-64k", "64 KiB kept", Load("/64k"), cpu={"own": 1.0, "one": 1.0}, edge={"feature": "cache"}),
 ]
 
 # Beside one hog a core: requests a second, and the ratio to reach for p50 and p99.
@@ -170,6 +172,28 @@ def bench_deny(stage, table, notes, options):
     stage.stop([few, many])
 
 
+def bench_encode(stage, table, notes, options):
+    """CPU for each MiB of text that is encoded, with the level of nginx that makes it as short as ours."""
+    programs = [stage.nginx(feature="encode", level=level) for level in range(1, 10)]
+    haproxy, ours = stage.haproxy(feature="encode"), stage.fosse(feature="encode")
+    more = [stage.fosse(feature="encode", coding=coding) for coding in ("br 4", "zstd 3")]
+    length = {program: measure.encoded_bytes(program, "/1m.txt", "gzip") for program in [*programs, haproxy, ours]}
+    level, nginx = min(enumerate(programs, 1), key=lambda one: abs(length[one[1]] - length[ours]))
+    load = Load("/1m.txt", connections=8, script="coding.lua")
+    os.environ["CODING"] = "gzip"
+    results = rounds(Row("encode", "", load), [nginx, haproxy, ours], stage.placement, options)
+    by = ratio(results, "nginx", lambda r: r.cpu)
+    table.add(f"gzip 5, nginx's {level}: CPU us/MiB of text", "<= 1.0 x", *(f"{median(results, n, lambda r: r.cpu):.0f}" for n in ("nginx", "haproxy", "fosse")),
+              f"{by:.2f}", f"{ratio(results, 'haproxy', lambda r: r.cpu):.2f}", verdict(by, 1.0))
+    table.add("that MiB in gzip: bytes", "", *(length[p] for p in (nginx, haproxy, ours)), f"{length[ours] / length[nginx]:.2f}", f"{length[ours] / length[haproxy]:.2f}", "")
+    for coding, program in zip(("br", "zstd"), more):
+        os.environ["CODING"] = coding
+        found = rounds(Row("encode", "", load), [program], stage.placement, options)
+        table.add(f"{coding}: CPU us/MiB of text", "", "", "", f"{median(found, 'fosse', lambda r: r.cpu):.0f}", "", "", "")
+        table.add(f"that MiB in {coding}: bytes", "", "", "", measure.encoded_bytes(program, "/1m.txt", coding), "", "", "")
+    stage.stop([*programs, haproxy, ours, *more])
+
+
 def bench_hogs(stage, table, notes, options):
     """What waits beside a hog on each core."""
     programs = start_all(stage, Row("hogs", "", None))
@@ -197,7 +221,7 @@ def main():
     args.add_argument("--programs", default=os.environ.get("FOSSE_PROGRAMS", ROOT / f"target/{os.uname().machine}-unknown-linux-gnu/release"))
     args.add_argument("--rounds", type=int, default=5)
     args.add_argument("--seconds", type=int, default=4)
-    args.add_argument("--rows", nargs="+", metavar="NAME", help=f"of {', '.join(r.name for r in ROWS)}, memory, deny, hogs")
+    args.add_argument("--rows", nargs="+", metavar="NAME", help=f"of {', '.join(r.name for r in ROWS)}, memory, deny, encode, hogs")
     args.add_argument("--placements", nargs="+", metavar="NAME", default=list(PLACEMENTS), help=f"of {', '.join(PLACEMENTS)}")
     args.add_argument("--quick", action="store_true", help="two rounds of two seconds")
     args.add_argument("--out", type=Path, default=ROOT / "target/bench.md")
@@ -212,7 +236,7 @@ def main():
     table.say(f"Load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.\n")
     table.add("work", "to reach", "nginx", "haproxy", "fosse", "fosse/nginx", "fosse/haproxy", "")
     table.add(*["---"] * 8)
-    extras = {"own": (("memory", bench_memory), ("deny", bench_deny)), "unpinned": (("hogs", bench_hogs),)}
+    extras = {"own": (("memory", bench_memory), ("deny", bench_deny), ("encode", bench_encode)), "unpinned": (("hogs", bench_hogs),)}
     for placement in options.placements:
         with tempfile.TemporaryDirectory(prefix="fosse-bench-") as directory:
             stage = Stage(directory, Path(options.programs).resolve(), PLACEMENTS[placement])

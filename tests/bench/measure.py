@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 from proxies import file_limit
@@ -26,6 +27,15 @@ def cpu_us(pids):
             continue
         spent[name] = spent.get(name, 0) + total / 1e3
     return spent
+
+
+def encoded_bytes(program, path, coding):
+    """The length of a response in a coding."""
+    request = urllib.request.Request(f"http://127.0.0.1:{program.port}{path}", headers={"Accept-Encoding": coding})
+    with urllib.request.urlopen(request, timeout=20) as response:
+        if response.headers["Content-Encoding"] != coding:
+            raise SystemExit(f"bench: {program.name} sends no {coding}")
+        return len(response.read())
 
 
 def pss_kib(pids):

@@ -9,14 +9,44 @@ import time
 from pathlib import Path
 
 TEMPLATES = Path(__file__).parent / "templates"
+ROOT = Path(__file__).resolve().parents[2]
+
+# What proxies do in a row beside passing requests on: lines of the configuration of each.
+FEATURES = {
+    "": {},
+    "cache": {
+        "nginx_http": "sendfile on; proxy_cache_path @dir@/kept-@port@ levels=1:2 keys_zone=kept:10m use_temp_path=off;",
+        "nginx_server": "proxy_cache kept; proxy_cache_valid 200 1h;",
+        "haproxy_section": "cache kept\n    total-max-size 64\n    max-object-size 1000000",
+        "haproxy_backend": "http-request cache-use kept\n    http-response set-header Cache-Control max-age=3600\n    http-response cache-store kept",
+        "fosse": "cache = true\ncache_seconds = 3600",
+    },
+    "encode": {
+        "nginx_server": "gzip on; gzip_types text/plain; gzip_comp_level @level@;",
+        "haproxy_backend": "filter compression\n    compression algo gzip\n    compression type text/plain",
+        "fosse": 'compress = ["@coding@"]',
+    },
+}
 
 
-def filled(name, values):
-    """A template with its @words@ replaced."""
-    text = (TEMPLATES / name).read_text()
+def filled(name, values, feature=""):
+    """A template with its @words@ replaced, and the lines of a feature in it."""
+    words = {"nginx_http": "", "nginx_server": "", "haproxy_section": "", "haproxy_backend": "", "fosse": ""}
+    words = {word: put(values, line) for word, line in {**words, **FEATURES[feature]}.items()}
+    values = {**values, **words}
+    return put(values, (TEMPLATES / name).read_text())
+
+
+def put(values, text):
     for word, value in values.items():
         text = text.replace(f"@{word}@", str(value))
     return text
+
+
+def text(length):
+    """Text as people write it: the pages of this project, and its source."""
+    files = [*sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("man/*.[1-8]")), *sorted(ROOT.glob("bins/*/src/*.rs"))]
+    return b"".join(file.read_bytes() for file in files)[:length]
 
 
 def free_port():
@@ -147,6 +177,7 @@ class Stage:
         www.mkdir()
         for name, size in [("1k", 1 << 10), ("64k", 1 << 16), ("1m", 1 << 20)]:
             (www / name).write_bytes(b"x" * size)
+        (www / "1m.txt").write_bytes(text(1 << 20))
         (self.dir / "backend.conf").write_text(filled("backend.conf", {"dir": self.dir, "kibibyte": "x" * 1024}))
         self.backend = self.keep(Program("backend", [*placement.pin_client, "nginx", "-c", str(self.dir / "backend.conf")], log=self.dir / "backend.log"))
         end = time.monotonic() + 10
@@ -157,7 +188,7 @@ class Stage:
         self.started.append(program)
         return program
 
-    def nginx(self, sites=0, locations=""):
+    def nginx(self, sites=0, locations="", feature="", level=5):
         port, cores = free_port(), self.placement.workers
         servers = "".join(
             f"    server {{ listen 127.0.0.1:{port}; server_name s{n}.example; location / {{ proxy_pass http://app; }} }}\n"
@@ -165,16 +196,16 @@ class Stage:
         path = self.dir / f"nginx-{port}.conf"
         path.write_text(filled("nginx.conf", {
             "dir": self.dir, "port": port, "cores": cores, "servers": servers,
-            "locations": locations, "reuseport": " reuseport" if cores > 1 else ""}))
+            "locations": locations, "level": level, "reuseport": " reuseport" if cores > 1 else ""}, feature))
         return self.keep(Program("nginx", [*self.placement.pin_proxy, "nginx", "-c", str(path)], port, log=self.dir / "nginx.log"))
 
-    def haproxy(self, sites=0):
+    def haproxy(self, sites=0, feature=""):
         port = free_port()
         path = self.dir / f"haproxy-{port}.cfg"
-        path.write_text(filled("haproxy.cfg", {"dir": self.dir, "port": port, "cores": self.placement.workers}))
+        path.write_text(filled("haproxy.cfg", {"dir": self.dir, "port": port, "cores": self.placement.workers}, feature))
         return self.keep(Program("haproxy", [*self.placement.pin_proxy, "haproxy", "-db", "-f", str(path)], port, log=self.dir / "haproxy.log"))
 
-    def fosse(self, sites=0, deny=0, routes=""):
+    def fosse(self, sites=0, deny=0, routes="", feature="", coding="gzip 5"):
         port, self.edges, cores = free_port(), self.edges + 1, self.placement.workers
         name = f"fosse-{port}"
         values = {
@@ -183,11 +214,11 @@ class Stage:
             "uid_base": 500000 + 2000 * (port % 1000) + self.edges,
             # One address would be one lane: only a trusted source is spread over all of them.
             "trusted": 'trusted = ["127.0.0.1/32"]' if cores > 1 else "",
-            "routes": routes,
+            "routes": routes, "coding": coding,
             "sites": "".join(f'\n[[site]]\nhosts = ["s{n}.example"]\nbackend = "app"\nwaf = "off"\n' for n in range(1, sites + 1)),
         }
         path = self.dir / f"{name}.toml"
-        path.write_text(filled("fosse.toml", values))
+        path.write_text(filled("fosse.toml", values, feature))
         reader, writer = os.pipe()
         command = [*self.placement.pin_proxy, f"{self.programs}/fosse-start", "--config", str(path), "--programs", str(self.programs), "--ready-fd", str(writer)]
         try:

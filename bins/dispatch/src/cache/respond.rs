@@ -1,5 +1,7 @@
 //! The response that is made of what was found.
 
+use std::ops::Range;
+
 use fosse_caching::{Reply, Stored};
 use fosse_http1::write_number;
 use fosse_wire::{
@@ -50,14 +52,39 @@ impl Lane<'_> {
     /// as one that was read ahead of its client.
     fn respond_kept(&mut self, stream: &mut Stream) -> Outcome {
         let Some(mut cache) = self.context.shared.cache.take() else { return Outcome::Respond(502) };
-        let record = std::mem::take(&mut cache.record);
-        let outcome = match Stored::decode(&record) {
-            Ok(stored) => self.send_kept(stream, &stored, &cache.reply),
-            Err(_) => Outcome::Respond(502),
+        let mut record = std::mem::take(&mut cache.record);
+        let (sent, body_at) = match Stored::decode(&record) {
+            Ok(stored) => (self.send_kept(stream, &stored, &cache.reply), record.len() - stored.body.len()),
+            Err(_) => (Err(Outcome::Respond(502)), 0),
         };
-        cache.record = record;
+        let left = match sent {
+            Ok(left) => left,
+            Err(outcome) => {
+                self.context.shared.cache = Some(cache);
+                return outcome;
+            }
+        };
+        if left.is_empty() {
+            cache.record = record;
+        } else {
+            record.truncate(body_at + left.end);
+            // It may have held a longer one before.
+            if record.capacity() / 2 > record.len() {
+                record.shrink_to_fit();
+            }
+            self.send_later(stream, record, body_at + left.start);
+        }
         self.context.shared.cache = Some(cache);
-        outcome
+        Outcome::Continue
+    }
+
+    /// Sends the bytes of a record from `from` on as their client takes them.
+    fn send_later(&mut self, stream: &mut Stream, record: Vec<u8>, from: usize) {
+        stream.begin_ahead(record, from, &mut self.context.shared.ahead);
+        stream.set_read_whole(At::Exact(0));
+        if stream.lease == Lease::No {
+            response_body::pass_ahead(stream, &mut self.context);
+        }
     }
 
     /// Returns the head of what is kept, with `length` bytes of a body; it is written to the client
@@ -84,12 +111,23 @@ impl Lane<'_> {
         }
     }
 
-    fn send_kept(&mut self, stream: &mut Stream, stored: &Stored<'_>, (reply, status): &(Reply, Status)) -> Outcome {
-        let body = match reply {
-            Reply::Whole => stored.body,
-            Reply::Part(range) => stored.body.get(range.clone()).unwrap_or_default(),
-            Reply::NotModified | Reply::NoSuchPart => &[],
+    /// Sends the head of what is kept, and all of the body where that goes at once. Returns the part
+    /// of the body that is left.
+    ///
+    /// # Errors
+    /// With what is to be done instead.
+    fn send_kept(
+        &mut self,
+        stream: &mut Stream,
+        stored: &Stored<'_>,
+        (reply, status): &(Reply, Status),
+    ) -> Result<Range<usize>, Outcome> {
+        let part = match reply {
+            Reply::Whole => 0..stored.body.len(),
+            Reply::Part(range) => range.clone(),
+            Reply::NotModified | Reply::NoSuchPart => 0..0,
         };
+        let body = stored.body.get(part.clone()).unwrap_or_default();
         let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let is_sent = body.len() <= usize::try_from(stream.credit).unwrap_or(usize::MAX) || stream.to_head;
         let head = self.head_of_kept(stream, stored, reply, (length, is_sent));
@@ -101,7 +139,7 @@ impl Lane<'_> {
             put_fields(out, stored, (reply, *status), changes)
         });
         if written.is_err() {
-            return Outcome::Respond(502);
+            return Err(Outcome::Respond(502));
         }
         stream.timer.stop();
         stream.head_sent = true;
@@ -111,14 +149,9 @@ impl Lane<'_> {
         if is_sent {
             send_all(stream, body, &mut self.context);
             self.end_response(stream);
-            return Outcome::Continue;
+            return Ok(0..0);
         }
-        stream.push_ahead(body, &mut self.context.shared.ahead);
-        stream.set_read_whole(At::Exact(0));
-        if !lease {
-            response_body::pass_ahead(stream, &mut self.context);
-        }
-        Outcome::Continue
+        Ok(part)
     }
 }
 

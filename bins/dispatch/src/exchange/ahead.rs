@@ -28,6 +28,12 @@ impl Ahead {
         }
     }
 
+    /// Takes bytes over that lie together, from `from` on, where there are none yet.
+    pub(super) fn begin(&mut self, bytes: Vec<u8>, from: usize) {
+        (self.used, self.bytes) = (from, bytes.len() - from);
+        self.parts.push_back(bytes);
+    }
+
     /// Returns the first bytes, all that lie together.
     pub(super) fn first(&self) -> &[u8] {
         self.parts.front().map_or(&[], |part| &part[self.used..])
@@ -47,6 +53,17 @@ impl Ahead {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_that_are_taken_over_begin_where_they_are_said_to() {
+        let mut ahead = Ahead::default();
+        ahead.begin(b"headbody".to_vec(), 4);
+        assert_eq!((ahead.first(), ahead.bytes), (&b"body"[..], 4));
+        ahead.advance(3);
+        assert_eq!((ahead.first(), ahead.bytes), (&b"y"[..], 1));
+        ahead.advance(1);
+        assert_eq!((ahead.first(), ahead.bytes), (&b""[..], 0));
+    }
 
     #[test]
     fn bytes_come_out_as_they_went_in_however_they_are_cut() {

@@ -34,6 +34,14 @@ impl Stream {
         }
     }
 
+    /// Takes over the bytes of a whole response, from `from` on.
+    pub(crate) fn begin_ahead(&mut self, bytes: Vec<u8>, from: usize, budget: &mut Budget) {
+        if from < bytes.len() {
+            budget.add(self.source(), bytes.len() - from);
+            self.ahead.get_or_insert_default().begin(bytes, from);
+        }
+    }
+
     /// Drops bytes that its client has taken: no more than [`Stream::ahead`] returned.
     pub(crate) fn advance_ahead(&mut self, count: usize, budget: &mut Budget) {
         if let Some(ahead) = &mut self.ahead {
