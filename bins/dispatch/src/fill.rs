@@ -14,6 +14,7 @@ pub(crate) fn settings(settings: Settings) -> Settings {
         // The lane has checked the link, and knows whose page asks.
         policy.signed_links = None;
         policy.cors = None;
+        policy.compress = None;
     }
     for backend in &mut settings.backends {
         backend.sticky_cookie.clear();

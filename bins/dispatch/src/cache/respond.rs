@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use fosse_caching::{Reply, Stored};
-use fosse_http1::write_number;
+use fosse_http1::{Field, write_number};
 use fosse_wire::{
     Kind, WireError,
     fields::FieldsWriter,
@@ -16,6 +16,7 @@ use crate::{
     context::Context,
     exchange::{
         Outcome,
+        encoding::{self, ACCEPT_ENCODING, Chosen, Selected},
         limit::Limit,
         response::{self, Changes},
         response_body, response_head,
@@ -23,6 +24,7 @@ use crate::{
     },
     lane::Lane,
     limits,
+    policies::Policy,
     upstream::{connection::At, supply::Event},
 };
 
@@ -88,7 +90,7 @@ impl Lane<'_> {
     }
 
     /// Returns the head of what is kept, with `length` bytes of a body; it is written to the client
-    /// itself where that is long and does not go at once.
+    /// itself where that is long, does not go at once and is not encoded.
     fn head_of_kept(
         &self,
         stream: &Stream,
@@ -101,7 +103,8 @@ impl Lane<'_> {
             && length >= limits::LEASE_BYTES_MIN
             && self.clients.has_room_for(stream.client_connection)
             && matches!(stream.body, Body::Done | Body::Exact(0))
-            && !stream.inspected;
+            && !stream.inspected
+            && !stream.is_encoded;
         ResponseHead {
             status: reply.status(stored),
             lease,
@@ -111,8 +114,8 @@ impl Lane<'_> {
         }
     }
 
-    /// Sends the head of what is kept, and all of the body where that goes at once. Returns the part
-    /// of the body that is left.
+    /// Sends the head of what is kept, and all of the body where that goes at once. Returns the
+    /// part of the body that is left.
     ///
     /// # Errors
     /// With what is to be done instead.
@@ -122,6 +125,10 @@ impl Lane<'_> {
         stored: &Stored<'_>,
         (reply, status): &(Reply, Status),
     ) -> Result<Range<usize>, Outcome> {
+        let policy = self.policies.get(stream.policy);
+        let (selected, coding) = select(stream, stored, policy, reply);
+        stream.is_encoded = coding.is_some();
+        let reply = if coding.is_some() { &Reply::Whole } else { reply };
         let part = match reply {
             Reply::Whole => 0..stored.body.len(),
             Reply::Part(range) => range.clone(),
@@ -132,11 +139,13 @@ impl Lane<'_> {
         let is_sent = body.len() <= usize::try_from(stream.credit).unwrap_or(usize::MAX) || stream.to_head;
         let head = self.head_of_kept(stream, stored, reply, (length, is_sent));
         let lease = head.lease;
-        let changes = response_head::changes(stream, self.policies.get(stream.policy));
-        let outbox = &mut self.context.shared.output.outbox;
-        let written = outbox.frame(stream.id, Kind::Response, |out| {
+        let changes = response_head::changes(stream, policy);
+        let before = coding.map(|coding| response_head::before_head(stream, policy, coding));
+        let kind = if before.is_some() { Kind::Encode } else { Kind::Response };
+        let written = self.context.shared.way(before.is_some()).frame(stream.id, kind, |out| {
+            before.iter().for_each(|before| before.encode_fixed(out));
             head.encode_fixed(out);
-            put_fields(out, stored, (reply, *status), changes)
+            put_fields(out, stored, (reply, *status), (changes, selected))
         });
         if written.is_err() {
             return Err(Outcome::Respond(502));
@@ -155,8 +164,21 @@ impl Lane<'_> {
     }
 }
 
+/// Decides how what is kept is encoded on its way to a client: as any response of its policy. Who
+/// gets it encoded gets all of it, as from nginx: a part is one of bytes that nobody else has.
+fn select(stream: &Stream, stored: &Stored<'_>, policy: &Policy, reply: &Reply) -> (Selected, Option<Chosen>) {
+    let fields = stored.fields.into_iter().map(|(name, value)| Field { name, value });
+    let length = BodyLength::Exact(u64::try_from(stored.body.len()).unwrap_or(u64::MAX));
+    let (selected, coding) = encoding::select(stream.wanted_coding, policy, (stored.status, fields), length);
+    match reply {
+        // The client has what it would get now.
+        Reply::NotModified => (Selected { weakens: coding.is_some(), ..selected }, None),
+        _ => (selected, coding),
+    }
+}
+
 fn send_all(stream: &mut Stream, body: &[u8], context: &mut Context<'_>) {
-    let outbox = &mut context.shared.output.outbox;
+    let outbox = context.shared.way(stream.is_encoded);
     if !stream.to_head && !body.is_empty() {
         outbox.data(stream.id, Kind::ResponseData, body);
     }
@@ -168,15 +190,19 @@ fn put_fields(
     out: &mut Vec<u8>,
     stored: &Stored<'_>,
     (reply, status): (&Reply, Status),
-    changes: Option<Changes<'_>>,
+    (changes, mut selected): (Option<Changes<'_>>, Selected),
 ) -> Result<(), WireError> {
     let age_s = stored.age_s_at(now_s()).unwrap_or(0);
     let mut to = FieldsWriter::new(out);
     for (name, value) in stored.fields.into_iter().filter(|(name, _)| reply.has(name)) {
+        let value = selected.changed(&Field { name, value });
         match &changes {
-            None => to.push(name, value)?,
-            Some(changes) => changes.pass(&mut to, name, value)?,
+            None => to.push(name, &value)?,
+            Some(changes) => changes.pass(&mut to, name, &value)?,
         }
+    }
+    if selected.varies {
+        to.push(b"Vary", ACCEPT_ENCODING)?;
     }
     let mut number = Vec::new();
     write_number(&mut number, age_s);

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use fosse_http1::{AcceptEncoding, Field, ResponseHead, members, trim};
+use fosse_http1::{AcceptEncoding, Field, members, trim};
 use fosse_settings::{Coding, Compress};
 use fosse_wire::{
     encode,
@@ -90,7 +90,7 @@ pub(crate) struct Selected {
 
 impl Selected {
     /// Returns the value that a field of the response gets. After a Vary it needs no other.
-    pub(super) fn changed<'a>(&mut self, field: &Field<'a>) -> Cow<'a, [u8]> {
+    pub(crate) fn changed<'a>(&mut self, field: &Field<'a>) -> Cow<'a, [u8]> {
         if self.varies && field.is("vary") {
             self.varies = false;
             return with_accept_encoding(field.value);
@@ -102,23 +102,27 @@ impl Selected {
     }
 }
 
-/// Decides about a response. Returns what its head gets, and the coding and level where it is
-/// encoded. `body` is its length as the client would be told it.
-pub(crate) fn select(
+/// The coding and the level of a response that is encoded.
+pub(crate) type Chosen = (encode::Coding, u8);
+
+/// Decides about a response with this status and these fields; of several types the first counts.
+/// Returns what its head gets, and the coding and level where it is encoded. `body` is its length
+/// as the client would be told it.
+pub(crate) fn select<'a>(
     wanted: Wanted,
     policy: &Policy,
-    head: &ResponseHead<'_>,
+    (status, fields): (u16, impl Iterator<Item = Field<'a>> + Clone),
     body: BodyLength,
-) -> (Selected, Option<(encode::Coding, u8)>) {
+) -> (Selected, Option<Chosen>) {
     let Some(compress) = policy.settings.compress.as_ref().filter(|_| wanted != Wanted::Nothing) else {
         return (Selected::default(), None);
     };
-    if head.status == 304 {
+    if status == 304 {
         // It stands for one that is here no more, and mostly does not say its type.
-        let may_be = media_type(head).is_none_or(|of| is_one_of(of, &compress.compress_types));
+        let may_be = media_type(fields).is_none_or(|of| is_one_of(of, &compress.compress_types));
         return (Selected { varies: may_be, weakens: may_be && wanted.is_coded() }, None);
     }
-    let Some(media_type) = encodable_type(head, body, compress) else { return (Selected::default(), None) };
+    let Some(media_type) = encodable_type(status, fields, body, compress) else { return (Selected::default(), None) };
     let selected = Selected { varies: true, weakens: false };
     let Wanted::Coded { place, mixes } = wanted else { return (selected, None) };
     if mixes && !compress.compress_secrets && may_have_secrets(media_type) {
@@ -129,19 +133,24 @@ pub(crate) fn select(
 }
 
 /// Returns the media type of a response that may be encoded, whatever its client accepts.
-fn encodable_type<'a>(head: &ResponseHead<'a>, body: BodyLength, compress: &Compress) -> Option<&'a [u8]> {
+fn encodable_type<'a>(
+    status: u16,
+    fields: impl Iterator<Item = Field<'a>> + Clone,
+    body: BodyLength,
+    compress: &Compress,
+) -> Option<&'a [u8]> {
     let is_short = matches!(body, BodyLength::Exact(length) if length < u64::from(compress.compress_bytes_min));
-    let values = |name| head.fields.iter().filter(move |field| field.is(name)).map(|field| field.value);
+    let values = |name| fields.clone().filter(move |field| field.is(name)).map(|field| field.value);
     let is_coded = values("content-encoding").flat_map(members).any(|coding| !coding.eq_ignore_ascii_case(b"identity"));
     let no_transform = values("cache-control").flat_map(members).any(|one| one.eq_ignore_ascii_case(b"no-transform"));
-    let is_whole = !matches!(head.status, 204..=206) && values("content-range").next().is_none();
-    let media_type = media_type(head).filter(|of| is_one_of(of, &compress.compress_types))?;
+    let is_whole = !matches!(status, 204..=206) && values("content-range").next().is_none();
+    let media_type = media_type(fields.clone()).filter(|of| is_one_of(of, &compress.compress_types))?;
     (is_whole && !is_short && !is_coded && !no_transform).then_some(media_type)
 }
 
 /// Returns the media type, without parameters.
-fn media_type<'a>(head: &ResponseHead<'a>) -> Option<&'a [u8]> {
-    let field = head.fields.iter().find(|field| field.is("content-type"))?;
+fn media_type<'a>(mut fields: impl Iterator<Item = Field<'a>>) -> Option<&'a [u8]> {
+    let field = fields.find(|field| field.is("content-type"))?;
     field.value.split(|byte| *byte == b';').next().map(trim)
 }
 
@@ -177,7 +186,7 @@ const fn on_the_ring(coding: Coding) -> encode::Coding {
 }
 
 /// The name that Vary has where codings differ by client.
-pub(super) const ACCEPT_ENCODING: &[u8] = b"Accept-Encoding";
+pub(crate) const ACCEPT_ENCODING: &[u8] = b"Accept-Encoding";
 
 /// Returns the value of a Vary with Accept-Encoding in it (RFC 9110, section 12.5.5).
 fn with_accept_encoding(value: &[u8]) -> Cow<'_, [u8]> {
@@ -193,7 +202,7 @@ fn with_accept_encoding(value: &[u8]) -> Cow<'_, [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fosse_http1::HeadLimits;
+    use fosse_http1::{HeadLimits, ResponseHead};
     use fosse_settings::DispatchPolicy;
     use fosse_wire::{cursor::Cursor, fields};
 
@@ -220,7 +229,7 @@ mod tests {
         let text = format!("HTTP/1.1 {lines}\r\n");
         let head = ResponseHead::parse(text.as_bytes(), false, &HeadLimits::DEFAULT).unwrap();
         let length = head.announced.map_or(BodyLength::Chunked, BodyLength::Exact);
-        let (selected, coding) = select(wanted, policy, &head, length);
+        let (selected, coding) = select(wanted, policy, (head.status, head.fields.iter()), length);
         (selected, coding.map(|(coding, _)| coding.name()))
     }
 

@@ -10,7 +10,7 @@ pub(crate) mod ahead;
 pub(crate) mod buffering;
 mod checks;
 pub(crate) mod clients;
-mod encoding;
+pub(crate) mod encoding;
 pub(crate) mod failure;
 mod forwarded;
 mod framing;

@@ -6,7 +6,7 @@ use fosse_http1::{Field, HeadLimits, ResponseHead, find_response_end, strict_res
 use fosse_settings::Dispatch as Settings;
 use fosse_wire::{
     Kind,
-    encode::{Coding, EncodeHead},
+    encode::EncodeHead,
     request::BodyLength,
     response::{self as wire, BACKEND_NONE},
 };
@@ -14,7 +14,7 @@ use fosse_wire::{
 use super::{
     Terms,
     affinity::set_cookie,
-    encoding,
+    encoding::{self, Chosen},
     failure::Failure,
     framing::framing,
     limit::Limit,
@@ -220,17 +220,19 @@ fn final_head(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let now_ms = context.now_ms();
+    lookup::note_head(stream, head.status, context);
     let body = begin_body(connection, head, terms.backend.lenient_responses);
     let large = matches!(connection.at, At::Exact(length) if length >= limits::LEASE_BYTES_MIN);
-    let (selected, coding) = encoding::select(wanted(stream), terms.policy, head, body);
+    let kept: Vec<Field<'_>> = stream.send_file.as_ref().map(|file| file.kept(head).collect()).unwrap_or_default();
+    // The application's word on a file goes before that of the file itself.
+    let fields = kept.iter().copied().chain(head.fields.iter());
+    let (selected, coding) = encoding::select(stream.wanted_coding, terms.policy, (head.status, fields), body);
     stream.is_encoded = coding.is_some();
     let lease = large && terms.may_lease && stream.body == Body::Done && !stream.inspected && coding.is_none();
     stream.lease = if lease { Lease::Wanted } else { Lease::No };
     stream.wait = Wait::Bytes;
     let to_parse = wire::ResponseHead { lease, body, ..to_parse(stream, connection, head.status, context) };
-    lookup::note_head(stream, head.status, context);
     let cookie = own_cookie(stream, terms);
-    let kept: Vec<Field<'_>> = stream.send_file.as_ref().map(|file| file.kept(head).collect()).unwrap_or_default();
     let passed = stream.cached.as_ref().map(|cached| cached.status.value(0));
     let remove = Removed { logins: !stream.single_client, ..Removed::default() };
     let edits = (remove, changes(stream, terms.policy));
@@ -278,14 +280,8 @@ fn own_cookie(stream: &Stream, terms: Terms<'_>) -> Option<String> {
     stream.new_owner.map(|id| set_cookie(&terms.backend.sticky_cookie, id, stream.secure))
 }
 
-/// Returns the coding that a stream wants. A file that the application has named stays as it is:
-/// its type may be another.
-const fn wanted(stream: &Stream) -> encoding::Wanted {
-    if stream.send_file.is_some() { encoding::Wanted::Nothing } else { stream.wanted_coding }
-}
-
 /// Makes the part that precedes the head of a response that is encoded.
-fn before_head(stream: &Stream, policy: &Policy, (coding, level): (Coding, u8)) -> EncodeHead<'static> {
+pub(crate) fn before_head(stream: &Stream, policy: &Policy, (coding, level): Chosen) -> EncodeHead<'static> {
     EncodeHead {
         coding,
         level,
