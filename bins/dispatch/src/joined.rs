@@ -42,7 +42,7 @@ impl<'a> Lane<'a> {
             backend: &self.settings.backends[stream.backend],
             head: response_head::limits(self.settings),
             write_seconds: self.settings.write_seconds,
-            may_lease: self.clients.has_room_for(stream.client_connection),
+            may_lease: !stream.paced && self.clients.has_room_for(stream.client_connection),
         };
         let (pins, clients, context) = (&mut self.upstream.pins, &mut *self.clients, &mut self.context);
         Some(Joined { key, connection, pins, clients, terms, context })

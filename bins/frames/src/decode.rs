@@ -69,6 +69,7 @@ fn request(stream: u32, head: &RequestHead<'_>) -> Request {
         trusted: head.trusted,
         released: head.released,
         forwarded: head.forwarded,
+        paced: head.paced,
         body: length(head.body),
         held: head.held,
         site: head.site,

@@ -113,6 +113,7 @@ fn put_request(out: &mut Vec<u8>, head: &Request) -> Result<(), WireError> {
         trusted: head.trusted,
         released: head.released,
         forwarded: head.forwarded,
+        paced: head.paced,
         body: length(head.body),
         held: head.held,
         site: head.site,

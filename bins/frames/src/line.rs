@@ -119,6 +119,7 @@ pub struct Request {
     pub trusted: bool,
     pub released: bool,
     pub forwarded: bool,
+    pub paced: bool,
     pub body: Length,
     pub held: u32,
     pub site: u32,

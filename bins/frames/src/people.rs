@@ -93,6 +93,7 @@ fn request(f: &mut fmt::Formatter<'_>, head: &Request) -> fmt::Result {
         (head.trusted, ", trusted"),
         (head.released, ", released"),
         (head.forwarded, ", forwarded"),
+        (head.paced, ", paced"),
     ];
     flags.into_iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, word)| f.write_str(word))?;
     writeln!(f, "\n         {}", Text(&head.line))?;

@@ -53,6 +53,7 @@ fn every_kind() -> Vec<u8> {
             trusted: true,
             released: true,
             forwarded: true,
+            paced: true,
             body,
             held: 1,
             site: u32::MAX,

@@ -16,6 +16,7 @@ use crate::exchange::{Exchange, Framing, Lease, SITE_NONE};
 use crate::limit::Limit;
 use crate::origin::Origin;
 use crate::output::ClientOutput;
+use crate::pace::{Pace, Wait};
 use crate::pages::{self, Reader, Subject};
 use crate::refused::{Refused, host_of};
 use crate::settings::Settings;
@@ -97,6 +98,8 @@ pub struct Conn {
     pub(crate) search: HeadSearch,
     /// Bytes for the client.
     pub output: ClientOutput,
+    /// The rates at which they are sent, where the last request's response has any.
+    pub(crate) pace: Option<Box<Pace>>,
     /// The limit of what it waits for. It is started at the end of each turn, where that has
     /// changed; in between it is only stopped.
     pub(crate) timer: Timer<Limit>,
@@ -136,6 +139,7 @@ impl Conn {
             input: Vec::new(),
             search: HeadSearch::default(),
             output: ClientOutput::default(),
+            pace: None,
             timer: Timer::default(),
             progress: 0,
             requests: 0,
@@ -161,7 +165,11 @@ impl Conn {
     /// Returns the limit of what it waits for; none where that is the ring, or nothing.
     pub(crate) fn limit(&self) -> Option<Limit> {
         if !self.output.is_empty() {
-            return Some(Limit::Write);
+            return match self.paced() {
+                None => Some(Limit::Write),
+                Some(Wait::Until(_)) => Some(Limit::Pace),
+                Some(Wait::Others) => None,
+            };
         }
         match self.phase {
             Phase::Head if self.input.is_empty() && self.requests > 0 => Some(Limit::Idle),
@@ -223,6 +231,7 @@ impl Conn {
     /// response.
     pub fn all_written(&mut self, blocked: bool, context: &mut Context, out: &mut Outbox) {
         self.output.clear(&mut context.buffers);
+        let blocked = blocked || self.pace.is_some();
         let is_encoded = self.exchange.is_encoded;
         self.grant(blocked, context.towards_response(is_encoded, out));
     }
@@ -244,6 +253,7 @@ impl Conn {
         self.end_log(end, "", context);
         traffic::count(&mut self.exchange, false, context);
         self.discharge(context);
+        self.end_pace(context);
         self.phase = Phase::Gone;
         self.drop_input(context);
         self.output.clear(&mut context.buffers);

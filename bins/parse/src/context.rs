@@ -12,6 +12,7 @@ use fosse_wire::Outbox;
 use crate::access::AccessLog;
 use crate::buffers::SpareBuffers;
 use crate::drain::Drain;
+use crate::pace::SourceRates;
 use crate::refusal_events::RefusalEvents;
 use crate::settings::Settings;
 use crate::sources::Sources;
@@ -28,6 +29,8 @@ pub struct Context {
     pub(crate) access: AccessLog,
     /// The grounds on which clients are judged that trusted proxies name.
     pub(crate) sources: Sources,
+    /// The rates of sources.
+    pub(crate) source_rates: SourceRates,
     /// Buffers to borrow.
     pub(crate) buffers: SpareBuffers,
     /// Ends of the limits of connections, by slot.
@@ -59,6 +62,7 @@ impl Context {
         Self {
             settings,
             sources,
+            source_rates: SourceRates::default(),
             counters: counters.into(),
             access: AccessLog::default(),
             buffers: SpareBuffers::default(),
@@ -90,6 +94,11 @@ impl Context {
     /// Takes the time of a turn.
     pub(crate) const fn set_now(&mut self, event_loop: &EventLoop) {
         (self.now_ms, self.now_us) = (event_loop.now_ms(), event_loop.now_us());
+    }
+
+    /// Returns the time of this turn in nanoseconds, in which rates count.
+    pub(crate) const fn now_ns(&self) -> u64 {
+        self.now_us * 1000
     }
 
     /// Returns the frames towards whoever sends the response of an exchange.

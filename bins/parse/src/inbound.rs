@@ -15,6 +15,7 @@ use crate::exchange::{Body, Exchange, Expect};
 use crate::limit::Limit;
 use crate::limits::BODY_PROGRESS_BYTES_MIN;
 use crate::origin::Origin;
+use crate::pace::Pace;
 use crate::refused::Refused;
 use crate::slow;
 use crate::terms::Terms;
@@ -209,6 +210,7 @@ impl Conn {
         let upgrade = head.upgrade.and_then(|token| context.settings.upgrade(token));
         let request = context.next_request();
         let stream = self.stream.next();
+        let pace = Pace::of((terms.site, terms.policy, self.record.listener), &client, &context.settings);
         let fixed = fosse_wire::request::RequestHead {
             version: version(head),
             secure,
@@ -216,6 +218,7 @@ impl Conn {
             single_client: self.has_single_client(context),
             trusted: self.origin.trusted,
             forwarded: context.settings.reads_forwarded(self.record.listener),
+            paced: pace.is_some(),
             body: body(head),
             site: terms.site,
             policy: terms.policy,
@@ -238,7 +241,7 @@ impl Conn {
             fixed.encode_fixed(body)?;
             put_fields(body, &head.fields)
         })?;
-        self.stream = stream;
+        (self.stream, self.pace) = (stream, pace);
         self.requests += 1;
         self.exchange = Exchange::begin(head);
         self.exchange.body_bytes_max = terms.body_bytes_max;

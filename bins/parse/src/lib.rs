@@ -21,6 +21,8 @@ pub mod limits;
 mod origin;
 mod outbound;
 mod output;
+mod pace;
+mod paced;
 mod pages;
 mod peers;
 pub mod policy;

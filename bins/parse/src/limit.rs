@@ -18,6 +18,8 @@ pub(crate) enum Limit {
     Continue,
     /// `write_seconds`, for a client that takes 8 KiB, or what is left.
     Write,
+    /// The rates of a paced response, which say themselves until when.
+    Pace,
     /// [`HANG_UP_MS`], for a response, before a client that goes away is looked for.
     HangUp,
     /// `linger`, for what a client still sends after its last response.
@@ -36,6 +38,7 @@ impl Limit {
             }
             Self::Continue => Duration::from_millis(EXPECT_MS_MAX),
             Self::Write => seconds.write_seconds,
+            Self::Pace => Duration::ZERO,
             Self::HangUp => Duration::from_millis(HANG_UP_MS),
             Self::Linger => seconds.linger,
         }

@@ -21,6 +21,13 @@ pub(crate) const GRANT_BYTES_MIN: u32 = 8 * 1024;
 /// would hold a backend connection, or memory of the lane, for ever.
 pub(crate) const WRITE_PROGRESS_BYTES_MIN: usize = 8 * 1024;
 
+/// Bytes that a paced client is sent at a time, or what is left: as many as it has to take in each
+/// `write_seconds`, so that whoever stands still is found out between two of them.
+pub(crate) const PACE_BYTES_MIN: usize = WRITE_PROGRESS_BYTES_MIN;
+/// The part of a second for which a paced response, or a source, may save what it is not sent:
+/// beyond it what was not sent in time is lost, so that nobody gets a second's worth at once.
+pub(crate) const PACE_BURSTS_A_SECOND: u64 = 16;
+
 /// Unused room in the buffer of a client that does not keep up: above it the buffer is cut to its
 /// size.
 pub(crate) const OUTPUT_UNUSED_BYTES: usize = 8 * 1024;

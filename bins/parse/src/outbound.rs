@@ -133,6 +133,9 @@ impl Conn {
             self.write_page(&page);
         }
         if head.lease {
+            if self.pace.is_some() && !head.upgrade {
+                return Err(WireError::Field("lease"));
+            }
             self.exchange.lease = Lease::Wanted;
         }
         if head.denied && self.phase == Phase::Body {

@@ -11,6 +11,7 @@ use fosse_lockdown::Sealed;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_stage::{Gone, Input, Output};
 use fosse_sys::memory::HeapTrimmer;
+use fosse_sys::page::Page;
 use fosse_wire::channel::{Connection, Tally};
 use fosse_wire::start::ToChild;
 use fosse_wire::{Frame, Kind, WireError};
@@ -22,6 +23,7 @@ use crate::context::Context;
 use crate::drain::Drain;
 use crate::lease_channel::LeaseChannel;
 use crate::limits::{LAST_WORDS_MS_MAX, READ_BYTES_MAX};
+use crate::pace::SourceRates;
 use crate::peers::Peers;
 use crate::refusal_events::RefusalEvents;
 use crate::settings::Settings;
@@ -68,6 +70,7 @@ impl Server {
         if let Some(pages) = given.optional(11) {
             settings.take_page_files(pages).map_err(|why| ExitReason::Failed(format!("pages: {why}")))?;
         }
+        let rates = given.optional(14).and_then(|fd| Page::map(fd).ok());
         let access = access.filter(|_| settings.blob.access_log);
         let accept = given.required(8);
         process.event_loop.add(&input, RING_IN, Interest::IN)?;
@@ -81,6 +84,7 @@ impl Server {
         context.refusals = RefusalEvents::reported();
         context.reports_ends = peers.lease.is_there();
         context.to_encode = to_encode;
+        context.source_rates = SourceRates::new(rates);
         context.set_now(&process.event_loop);
         context.settings.name_rows(&context.counters);
         let buffer = vec![0; READ_BYTES_MAX].into_boxed_slice();
@@ -219,7 +223,7 @@ impl Server {
     fn settle(&mut self, event_loop: &EventLoop) {
         let Self { output, clients, peers, context, .. } = self;
         let out = &mut output.outbox;
-        clients.flush(|client| {
+        clients.flush(context, |client, context| {
             let flushed = client.flush(event_loop, peers, context, out);
             client.run_limit(context);
             flushed

@@ -31,6 +31,8 @@ pub struct Settings {
     defaults: Vec<DefaultSite>,
     /// Sites and their policies.
     pub(crate) router: Router,
+    /// Some policy or listener has a rate.
+    pub(crate) is_paced: bool,
     /// The files of pages, which all lanes share; none where no site has any.
     pub(crate) page_files: Option<Pages<Mapped>>,
 }
@@ -47,9 +49,10 @@ impl Settings {
             field_bytes: at_most(blob.header_bytes_max, FIELD_BYTES_MAX),
         };
         let router = Router::new(&blob);
+        let is_paced = blob.has_rates();
         let listeners = (0..).zip(&blob.listeners);
         let defaults = listeners.map(|(listener, _)| DefaultSite::of(&blob, &router, listener)).collect();
-        Self { blob, head, defaults, router, page_files: None }
+        Self { blob, head, defaults, router, is_paced, page_files: None }
     }
 
     /// Returns the settings without a configuration: one site for every host, for use in a shell.

@@ -103,16 +103,24 @@ impl Socket {
         context.counters.set(count::STREAM_CONNECTION, 0);
     }
 
-    /// Writes once what waits for the client.
+    /// Writes what waits for the client: once, or where it is paced until it has to wait.
     pub(crate) fn write(&self, conn: &mut Conn, context: &mut Context, out: &mut Outbox) {
-        let pending = conn.output.pending();
-        if pending.is_empty() {
-            return;
+        while !conn.output.is_empty() {
+            let room = conn.room(context);
+            if room == 0 || !self.write_part(room, conn, context, out) {
+                return;
+            }
         }
+    }
+
+    /// Writes once, `room` bytes at most. Returns whether all of them were taken.
+    fn write_part(&self, room: usize, conn: &mut Conn, context: &mut Context, out: &mut Outbox) -> bool {
+        let pending = conn.output.pending();
         // The last bytes wait for the FIN that follows them: one segment, and one wake-up of the
         // client, for both (tcp(7), send(2)).
-        let last = if conn.phase == Phase::Closing { SendFlags::MORE } else { SendFlags::empty() };
-        match send(&self.fd, pending, SendFlags::DONTWAIT | SendFlags::NOSIGNAL | last) {
+        let is_last = conn.phase == Phase::Closing && room == pending.len();
+        let last = if is_last { SendFlags::MORE } else { SendFlags::empty() };
+        let written = match send(&self.fd, &pending[..room], SendFlags::DONTWAIT | SendFlags::NOSIGNAL | last) {
             Ok(written) => {
                 conn.output.advance(written);
                 context.counters.add(count::parse::BYTES_OUT, u64::try_from(written).unwrap_or(0));
@@ -123,15 +131,21 @@ impl Socket {
                     conn.output.restart_progress();
                     conn.timer.stop();
                 }
+                written
             }
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => return conn.abort(ResetReason::Client, context, out),
-        }
+            Err(Errno::AGAIN | Errno::INTR) => 0,
+            Err(_) => {
+                conn.abort(ResetReason::Client, context, out);
+                return false;
+            }
+        };
+        conn.pay(written, context);
         if conn.output.is_empty() {
             conn.all_written(self.armed.contains(Interest::OUT), context, out);
         } else {
             conn.output.shrink();
         }
+        written == room
     }
 
     /// Watches for what the connection wants now, where that has changed.
@@ -146,7 +160,7 @@ impl Socket {
         // system calls, until bytes come after all.
         let stays = self.armed.contains(Interest::IN) && !self.unwanted;
         let mut wanted = if conn.wants_input() || stays { Interest::IN } else { Interest::empty() };
-        if !conn.output.is_empty() {
+        if !conn.output.is_empty() && conn.paced().is_none() {
             wanted |= Interest::OUT;
         }
         if conn.aborts_on_close() {

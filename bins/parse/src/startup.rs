@@ -24,6 +24,7 @@ pub const LANE: &[Expected] = &[
     Expected::optional(11, MEMORY, "pages"),
     Expected::optional(12, STREAM, "encoded response frames"),
     Expected::optional(13, STREAM, "credit for encode"),
+    Expected::optional(14, MEMORY, "rates of sources"),
 ];
 
 /// The descriptors of the head of a shell pipeline.

@@ -102,14 +102,14 @@ impl Table {
     }
 
     /// Flushes what is queued. One that fosse-dispatch could not take is queued for the next turn.
-    pub(crate) fn flush(&mut self, mut flush: impl FnMut(&mut Client) -> Flushed) {
+    pub(crate) fn flush(&mut self, context: &mut Context, mut flush: impl FnMut(&mut Client, &mut Context) -> Flushed) {
         self.queue.append(&mut self.lease_blocked);
         let drains = self.idle.is_some();
-        while let Some(index) = self.queue.pop() {
+        while let Some(index) = self.queue.pop().or_else(|| context.source_rates.next_woken()) {
             // One that was blocked may have left its slot since then.
             let Some(client) = self.get_mut(index) else { continue };
             client.queued = false;
-            let flushed = flush(client);
+            let flushed = flush(client, context);
             let is_idle = drains && client.conn.is_idle();
             if client.is_over() {
                 self.remove(index);
@@ -220,13 +220,13 @@ mod tests {
 
     #[test]
     fn a_drain_looks_again_only_at_clients_that_were_flushed_since() {
-        let (mut table, context) = (Table::default(), Context::new(Settings::plain(), Counters::private(), 0));
+        let (mut table, mut context) = (Table::default(), Context::new(Settings::plain(), Counters::private(), 0));
         for phase in [Phase::Head, Phase::Upgraded, Phase::Response] {
             let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
             let (conn, _) = table.insert(Connection::default(), pair.0, &context).unwrap();
             conn.phase = phase;
         }
-        table.flush(|_| Flushed::Done);
+        table.flush(&mut context, |_, _| Flushed::Done);
         assert_eq!(table.take_idle(9), [0_u32; 0], "nothing drains");
         table.watch_idle();
         assert_eq!(table.take_idle(9), [0]);
@@ -235,10 +235,10 @@ mod tests {
         }
         assert_eq!(table.take_idle(9), [0_u32; 0], "nothing has happened on any of them");
         table.queued(2);
-        table.flush(|_| Flushed::Done);
+        table.flush(&mut context, |_, _| Flushed::Done);
         assert_eq!(table.take_idle(9), [2]);
         table.queued(2);
-        table.flush(|_| Flushed::Done);
+        table.flush(&mut context, |_, _| Flushed::Done);
         table.get_mut(2).unwrap().conn.phase = Phase::Response;
         assert_eq!(table.take_idle(9), [0_u32; 0], "it has a request again");
     }

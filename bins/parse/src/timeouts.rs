@@ -8,6 +8,7 @@ use fosse_wire::frame::ResetReason;
 use crate::client::Client;
 use crate::context::Context;
 use crate::limit::Limit;
+use crate::pace::Wait;
 use crate::peers::Peers;
 use crate::refused::Refused;
 use crate::table::Visited;
@@ -28,7 +29,10 @@ impl Client {
         match limit {
             _ if limit == conn.timer.kind() => {}
             Some(limit) => {
-                let at_ms = context.after(limit.time(conn.exchange.policy, &context.settings));
+                let at_ms = match conn.paced() {
+                    Some(Wait::Until(at_ms)) => at_ms,
+                    _ => context.after(limit.time(conn.exchange.policy, &context.settings)),
+                };
                 conn.timer.start(&mut context.deadlines, conn.slot(), limit, at_ms);
             }
             None => conn.timer.stop(),
@@ -71,6 +75,8 @@ fn expire(
                 socket.watch_for_hang_up(event_loop);
             }
         }
+        // The flush that follows sends the next piece.
+        Limit::Pace => {}
         Limit::Body if !conn.exchange.response_begun => time_out(client, Refused::BODY_LATE, context, out),
         Limit::Head if !conn.input.is_empty() => time_out(client, Refused::HEAD_LATE, context, out),
         Limit::Body | Limit::Write => {

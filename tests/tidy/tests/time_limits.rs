@@ -52,6 +52,7 @@ const NO_LIMITS: &[(&str, &str, &str)] = &[
 const WITHOUT_A_KEY: &[(&str, &str, &str)] = &[
     (PARSE, "Continue", "EXPECT_MS_MAX"),
     (PARSE, "HangUp", "HANG_UP_MS"),
+    (PARSE, "Pace", "a rate says when the next bytes may go"),
     (PARSE, "Linger", "fosse-limits(7) has it"),
     (DISPATCH, "Cache", "CACHE_WAIT_MS_MAX"),
     (DISPATCH, "Continue", "CONTINUE_MS"),

@@ -101,6 +101,7 @@ impl Lane<'_> {
         let has_none = matches!(reply, Reply::NotModified) || stored.status == 204;
         let lease = !is_sent
             && length >= limits::LEASE_BYTES_MIN
+            && !stream.paced
             && self.clients.has_room_for(stream.client_connection)
             && matches!(stream.body, Body::Done | Body::Exact(0))
             && !stream.inspected

@@ -97,6 +97,8 @@ pub(crate) struct Stream {
     /// A filter evaluates the response: it may put a verdict in its place, and nothing is leased
     /// but an upgrade.
     pub(crate) inspected: bool,
+    /// parse sends the response no faster than its rates: nothing of it is leased but an upgrade.
+    pub(crate) paced: bool,
     /// The checks of who asks, where its policy has some and they matter still.
     pub(crate) access: Option<Box<Access>>,
     /// Codings that the request lets the body of its response have.
@@ -237,6 +239,7 @@ impl Stream {
             first_byte_seconds: Duration::ZERO,
             idle_seconds: Duration::ZERO,
             inspected: false,
+            paced: head.paced,
             access: None,
             wanted_coding: encoding::Wanted::Nothing,
             is_encoded: false,

@@ -1,6 +1,7 @@
 //! `fosse explain`: the way of a request, found in the same compiled blobs and by the same
 //! functions that parse and dispatch decide with.
 
+mod rates;
 mod words;
 
 use std::fmt::Write as _;
@@ -95,6 +96,7 @@ fn explained(edge: &Edge, plan: &Plan, head: &RequestHead<'_>, (client, listener
     if let Some(target) = &changed.target {
         let _ = writeln!(out, "rewrite   {}", String::from_utf8_lossy(target));
     }
+    out.push_str(&rates::lines(&parse, terms, listener));
     let waf = waf_profile(plan, terms, policy);
     if let Some(words) = above_root(&waf, changed.target.as_deref().unwrap_or(head.target)) {
         out.push_str(words);
@@ -183,7 +185,7 @@ fn rules(edge: &Edge, site: u32, own: u32, policy: u32) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = r#"
+    pub(super) const TEXT: &str = r#"
         [[listen]]
         address = "127.0.0.1:80"
         [[site]]
@@ -209,11 +211,11 @@ mod tests {
         buffer_requests = true
     "#;
 
-    fn explain(host: &str, path: &str) -> String {
+    pub(super) fn explain(host: &str, path: &str) -> String {
         explain_of(TEXT, host, path)
     }
 
-    fn explain_of(text: &str, host: &str, path: &str) -> String {
+    pub(super) fn explain_of(text: &str, host: &str, path: &str) -> String {
         explain_with(text, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
     }
 

@@ -8,7 +8,7 @@ use crate::{
     options::Options,
     reconcile::{lifecycle::Action, view::in_force},
     reload::state::Reload,
-    services::{self, cache, prober, resolve, server_states, spool},
+    services::{self, cache, prober, resolve, server_states, source_rates, spool},
     shutdown,
     state::State,
 };
@@ -103,6 +103,7 @@ fn start_lane(state: &mut State, core: u32) -> Result<(), String> {
     prober::make_page(&mut state.lanes, &state.generation);
     resolve::make_page(&mut state.lanes, &state.generation);
     server_states::make_page(&mut state.lanes);
+    source_rates::make_page(&mut state.lanes);
     cache::make_memory(&mut state.lanes, &state.generation);
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     let started = stages::start(&mut state.lanes, &mut state.children, &state.services.bound, cx, core);

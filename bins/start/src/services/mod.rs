@@ -8,6 +8,7 @@ pub(crate) mod passwords;
 pub(crate) mod prober;
 pub(crate) mod resolve;
 pub(crate) mod server_states;
+pub(crate) mod source_rates;
 pub(crate) mod spool;
 
 use std::os::fd::{BorrowedFd, OwnedFd};

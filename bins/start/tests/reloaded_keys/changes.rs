@@ -36,6 +36,7 @@ const UNIX_SERVER: Line = ("[[backend]]", "servers", "[\"unix:/run/s.sock\"]");
 const ACCESS_LOG: Line = ("top", "access_log", "\"a.log\"");
 const STATUS_ADDRESS: Line = ("top", "status_address", "\"192.0.2.7:9145\"");
 const TRUSTED: Line = ("[[listen]]", "trusted", "[\"10.0.0.0/8\"]");
+const RATE: Line = ("[[site]]", "response_bytes_per_second", "\"1 MiB\"");
 const HASH: Line = ("[[backend]]", "balance", "\"hash\"");
 const FILES: &[Line] = &[
     ("[[backend]]", "servers", "[]"),
@@ -135,6 +136,7 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[listen]]", "trusted_fields", "\"forwarded\"", &[TRUSTED]),
     ("[[listen]]", "connection_per_client", "true", &[TRUSTED]),
     ("[[listen]]", "address_connections_max", "100", &[]),
+    ("[[listen]]", "source_bytes_per_second", "\"1 MiB\"", &[]),
     ("[[listen]]", "allow", "[\"lists/a.txt\"]", &[]),
     ("[[listen]]", "deny", "[\"lists/a.txt\"]", &[]),
     ("[[site]]", "hosts", "[\"b.example\"]", &[]),
@@ -181,6 +183,9 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site]]", "body_seconds", "9", &[]),
     ("[[site]]", "first_byte_seconds", "9", &[]),
     ("[[site]]", "idle_seconds", "9", &[]),
+    ("[[site]]", "response_bytes_per_second", "\"1 MiB\"", &[]),
+    ("[[site]]", "response_rate_after_bytes", "\"1 MiB\"", &[RATE]),
+    ("[[site]]", "source_bytes_per_second", "\"1 MiB\"", &[]),
     ("[[site]]", "cache", "true", &[]),
     ("[[site]]", "cache_key_headers", "[\"X-A\"]", &[KEPT]),
     ("[[site]]", "cache_key_cookies", "[\"a\"]", &[KEPT]),
@@ -238,6 +243,8 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site.route]]", "body_seconds", "9", &[]),
     ("[[site.route]]", "first_byte_seconds", "9", &[]),
     ("[[site.route]]", "idle_seconds", "9", &[]),
+    ("[[site.route]]", "response_bytes_per_second", "\"1 MiB\"", &[]),
+    ("[[site.route]]", "response_rate_after_bytes", "\"1 MiB\"", &[RATE]),
     ("[[site.route]]", "cache", "true", &[]),
     ("[[site.route]]", "cache_key_headers", "[\"X-A\"]", &[KEPT]),
     ("[[site.route]]", "cache_key_cookies", "[\"a\"]", &[KEPT]),

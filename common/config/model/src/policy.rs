@@ -69,6 +69,8 @@ impl<'a> Policy<'a> {
         send_request_id: bool,
         rules_milliseconds_max: u32,
         body_bytes_max: Bytes,
+        response_bytes_per_second: Bytes,
+        response_rate_after_bytes: Bytes,
         body_over_limit: OverLimit,
         cache: bool,
         cache_key_headers: Vec<At<FieldName>>,

@@ -133,6 +133,16 @@ pub struct Parse {
     pub servers: Vec<String>,
 }
 
+impl Parse {
+    /// Returns whether any response may have a rate.
+    #[must_use]
+    pub fn has_rates(&self) -> bool {
+        let of_policy = |policy: &ParsePolicy| policy.response_bytes_per_second | policy.source_bytes_per_second;
+        self.policies.iter().any(|policy| of_policy(policy) > 0)
+            || self.listeners.iter().any(|listener| listener.source_bytes_per_second > 0)
+    }
+}
+
 /// Treatment of what rules find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WafMode {

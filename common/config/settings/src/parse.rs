@@ -29,6 +29,8 @@ pub struct ParseListener {
     pub trusted_fields: TrustedFields,
     /// Connections or requests at a time of one source that trusted proxies name; 0 for no limit.
     pub address_connections_max: u32,
+    /// Bytes a second of each source, where its site has no such rate; 0 for no limit.
+    pub source_bytes_per_second: u64,
     /// SERVER_PORT of rules.
     pub port: u16,
     /// The site for hosts that none names, where it is not the default of all.

@@ -137,6 +137,12 @@ pub struct ParsePolicy {
     pub error_pages: Option<u32>,
     /// Responses have the number of their request.
     pub send_request_id: bool,
+    /// Bytes a second of a response; 0 for no limit.
+    pub response_bytes_per_second: u64,
+    /// Bytes of it that are sent before that at full speed.
+    pub response_rate_after_bytes: u64,
+    /// Bytes a second of all responses of the site to one source; 0 for no limit.
+    pub source_bytes_per_second: u64,
     /// File that it responds with.
     pub respond_file: Option<RespondFile>,
 }

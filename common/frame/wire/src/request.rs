@@ -76,8 +76,14 @@ const FLAG_SINGLE_CLIENT: u8 = 4;
 const FLAG_TRUSTED: u8 = 8;
 pub(crate) const FLAG_RELEASED: u8 = 16;
 const FLAG_FORWARDED: u8 = 32;
-const FLAGS_ALL: u8 =
-    FLAG_SECURE | FLAG_EXPECT_CONTINUE | FLAG_SINGLE_CLIENT | FLAG_TRUSTED | FLAG_RELEASED | FLAG_FORWARDED;
+const FLAG_PACED: u8 = 64;
+const FLAGS_ALL: u8 = FLAG_SECURE
+    | FLAG_EXPECT_CONTINUE
+    | FLAG_SINGLE_CLIENT
+    | FLAG_TRUSTED
+    | FLAG_RELEASED
+    | FLAG_FORWARDED
+    | FLAG_PACED;
 
 /// The head of a request, as parse decided it, and the raw bytes that rules want to see. All slices
 /// are borrowed from the frame.
@@ -97,6 +103,8 @@ pub struct RequestHead<'a> {
     /// The field in which trusted proxies of this listener name their client is Forwarded (RFC
     /// 7239), not X-Forwarded-For and its kin.
     pub forwarded: bool,
+    /// The response has a rate, which parse sees to: nothing of it is leased but an upgrade.
+    pub paced: bool,
     /// A filter has the whole body, or the first `held` bytes of it where that is not 0, and sends
     /// them as credit comes round to it ([`crate::Kind::ReleaseCredit`]).
     pub released: bool,
@@ -166,9 +174,11 @@ impl<'a> RequestHead<'a> {
         let trusted = if self.trusted { FLAG_TRUSTED } else { 0 };
         let released = if self.released { FLAG_RELEASED } else { 0 };
         let forwarded = if self.forwarded { FLAG_FORWARDED } else { 0 };
+        let paced = if self.paced { FLAG_PACED } else { 0 };
+        let flags = secure | expect_continue | single_client | trusted | released | forwarded | paced;
         let mut fixed = Fixed::<FIXED_BYTES>::new();
         fixed
-            .put([self.version as u8, secure | expect_continue | single_client | trusted | released | forwarded])
+            .put([self.version as u8, flags])
             .put(self.body.bytes())
             .put(self.held.to_le_bytes())
             .put(self.site.to_le_bytes())
@@ -224,6 +234,7 @@ impl<'a> RequestHead<'a> {
             trusted: flags & FLAG_TRUSTED != 0,
             released: flags & FLAG_RELEASED != 0,
             forwarded: flags & FLAG_FORWARDED != 0,
+            paced: flags & FLAG_PACED != 0,
             body: BodyLength::take(&mut f)?,
             held: f.u32()?,
             site: f.u32()?,

@@ -137,8 +137,13 @@ impl Network {
     /// Returns the limit of all its addresses together, where a source has the limit `source_max`.
     #[must_use]
     pub fn limit(self, source_max: u32) -> u64 {
-        let share = IPV6_SHARES.iter().find(|(bits, _)| *bits == self.bits).map_or(1, |(_, share)| *share);
-        u64::from(source_max) * u64::from(share)
+        u64::from(source_max) * u64::from(self.times())
+    }
+
+    /// Returns how many times a source's share all its addresses have together.
+    #[must_use]
+    pub fn times(self) -> u32 {
+        IPV6_SHARES.iter().find(|(bits, _)| *bits == self.bits).map_or(1, |(_, times)| *times)
     }
 
     /// Returns the parts that name it in a message: its first address, and the length of its

@@ -5,7 +5,7 @@
 //! start watches [`TURNS`] and reads [`STREAM_CONNECTION`] and [`STREAM_SOURCE`] of a process that
 //! crashed; fosse-status shows the rest by the program's table. Readers trust nothing in a page.
 //! What health checks find out has a page of its own, and so have the states that people give to
-//! servers and the addresses of those that have names.
+//! servers, the addresses of those that have names, and what sources were sent.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,7 @@ use fosse_sys::page::Page;
 mod addresses;
 mod health;
 mod places;
+mod rates;
 mod servers;
 mod states;
 mod sums;
@@ -23,6 +24,7 @@ mod tables;
 mod traffic;
 pub use addresses::*;
 pub use health::*;
+pub use rates::*;
 pub use servers::{SERVERS_SHOWN_MAX, Server, servers};
 pub use states::*;
 pub use sums::*;

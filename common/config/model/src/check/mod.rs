@@ -10,6 +10,7 @@ mod limits;
 mod links;
 mod listen;
 mod password;
+mod rates;
 mod routes;
 mod site;
 mod status;
@@ -23,6 +24,7 @@ pub(crate) fn edge(edge: &Edge, problems: &mut Problems) {
     let by_name = Backends::of(&edge.backend);
     limits::limits(edge, &by_name, problems);
     listen::listeners(&edge.listen, problems);
+    rates::rates(edge, problems);
     site::sites(&edge.site, (&edge.backend, &by_name), problems);
     backend::backends(&edge.backend, problems);
     files::files(&edge.backend, problems);

@@ -99,6 +99,7 @@ pub(crate) fn parse(listen: &Listen, default_site: Option<u32>) -> blobs::ParseL
             TrustedFields::Forwarded => blobs::TrustedFields::Forwarded,
         },
         address_connections_max: listen.address_connections_max.value,
+        source_bytes_per_second: listen.source_bytes_per_second.0,
         port,
         default_site,
     }

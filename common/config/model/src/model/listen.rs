@@ -5,7 +5,7 @@ use crate::choices::TrustedFields;
 use crate::names::{Account, FilePath, Mode, SocketName};
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
-use crate::value::Seconds;
+use crate::value::{Bytes, Seconds};
 
 section! {
     /// A socket to accept clients on.
@@ -57,6 +57,10 @@ section! {
         /// Of clients that trusted proxies name it is their connections with a PROXY header, else
         /// their requests under way: one more gets 429.
         address_connections_max: u32, Default("1024"), 1..=10000000;
+        /// Bytes a second that all connections of one address (or IPv6 /64) are sent together, over
+        /// all lanes; of a /56 four times as many, of a /48 16 times. A site may have a rate of its
+        /// own in place of it. Upgraded connections have none. 0 is no limit.
+        source_bytes_per_second: Bytes, Default("0"), 0..=17179869184;
         /// Files of networks that this listener lets in and never penalises.
         allow: Vec<At<FilePath>>, Default("[]"), 0..=64;
         /// Files of networks that this listener closes before a byte is read; the most specific

@@ -158,6 +158,16 @@ section! {
         first_byte_seconds: Option<Seconds>, Absent("that of the backend"), 1..=3600;
         /// Without a byte either way during a request or an upgraded connection.
         idle_seconds: Option<Seconds>, Absent("that of the backend"), 1..=86400;
+        /// Bytes a second at which a response is sent at most, however fast its client could take
+        /// it, as nginx's limit_rate; 0 is no limit. That a client is slow by this never ends its
+        /// connection. An upgraded connection has no rate.
+        response_bytes_per_second: Bytes, Default("0"), 0..=17179869184;
+        /// Bytes of each response that are sent before that at full speed.
+        response_rate_after_bytes: Bytes, Default("0"), 0..=17179869184;
+        /// Bytes a second of all responses of the site to one address (or IPv6 /64) together, over
+        /// all connections and lanes, in place of that of the listener; of a /56 four times as
+        /// many, of a /48 16 times. 0 leaves it to the listener.
+        source_bytes_per_second: Bytes, Default("0"), 0..=17179869184;
         /// Responses to GET that say for how long they are fresh are kept for others
         /// (RFC 9111). The application is asked for them with what is in the key alone: scheme,
         /// host, path and query, and what the cache_key keys name. Requests with a cookie or
@@ -301,6 +311,10 @@ section! {
         first_byte_seconds: Option<Seconds>, Absent("that of the site"), 1..=3600;
         /// Without a byte either way during a request or an upgraded connection.
         idle_seconds: Option<Seconds>, Absent("that of the site"), 1..=86400;
+        /// Bytes a second at which a response is sent at most; 0 is no limit.
+        response_bytes_per_second: Option<Bytes>, Absent("that of the site"), 0..=17179869184;
+        /// Bytes of each response that are sent before that at full speed.
+        response_rate_after_bytes: Option<Bytes>, Absent("that of the site"), 0..=17179869184;
         /// Responses are kept for others.
         cache: Option<bool>, Absent("as for the site");
         /// Request headers that are in the key.

@@ -89,6 +89,23 @@ allow = ["lists/*.txt"]"#, &[
         "fosse.toml:15:10: allow: \"lists/*.txt\" is a pattern; name one file",
     ]),
     (r#"[[listen]]
+address = "unix:/run/r.sock"
+source_bytes_per_second = "1 MiB"
+[[listen]]
+address = "127.0.0.1:81"
+source_bytes_per_second = 100
+[[listen]]
+address = "127.0.0.1:82"
+source_bytes_per_second = "17 GiB"
+[[listen]]
+address = "127.0.0.1:83"
+source_bytes_per_second = "1 MB""#, &[
+        "fosse.toml:12:27: the peers of a unix socket have no address, and none is trusted to name its clients; add trusted = [\"unix\"]",
+        "fosse.toml:15:27: source_bytes_per_second is less than 1024: clients would take such a response for dead; write 1024 or more, or 0 for no limit",
+        "fosse.toml:18:27: source_bytes_per_second must be between 0 and 17179869184 bytes",
+        "fosse.toml:21:27: source_bytes_per_second takes a number of bytes, or a text such as \"64 KiB\" (KiB, MiB, GiB), not \"1 MB\"; write \"1 MiB\"",
+    ]),
+    (r#"[[listen]]
 address = "unix:/run/l.sock"
 backlog = 0
 keepalive_seconds = 60

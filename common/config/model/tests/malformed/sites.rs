@@ -18,6 +18,30 @@ backend = "app""#, &[
         "fosse.toml:11:26: host example.net is named twice here; remove one",
     ]),
     (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+response_bytes_per_second = 1023
+response_rate_after_bytes = -1
+source_bytes_per_second = true
+[[site.route]]
+prefix = "/a"
+response_bytes_per_second = 1
+[[site]]
+hosts = ["b.org"]
+backend = "app"
+response_rate_after_bytes = "1 MiB"
+[[site.route]]
+prefix = "/a"
+response_bytes_per_second = 0
+response_rate_after_bytes = 5"#, &[
+        "fosse.toml:13:29: response_bytes_per_second is less than 1024: clients would take such a response for dead; write 1024 or more, or 0 for no limit",
+        "fosse.toml:14:29: response_rate_after_bytes must not be negative",
+        "fosse.toml:15:27: source_bytes_per_second takes a number of bytes, or a text such as \"64 KiB\" (KiB, MiB, GiB), this is true or false",
+        "fosse.toml:18:29: response_bytes_per_second is less than 1024: clients would take such a response for dead; write 1024 or more, or 0 for no limit",
+        "fosse.toml:22:29: response_rate_after_bytes, but there is no rate after them; add response_bytes_per_second",
+        "fosse.toml:26:29: response_rate_after_bytes, but there is no rate after them; add response_bytes_per_second",
+    ]),
+    (r#"[[site]]
 backend = "app""#, &[
         "fosse.toml:10:1: [[site]] has no hosts; add hosts = [\"NAME\"], or default = true",
     ]),
