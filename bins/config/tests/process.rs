@@ -60,7 +60,10 @@ fn a_mistake_gives_no_plan_every_reason_and_100() {
         ),
         "{words}"
     );
-    assert!(words.contains("/etc/fosse/fosse.toml:10:9: retry takes true or false, this is a number\n"), "{words}");
+    assert!(
+        words.contains("/etc/fosse/fosse.toml:10:9: retry takes a table, true or false, this is a number\n"),
+        "{words}"
+    );
     assert!(words.ends_with("fosse-config: fatal: 2 problems in the configuration; nothing was changed\n"), "{words}");
 }
 

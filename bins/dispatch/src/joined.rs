@@ -16,6 +16,7 @@ use crate::{
         stream::{Lease, Stream},
     },
     lane::Lane,
+    retries,
     upstream::{self, connection::Connection, pins::Pins},
 };
 
@@ -33,13 +34,16 @@ impl<'a> Lane<'a> {
     /// Returns a stream's connection and what goes with it; `None` while it has none.
     fn joined(&mut self, stream: &Stream) -> Option<Joined<'_, 'a>> {
         let key = stream.connection?;
+        let (policy, backend) = (self.policies.get(stream.policy), &self.settings.backends[stream.backend]);
+        let retried = retries::statuses(stream, policy, backend, self.upstream, &self.context);
         let Some(connection) = self.upstream.connections.get_mut(key) else {
             self.context.state_error("connection of a stream is gone");
             return None;
         };
         let terms = Terms {
-            policy: self.policies.get(stream.policy),
-            backend: &self.settings.backends[stream.backend],
+            policy,
+            backend,
+            retried,
             head: response_head::limits(self.settings),
             write_seconds: self.settings.write_seconds,
             may_lease: !stream.paced && self.clients.has_room_for(stream.client_connection),

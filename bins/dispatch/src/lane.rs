@@ -1,7 +1,6 @@
 //! The link between exchanges and upstream: a stream gets its connection here, and loses it here.
 
 use fosse_counters::dispatch as count;
-use fosse_die::warning;
 use fosse_eventloop::slab::Key;
 use fosse_settings::{Action, Backend, Dispatch as Settings};
 use fosse_wire::{
@@ -12,12 +11,10 @@ use fosse_wire::{
 };
 
 use crate::{
-    PROGRAM,
     context::{Context, Shared},
     exchange::{
         Outcome, access,
         clients::Clients,
-        failure::Failure,
         limit::Limit,
         local::{self, LocalResponse},
         response, response_head, send,
@@ -46,7 +43,7 @@ pub(crate) struct Lane<'a> {
 
 impl Lane<'_> {
     /// Returns the connection of a stream, to be looked at.
-    fn connection_of(&self, stream: &Stream) -> Option<&Connection> {
+    pub(crate) fn connection_of(&self, stream: &Stream) -> Option<&Connection> {
         self.upstream.connections.get(stream.connection?)
     }
 
@@ -58,7 +55,7 @@ impl Lane<'_> {
             Outcome::Ask => return self.put_question(stream),
             Outcome::Connect => self.connect(stream),
             Outcome::Reconnect => self.reconnect(stream),
-            Outcome::Failed(why) => self.backend_failed(stream, why),
+            Outcome::Failed(why) => return self.backend_failed(stream, why),
             Outcome::Respond(status) => self.respond(stream, status, Cause::of_status(status)),
             Outcome::RespondByPolicy => self.respond_by_policy(stream),
             Outcome::Preflight(fields) => self.respond_to_preflight(stream, &fields),
@@ -162,19 +159,6 @@ impl Lane<'_> {
         }
     }
 
-    /// Sends a stream elsewhere whose server cannot be reached. No byte of the request has gone
-    /// out: another server may have it, whatever its method.
-    fn elsewhere(&mut self, stream: &mut Stream, server: usize) -> Option<Event> {
-        if stream.awaits_access() {
-            return self.ask_elsewhere(stream, server);
-        }
-        stream.supply = Waiting::No;
-        stream.server = Some(server);
-        stream.wanted.tried.add(self.upstream.servers[server].place);
-        self.connect(stream);
-        None
-    }
-
     /// Takes a stream's connection away and closes it, as its state is not known any more, or takes
     /// the stream out of the queue for one.
     pub(crate) fn abandon(&mut self, stream: &mut Stream) {
@@ -196,39 +180,6 @@ impl Lane<'_> {
         if stream.lease == Lease::Held {
             self.clients.release(stream.client_connection, self.context.event_loop);
         }
-    }
-
-    /// Handles a stream that the backend failed: it is sent again where that is safe, once;
-    /// otherwise the client gets an error. A connection that the server had closed meanwhile says
-    /// nothing of the server, and is not counted: the next one may be closed as well.
-    fn backend_failed(&mut self, stream: &mut Stream, why: Failure) {
-        let connection = self.connection_of(stream);
-        let heard = connection.is_some_and(|c| c.heard);
-        let stale = connection.is_some_and(|c| c.used_before) && !heard && !why.is_timeout();
-        let allowed = self.settings.backends[stream.backend].retry;
-        let again = allowed && stream.may_repeat() && !heard && !why.is_timeout();
-        if let Some(at) = stream.server.filter(|_| !(stale && again)) {
-            self.server_failed(stream, at, why, stale);
-        }
-        if !again {
-            return self.respond(stream, why.status(), Cause::of_status(why.status()));
-        }
-        self.abandon(stream);
-        self.context.counters.add(count::RETRIES, 1);
-        stream.retries += u8::from(!stale);
-        stream.out_sent = 0;
-        self.connect(stream);
-    }
-
-    /// Logs that a server failed a request, and counts it unless its connection was stale.
-    fn server_failed(&mut self, stream: &mut Stream, at: usize, why: Failure, stale: bool) {
-        stream.wanted.tried.add(self.upstream.servers[at].place);
-        let state = if !stale && self.upstream.failed(at, &self.context) { " state=down" } else { "" };
-        let (name, request) = (&self.upstream.servers[at].name, stream.request);
-        warning(
-            PROGRAM,
-            format_args!("event=backend-failed server={name} request={request:016x} why=\"{why}\"{state}"),
-        );
     }
 
     /// Ends a response that is complete: END to parse, the connection back to its pool where it can

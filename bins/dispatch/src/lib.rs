@@ -25,6 +25,7 @@ mod overdue;
 mod policies;
 pub mod policy;
 mod questions;
+mod retries;
 pub mod server;
 mod slow_clients;
 pub mod startup;

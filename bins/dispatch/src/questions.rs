@@ -3,7 +3,7 @@
 use fosse_counters::dispatch as count;
 use fosse_die::warning;
 use fosse_eventloop::{Event as Ready, Interest, slab::Key};
-use fosse_settings::Backend;
+use fosse_settings::Retry;
 use fosse_wire::{
     order::Forward,
     response::{BACKEND_NONE, Cause},
@@ -169,17 +169,22 @@ impl Lane<'_> {
     fn question_failed(&mut self, stream: &mut Stream, why: Failure) -> Option<Event> {
         let request = stream.request;
         let ask = stream.ask()?;
-        let Backend { retry, .. } = self.settings.backends[ask.backend];
+        let (backend, repeated) = (ask.backend, ask.repeated);
+        let Retry { on, attempts_max, .. } = self.settings.backends[backend].retry;
         let connection = ask.connection.and_then(|key| self.upstream.connections.get(key));
         let heard = connection.is_some_and(|connection| connection.heard);
         let stale = connection.is_some_and(|connection| connection.used_before) && !heard;
-        let again = retry && !heard && !ask.repeated;
+        let may = on.reset && attempts_max > 1 && !heard && !repeated;
         ask.repeated |= !stale;
-        let (key, server) = (ask.connection.take(), ask.server);
-        if let Some(at) = server.filter(|_| !(stale && again)) {
+        let (key, server) = (ask.connection.take(), ask.server.filter(|_| !(stale && may)));
+        if let Some(at) = server {
             ask.wanted.tried.add(self.upstream.servers[at].place);
+        }
+        let tried = ask.wanted.tried;
+        if let Some(at) = server {
             self.asking_failed(request, at, why, stale);
         }
+        let again = may && (stale || self.upstream.servers.has_another(backend, tried) && self.take_retry(backend));
         if let Some(key) = key {
             self.upstream.close(key, &self.context);
         }

@@ -97,7 +97,7 @@ fn dispatch_settings() -> blobs::Dispatch {
         pool_idle_seconds: Duration::from_secs(600),
         failures_max: 3,
         rest_seconds: Duration::from_secs(1),
-        retry: true,
+        retry_budget_min: 10,
         ..Default::default()
     };
     blobs::Dispatch {

@@ -6,6 +6,10 @@ use std::{
     io::{Read as _, Write as _},
     net::SocketAddr,
     process::Command,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use fosse_applications::{Server, installed};
@@ -47,13 +51,18 @@ fn edge(lines: &str) -> Edge {
 
 /// Starts nginx with these lines in its upstream; `None` where it is not installed.
 fn nginx(dir: &Dir, port: u16, lines: &str) -> Option<Server> {
+    nginx_with(dir, port, lines, "")
+}
+
+/// Starts nginx with these lines in its upstream, and these in its server.
+fn nginx_with(dir: &Dir, port: u16, lines: &str, of_server: &str) -> Option<Server> {
     let program = installed("nginx")?;
     let paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {};\n", dir.join(&format!("temp-{name}")).display()))
         .concat();
     let configuration = format!(
         "daemon off;\npid {}/nginx.pid;\nworker_processes 1;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}\
-         upstream app {{\n{lines}\n}}\nserver {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://app; }} }} }}\n",
+         upstream app {{\n{lines}\n}}\nserver {{ listen 127.0.0.1:{port}; {of_server} location / {{ proxy_pass http://app; }} }} }}\n",
         dir.path().display()
     );
     let path = dir.join("nginx.conf");
@@ -169,6 +178,146 @@ fn a_drained_server_keeps_its_clients_as_that_of_haproxy() {
         for _ in 0..4 {
             assert_eq!(ask(address, None).0, "b", "{address}: a new client");
             assert_eq!(ask(address, Some(&cookie)), ("a".into(), None), "{address}: one that belongs to it");
+        }
+    }
+}
+
+/// The way in which the first of all requests is failed; the others are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fails {
+    With(u16),
+    Closes,
+    Hangs,
+}
+
+/// Two servers, the first request to which fails, whichever gets it.
+struct Pair {
+    dir: Dir,
+    reached: Arc<Mutex<Vec<&'static str>>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Pair {
+    fn start(fails: Fails) -> Self {
+        let (dir, reached, over) = (Dir::new(), Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        for name in ["a", "b"] {
+            let (reached, over) = (Arc::clone(&reached), Arc::clone(&over));
+            sockets::listen(&dir.join(name), move |mut stream| {
+                let Some(()) = read_request(&mut stream) else { return };
+                let first = {
+                    let mut reached = reached.lock().unwrap();
+                    reached.push(name);
+                    reached.len() == 1
+                };
+                let status = match fails {
+                    Fails::With(status) if first => status,
+                    Fails::Closes if first => return,
+                    Fails::Hangs if first => {
+                        return wait_for("the end of the test", || over.load(Ordering::Relaxed).then_some(()));
+                    }
+                    _ => 200,
+                };
+                let _ = write!(stream, "HTTP/1.1 {status} x\r\nContent-Length: 1\r\nConnection: close\r\n\r\n{name}");
+            });
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+            fs::set_permissions(dir.join(name), mode).unwrap();
+        }
+        Self { dir, reached, over }
+    }
+
+    fn socket(&self, name: &str) -> String {
+        self.dir.join(name).display().to_string()
+    }
+
+    /// Sends the request that fails first. Returns the status that its client gets, and how many
+    /// servers it has reached, none of them twice.
+    fn ask(&self, address: SocketAddr, method: &str) -> (u16, usize) {
+        let mut client = Client::connect(address);
+        let body = if method == "POST" { "Content-Length: 2\r\n\r\nhi" } else { "\r\n" };
+        client.send(format!("{method} / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n{body}").as_bytes());
+        let status = client.response().status;
+        let reached = self.reached.lock().unwrap();
+        assert!(reached.len() < 2 || reached[0] != reached[1], "{reached:?}");
+        (status, reached.len())
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+fn read_request(stream: &mut impl std::io::Read) -> Option<()> {
+    let (mut head, mut byte) = (Vec::new(), [0; 1]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    if head.starts_with(b"POST") {
+        stream.read_exact(&mut [0; 2]).ok()?;
+    }
+    Some(())
+}
+
+/// What fails, of which method, whether a second server may get that, and what comes of it: status,
+/// servers reached.
+const RETRIED: &[(Fails, &str, bool, (u16, usize))] = &[
+    (Fails::With(503), "GET", false, (200, 2)),
+    (Fails::With(503), "PUT", false, (200, 2)),
+    (Fails::With(500), "GET", false, (500, 1)),
+    (Fails::With(503), "POST", false, (503, 1)),
+    (Fails::With(503), "POST", true, (200, 2)),
+    (Fails::Closes, "GET", false, (200, 2)),
+    (Fails::Closes, "POST", false, (502, 1)),
+    (Fails::Closes, "POST", true, (200, 2)),
+    (Fails::Hangs, "GET", false, (200, 2)),
+    (Fails::Hangs, "POST", false, (504, 1)),
+];
+
+/// The seconds for the first byte: few where they are to be over.
+const fn seconds(fails: Fails) -> u32 {
+    if matches!(fails, Fails::Hangs) { 1 } else { 600 }
+}
+
+#[test]
+fn what_reaches_a_second_server_is_what_does_with_nginx_and_haproxy() {
+    for (fails, method, any, expected) in RETRIED {
+        let time = seconds(*fails);
+        let pair = Pair::start(*fails);
+        let methods = if *any { "any" } else { "idempotent" };
+        let edge = edge(&format!(
+            "servers = [\"unix:{}\", \"unix:{}\"]\nfirst_byte_seconds = {time}\n[backend.retry]\n\
+             on = [\"connect\", \"reset\", \"timeout\"]\nstatus = [503]\nmethods = \"{methods}\"\n",
+            pair.socket("a"),
+            pair.socket("b")
+        ));
+        assert_eq!(pair.ask(edge.address(), method), *expected, "fosse: {fails:?} {method} {methods}");
+
+        let (pair, port) = (Pair::start(*fails), free_port());
+        let servers = format!("server unix:{};\nserver unix:{};\n", pair.socket("a"), pair.socket("b"));
+        let non_idempotent = if *any { "non_idempotent" } else { "" };
+        let terms = format!(
+            "proxy_next_upstream error timeout http_503 {non_idempotent}; proxy_next_upstream_tries 2; \
+             proxy_read_timeout {time}s;"
+        );
+        if let Some(_nginx) = nginx_with(&pair.dir, port, &servers, &terms) {
+            let came = pair.ask(([127, 0, 0, 1], port).into(), method);
+            assert_eq!(came, *expected, "nginx: {fails:?} {method} {methods}");
+        }
+
+        let (pair, port) = (Pair::start(*fails), free_port());
+        let never = if *any { "" } else { " http-request disable-l7-retry if METH_POST\n" };
+        let lines = format!(
+            " retry-on conn-failure empty-response response-timeout 503\n retries 1\n option redispatch 1\n\
+             {never} timeout server {time}s\n server a unix@{}\n server b unix@{}\n",
+            pair.socket("a"),
+            pair.socket("b")
+        );
+        if let Some(_haproxy) = haproxy(&pair.dir, port, &lines) {
+            let came = pair.ask(([127, 0, 0, 1], port).into(), method);
+            assert_eq!(came, *expected, "HAProxy: {fails:?} {method} {methods}");
         }
     }
 }

@@ -46,6 +46,7 @@ const NO_LIMITS: &[(&str, &str, &str)] = &[
     ("[backend.health]", "interval_seconds", "a check has no client"),
     ("[backend.health]", "rest_seconds", "a state of a server, which is looked at when one is chosen"),
     ("[backend.health]", "slow_start_seconds", "a share of the requests"),
+    ("[backend.retry]", "seconds_max", "it ends no wait, and is looked at when one has ended"),
 ];
 
 /// Kinds that no key sets alone, where they are, and why.

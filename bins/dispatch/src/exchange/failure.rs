@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     ClosedInBody,
     /// The first byte of the response did not come in time.
     NoResponse,
+    /// A status after which the request goes to another server.
+    Status(u16),
     /// Nothing came in the middle of a response for too long.
     Silent,
     /// It sent no HTTP/1.x, or not as it is taken here.
@@ -51,6 +53,7 @@ impl Failure {
         match self {
             Self::NoResponse | Self::Silent => 504,
             Self::Ended(Ended::Overloaded) => 503,
+            Self::Status(status) => status,
             _ => 502,
         }
     }
@@ -64,6 +67,7 @@ impl fmt::Display for Failure {
             Self::ClosedInHead => "closed within the head",
             Self::ClosedInBody => "closed within the body",
             Self::NoResponse => "no response in time",
+            Self::Status(_) => "a status that is retried",
             Self::Silent => "silent in the middle of a response",
             Self::Malformed(refusal) => refusal.words(),
             Self::HeadTooLong => "response head too long",

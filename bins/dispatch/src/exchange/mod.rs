@@ -10,6 +10,7 @@ pub(crate) mod ahead;
 pub(crate) mod buffering;
 mod checks;
 pub(crate) mod clients;
+pub(crate) mod effect;
 pub(crate) mod encoding;
 pub(crate) mod failure;
 mod forwarded;
@@ -109,6 +110,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) backend: &'a Backend,
     /// Limits of the head of a response.
     pub(crate) head: HeadLimits,
+    /// Statuses after which the request goes to another server: first and last of each range.
+    pub(crate) retried: &'a [(u16, u16)],
     /// Time in which a client has to take something of a response.
     pub(crate) write_seconds: Duration,
     /// There is room for one more client socket; without, responses go through parse.

@@ -3,7 +3,10 @@
 use fosse_http1::Unwritable;
 use fosse_settings::SendFiles;
 
-use super::stream::{Body, Buffering, Stream, Wait};
+use super::{
+    effect::Effect,
+    stream::{Body, Buffering, Stream, Wait},
+};
 use crate::upstream::tried::Wanted;
 
 impl Stream {
@@ -28,7 +31,7 @@ impl Stream {
         self.backend = usize::try_from(files.send_files).unwrap_or(usize::MAX);
         (self.out_sent, self.out_whole, self.announced) = (0, true, false);
         (self.body, self.buffering, self.framing_at) = (Body::Done, Buffering::No, None);
-        (self.fastcgi, self.logs_in, self.odd_body, self.repeatable) = (false, false, false, true);
+        (self.fastcgi, self.logs_in, self.odd_body, self.effect) = (false, false, false, Effect::None);
         (self.server, self.new_owner, self.wait) = (None, None, Wait::Connection);
         self.wanted = Wanted::default();
         self.key.clear();

@@ -80,6 +80,7 @@ pub(crate) fn head(
             if pins::asks_for_login(&head.fields) {
                 pins.bind(key, connection, stream.pin(), context.counters);
             }
+            retried(connection, terms, &head, rest)?;
             if is_replaced(stream, connection, terms, &head, context)? {
                 return Ok((end + skip_body(connection, rest), true));
             }
@@ -87,6 +88,24 @@ pub(crate) fn head(
         }
     }
     Ok((end, true))
+}
+
+/// Fails a response whose status is one after which the request goes to another server. A login
+/// that is under way goes on.
+fn retried(connection: &mut Connection, terms: Terms<'_>, head: &ResponseHead<'_>, rest: &[u8]) -> Result<(), Failure> {
+    let is_listed = terms.retried.iter().any(|(first, last)| (*first..=*last).contains(&head.status));
+    if !is_listed || connection.pin.is_some() {
+        return Ok(());
+    }
+    drop_body(connection, terms, head);
+    skip_body(connection, rest);
+    Err(Failure::Status(head.status))
+}
+
+/// Begins to read the body of a response that nobody gets.
+fn drop_body(connection: &mut Connection, terms: Terms<'_>, head: &ResponseHead<'_>) {
+    connection.keep &= head.keep_alive && !matches!(connection.at, At::Records(_));
+    connection.at = framing(head, terms.backend.lenient_responses).0;
 }
 
 /// Returns whether the client gets something else in place of a response, and begins that: the file
@@ -104,8 +123,7 @@ fn is_replaced(
     if !is_file && !is_intercepted(connection, terms, head.status) {
         return Ok(false);
     }
-    connection.keep &= head.keep_alive && !matches!(connection.at, At::Records(_));
-    connection.at = framing(head, terms.backend.lenient_responses).0;
+    drop_body(connection, terms, head);
     stream.wait = Wait::Bytes;
     if !is_file {
         intercept(stream, connection, terms, head, context)?;
@@ -160,6 +178,7 @@ fn cgi_head(
     let head = http_head(cgi)?;
     let head = strict_response(&head, terms.backend.lenient_responses)?;
     let head = ResponseHead::parse(&head, stream.to_head, &terms.head)?;
+    retried(connection, terms, &head, b"")?;
     if is_replaced(stream, connection, terms, &head, context)? {
         skip_body(connection, b"");
         return Ok(());

@@ -12,7 +12,9 @@ use fosse_wire::{
     request::{BodyLength, Endpoint, RequestHead},
 };
 
-use super::{access::Access, ahead::Ahead, encoding, headers::Values, limit::Limit, send_file::SendFile};
+use super::{
+    access::Access, ahead::Ahead, effect::Effect, encoding, headers::Values, limit::Limit, send_file::SendFile,
+};
 use crate::{
     cache::cached::Cached,
     context::Context,
@@ -164,8 +166,8 @@ pub(crate) struct Stream {
     pub(crate) credit: u64,
     /// The method is HEAD.
     pub(crate) to_head: bool,
-    /// The method is safe or idempotent.
-    pub(crate) repeatable: bool,
+    /// The effect of its method.
+    pub(crate) effect: Effect,
     /// It has a body that servers do not expect of its method, and may take for a request.
     pub(crate) odd_body: bool,
     /// `out` begins with a PROXY header.
@@ -276,8 +278,7 @@ impl Stream {
             owed: 0,
             credit: u64::from(WINDOW_BYTES_INITIAL),
             to_head: head.method == b"HEAD",
-            // The idempotent methods (RFC 9110, section 9.2.2): another may have had its effect.
-            repeatable: matches!(head.method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE"),
+            effect: Effect::of(head.method),
             odd_body: !matches!(head.body, BodyLength::None | BodyLength::Exact(0))
                 && matches!(head.method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"DELETE"),
             announced: false,
@@ -373,9 +374,9 @@ impl Stream {
         self.response_ended && self.forward == Forward::Ended
     }
 
-    /// Returns whether it may be sent to another server: nothing of a response was seen, all of the
-    /// request is at hand, and a second time does no harm.
-    pub(crate) fn may_repeat(&self) -> bool {
-        self.repeatable && self.out_whole && self.retries == 0 && !self.head_sent && self.key.is_empty()
+    /// Returns whether another server could get it: all of the request is at hand, nothing of a
+    /// response has gone on, interim ones among them, and no handshake is bound to the first one.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        self.out_whole && !self.head_sent && self.key.is_empty() && self.interims == Interims::NONE
     }
 }

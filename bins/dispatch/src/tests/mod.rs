@@ -66,7 +66,7 @@ fn backend() -> Backend {
         pool_idle_seconds: Duration::from_secs(60),
         failures_max: 3,
         rest_seconds: Duration::from_secs(1),
-        retry: true,
+        retry_budget_min: 10,
         ..Backend::default()
     }
 }

@@ -127,6 +127,7 @@ fn an_exchange_is_one_stream_one_connection_and_the_context() {
     let (mut parts, backend, policy) = (Parts::new(), backend(), Policy::default());
     let mut context = parts.context();
     let terms = Terms {
+        retried: &[],
         policy: &policy,
         backend: &backend,
         head: HeadLimits::DEFAULT,

@@ -3,6 +3,7 @@
 
 pub(crate) mod affinity;
 mod balance;
+pub(crate) mod budget;
 mod checked;
 pub(crate) mod connection;
 mod idle;
@@ -120,6 +121,9 @@ impl Upstream {
         wanted: Wanted,
         context: &Context<'_>,
     ) -> Supply {
+        if wanted.tried.is_empty() {
+            self.servers.count_request(backend, context.now_ms());
+        }
         let not_for = match self.servers.choose(backend, wanted, context.now_ms()) {
             Choice::Server(at) => return self.request_of(at, id, context),
             Choice::None => return Supply::NoServer,

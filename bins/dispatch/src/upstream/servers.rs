@@ -15,6 +15,7 @@ use fosse_wire::StreamId;
 use super::{
     affinity::server_id,
     balance::{self, Choice},
+    budget::{Budget, Permit},
     checked::Checked,
     named::Named,
     pool::Server,
@@ -30,6 +31,8 @@ pub(crate) struct Servers {
     all: Vec<Server>,
     /// For each backend, the next server of round robin.
     rounds: Vec<usize>,
+    /// For each backend, the retries that it still permits.
+    budgets: Vec<Budget>,
     /// For each backend, the requests that have no server yet.
     queues: Vec<Queue>,
     /// Streams that others have taken the place of in a queue, until they get their response.
@@ -64,6 +67,7 @@ impl Servers {
         Self {
             all: zip(0.., &settings.servers).map(server).collect(),
             rounds: vec![0; settings.backends.len()],
+            budgets: vec![Budget::default(); settings.backends.len()],
             queues: settings.backends.iter().map(|_| Queue::default()).collect(),
             displaced: Vec::new(),
             backends: settings.backends.clone(),
@@ -91,6 +95,34 @@ impl Servers {
             Choice::OwnerFull(place) => Choice::OwnerFull(of_backend.start + place),
             other => other,
         }
+    }
+
+    /// Counts a request of a backend.
+    pub(super) fn count_request(&mut self, backend: usize, now_ms: u64) {
+        self.budgets[backend].count_request(now_ms);
+    }
+
+    /// Takes a retry out of the budget of a backend, where there is room for one.
+    pub(crate) fn take_retry(&mut self, backend: usize, now_ms: u64) -> Permit {
+        self.budgets[backend].take(&self.backends[backend], now_ms)
+    }
+
+    /// Returns whether there is room for a retry in the budget of a backend.
+    pub(crate) fn may_retry(&mut self, backend: usize, now_ms: u64) -> bool {
+        self.budgets[backend].has_room(&self.backends[backend], now_ms)
+    }
+
+    /// Returns whether a request may go to a server that it has not tried, be it as the last
+    /// resort.
+    pub(crate) fn has_another(&self, backend: usize, tried: Tried) -> bool {
+        self.all[self.of(backend)].iter().any(|server| !tried.contains(server.place) && server.is_last_resort())
+    }
+
+    /// Returns whether a server that a request has not tried is up and has room for it.
+    pub(crate) fn has_room_elsewhere(&self, backend: usize, tried: Tried, now_ms: u64) -> bool {
+        let settings = &self.backends[backend];
+        let is_free = |server: &Server| server.takes_new(now_ms) && server.has_room(settings);
+        self.all[self.of(backend)].iter().any(|server| !tried.contains(server.place) && is_free(server))
     }
 
     /// Adds a stream to the queue of its backend; one of another source makes room for it where

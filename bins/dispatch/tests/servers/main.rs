@@ -8,6 +8,7 @@ mod failover;
 mod health;
 mod limits;
 mod prober;
+mod retries;
 mod reuse;
 mod states;
 mod weights;

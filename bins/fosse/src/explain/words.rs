@@ -1,5 +1,7 @@
 //! The words of `fosse explain`.
 
+mod retry;
+
 use std::fmt::Write as _;
 
 use fosse_model::{Edge, model::Listen};
@@ -7,6 +9,8 @@ use fosse_settings::{
     Action, Coding, Condition, Dispatch, DispatchPolicy, ErrorPages, FastCgi, HeaderChange, HeaderEdit, Net, Origin,
     ParsePolicy, ParseSite, Part, PathMatch, Template, Test, WafMode, WafProfile,
 };
+
+use self::retry::retry;
 
 /// Returns what becomes of a path that leads above the root: a check of the firewall that needs no
 /// rules.
@@ -285,8 +289,9 @@ pub(super) fn goal(
     let servers: Vec<&str> = dispatch.servers.iter().skip(first).take(count).map(|s| s.name.as_str()).collect();
     let (name, bodies, logins) = (&backend.name, bodies(edge, waf, number), logins(edge, backend));
     let script = backend.fastcgi.as_ref().map(|fastcgi| script(fastcgi, target)).unwrap_or_default();
+    let retry = retry(policy, backend);
     format!(
-        "backend   \"{name}\": {}\n{script}bodies    {bodies}\nlogins    NTLM and Negotiate: {logins}\n",
+        "backend   \"{name}\": {}\n{script}bodies    {bodies}\nlogins    NTLM and Negotiate: {logins}\n{retry}",
         servers.join(", ")
     )
 }

@@ -20,11 +20,8 @@ const LINES: &[Line] = &[
     ("clients", "parse", &[("connections", "connected"), ("upgraded", "upgraded")]),
     ("requests", "parse", &[("requests", "taken"), ("refused", "refused"), ("timeouts", "late")]),
     ("firewall", "waf-filter", &[("denied", "denied"), ("detected", "detected"), ("over_budget", "over budget")]),
-    (
-        "servers",
-        "dispatch",
-        &[("bad_gateway", "502"), ("unavailable", "503"), ("gateway_timeout", "504"), ("retries", "retried")],
-    ),
+    ("servers", "dispatch", &[("bad_gateway", "502"), ("unavailable", "503"), ("gateway_timeout", "504")]),
+    ("retries", "dispatch", &[("retries", "sent again"), ("retries_refused", "over budget")]),
     ("accept", "accept", &[("denied", "denied"), ("penalised", "penalised"), ("limited_address", "over limit")]),
 ];
 
@@ -113,7 +110,12 @@ mod tests {
                 row("parse", Some(1), Some(5), &[("requests", requests), ("connections", huge), ("refused", huge)]),
                 row("parse", None, None, &[("requests", 10), ("connections", 7)]),
                 row("waf-filter", Some(1), Some(6), &[("denied", huge), ("detected", huge), ("over_budget", huge)]),
-                row("dispatch", Some(1), Some(7), &[("bad_gateway", huge), ("unavailable", huge), ("retries", huge)]),
+                row(
+                    "dispatch",
+                    Some(1),
+                    Some(7),
+                    &[("bad_gateway", huge), ("unavailable", huge), ("retries", huge), ("retries_refused", huge)],
+                ),
             ],
             servers: BTreeMap::new(),
             rules: Vec::new(),

@@ -186,6 +186,7 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site]]", "response_bytes_per_second", "\"1 MiB\"", &[]),
     ("[[site]]", "response_rate_after_bytes", "\"1 MiB\"", &[RATE]),
     ("[[site]]", "source_bytes_per_second", "\"1 MiB\"", &[]),
+    ("[[site]]", "retry", "false", &[]),
     ("[[site]]", "cache", "true", &[]),
     ("[[site]]", "cache_key_headers", "[\"X-A\"]", &[KEPT]),
     ("[[site]]", "cache_key_cookies", "[\"a\"]", &[KEPT]),
@@ -245,6 +246,7 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site.route]]", "idle_seconds", "9", &[]),
     ("[[site.route]]", "response_bytes_per_second", "\"1 MiB\"", &[]),
     ("[[site.route]]", "response_rate_after_bytes", "\"1 MiB\"", &[RATE]),
+    ("[[site.route]]", "retry", "false", &[]),
     ("[[site.route]]", "cache", "true", &[]),
     ("[[site.route]]", "cache_key_headers", "[\"X-A\"]", &[KEPT]),
     ("[[site.route]]", "cache_key_cookies", "[\"a\"]", &[KEPT]),
@@ -322,6 +324,8 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[backend]]", "first_byte_seconds", "9", &[]),
     ("[[backend]]", "idle_seconds", "9", &[]),
     ("[[backend]]", "retry", "false", &[]),
+    ("[[backend]]", "retry_budget_percent", "9", &[]),
+    ("[[backend]]", "retry_budget_min", "9", &[]),
     ("[[backend]]", "buffer_requests", "true", &[]),
     ("[[backend]]", "proxy_protocol", "\"v2\"", &[]),
     ("[[backend]]", "via", "false", &[]),
@@ -342,6 +346,11 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[backend.health]", "failures_max", "9", &[]),
     ("[backend.health]", "rest_seconds", "9", &[]),
     ("[backend.health]", "slow_start_seconds", "9", &[]),
+    ("[backend.retry]", "on", "[\"timeout\"]", &[]),
+    ("[backend.retry]", "status", "[503]", &[]),
+    ("[backend.retry]", "methods", "\"any\"", &[]),
+    ("[backend.retry]", "attempts_max", "9", &[]),
+    ("[backend.retry]", "seconds_max", "9", &[]),
     ("[backend.fastcgi]", "root", "\"/srv/b\"", FASTCGI),
     ("[backend.fastcgi]", "scripts", "[\"/b.php\"]", FASTCGI),
     ("[backend.fastcgi]", "front_controller", "\"/b.php\"", FASTCGI),
@@ -387,10 +396,12 @@ fn written(lines: &[Line]) -> String {
     let titles = ["top"].into_iter().chain(SECTIONS.iter().skip(1).map(|section| section.title));
     let mut text = String::new();
     for title in titles {
-        // The one makes its backend one of FastCGI, which others have no keys for; the other needs
-        // a key.
-        if matches!(title, "[backend.fastcgi]" | "[site.signed_links]" | "[site.basic_auth]" | "[site.cors]")
-            && !lines.iter().any(|line| line.0 == title)
+        // The one makes its backend one of FastCGI, which others have no keys for; the others need
+        // a key, or are a word elsewhere.
+        if matches!(
+            title,
+            "[backend.fastcgi]" | "[backend.retry]" | "[site.signed_links]" | "[site.basic_auth]" | "[site.cors]"
+        ) && !lines.iter().any(|line| line.0 == title)
         {
             continue;
         }

@@ -139,3 +139,27 @@ words! {
         Ipv6 = "ipv6",
     } "\"any\", \"ipv4\" or \"ipv6\""
 }
+
+words! {
+    /// Failures after which a request goes to another server.
+    RetryOn {
+        /// The server cannot be connected to.
+        Connect = "connect",
+        /// The connection ends before the first byte of a response.
+        Reset = "reset",
+        /// That byte does not come in time.
+        Timeout = "timeout",
+    } "a list of \"connect\", \"reset\" and \"timeout\""
+}
+
+words! {
+    /// Methods of requests that may reach two servers.
+    RetryMethods {
+        /// Those without effect.
+        Safe = "safe",
+        /// Those whose effect is the same when they come twice.
+        Idempotent = "idempotent",
+        /// All.
+        Any = "any",
+    } "\"safe\", \"idempotent\" or \"any\""
+}

@@ -4,7 +4,7 @@ use fosse_settings::Template;
 
 use crate::backends::Backends;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
-use crate::model::{Backend, BasicAuth, Cors, ErrorPage, ForwardAuth, HeaderEdits, Route, SignedLinks, Site};
+use crate::model::{Backend, BasicAuth, Cors, ErrorPage, ForwardAuth, HeaderEdits, Retries, Route, SignedLinks, Site};
 use crate::names::{
     BodyText, Codings, CookieName, ErrorStatus, FieldName, FilePath, FilePattern, LocationText, MediaType, Method,
     Name, Network, ParameterName, PathPrefix, TypePattern,
@@ -196,6 +196,14 @@ impl<'a> Policy<'a> {
     /// Returns the time for a silence within a response.
     pub(crate) fn idle_seconds(&self) -> Option<Seconds> {
         self.route.and_then(|route| route.idle_seconds.value).or(self.site.idle_seconds.value)
+    }
+
+    /// Returns the terms on which a request goes to another server, and the place of them; `None`
+    /// where they are the backend's.
+    pub(crate) fn retry(&self) -> Option<(&'a Retries, &'a Span)> {
+        let own = self.route.map(|route| &route.retry).filter(|key| key.value.is_some());
+        let key = own.unwrap_or(&self.site.retry);
+        Some((key.value.as_ref()?, &key.span))
     }
 
     /// Returns what is done: as the route says it, else as the site does.

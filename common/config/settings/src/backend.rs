@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Retry;
+
 /// The choice of a backend's server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Balance {
@@ -74,8 +76,12 @@ pub struct Backend {
     pub proxy_protocol: u8,
     /// Upgrade tokens allowed, lower case.
     pub upgrade: Vec<String>,
-    /// Safe and idempotent requests may be sent again once.
-    pub retry: bool,
+    /// The terms on which its requests go to another server.
+    pub retry: Retry,
+    /// The part of the requests that may reach a further server.
+    pub retry_budget_percent: u32,
+    /// Requests that may do so, however few there are.
+    pub retry_budget_min: u32,
     /// Requests have a Via.
     pub via: bool,
     /// Heads of responses may have bare LFs, folds, and the same Content-Length again.

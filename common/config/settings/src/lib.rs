@@ -17,6 +17,7 @@ mod names;
 mod parse;
 mod password;
 mod prober;
+mod retry;
 mod site;
 mod template;
 
@@ -34,6 +35,7 @@ pub use names::{AddressFamily, FollowedName, NamedServer, Resolve, permits};
 pub use parse::{ParseListener, TrustedFields};
 pub use password::{BasicAuth, Password, UserFiles, UserList};
 pub use prober::{Check, CheckedServer, Prober};
+pub use retry::{Retry, RetryMethods, RetryOn};
 pub use site::{
     Action, Admitted, CachePolicy, Compress, Condition, DispatchPolicy, DispatchSite, ErrorPage, ErrorPages,
     HeaderChange, HeaderEdit, Page, PageBody, ParsePolicy, ParseSite, PathMatch, Prefixes, RespondFile, Rewrite, Route,

@@ -7,7 +7,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::template::Template;
-use crate::{Access, Coding, Cors, Net, SignedLinks};
+use crate::{Access, Coding, Cors, Net, Retry, SignedLinks};
 
 /// One site as parse sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,6 +255,8 @@ pub struct DispatchPolicy {
     pub cache: Option<CachePolicy>,
     /// Coding of responses; none where they stay as they are.
     pub compress: Option<Compress>,
+    /// The terms on which its requests go to another server, where they are not the backend's.
+    pub retry: Option<Retry>,
 }
 
 /// A directory whose files applications name.

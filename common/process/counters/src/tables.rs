@@ -122,6 +122,7 @@ table!(
     counter CACHE_COLLAPSED = 29, "requests that waited for what another one had asked for";
     counter CACHE_PASSED = 30, "requests for which the cache had nothing";
     counter CACHE_BROKEN = 31, "caches that broke the protocol";
+    counter RETRIES_REFUSED = 32, "requests not sent again because the retry budget of their backend was used up";
 );
 
 table!(

@@ -52,7 +52,6 @@ fn settings() -> Dispatch {
             failures_max: 1_000_000,
             rest_seconds: Duration::from_millis(1),
             upgrade: vec!["websocket".into()],
-            retry: true,
             ..Backend::default()
         }],
         servers: vec![ServerName {

@@ -40,7 +40,7 @@ const APP: u32 = 0;
 const AUTH: u32 = 1;
 
 fn settings(app: Backend) -> Dispatch {
-    let auth = Backend { name: "auth".into(), server_first: AUTH, retry: true, ..backend() };
+    let auth = Backend { name: "auth".into(), server_first: AUTH, ..backend() };
     let mut settings = config(app);
     settings.backends.push(auth);
     let server = ServerName {

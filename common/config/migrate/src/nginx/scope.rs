@@ -103,7 +103,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("keepalive_timeout", "not carried over: idle_seconds of [timeouts], for all sites"),
     ("large_client_header_buffers", "not carried over: head_bytes_max and header_bytes_max of [limits]"),
     ("underscores_in_headers", "not carried over: underscores of [[site]]"),
-    ("proxy_next_upstream", "not carried over: retry of [[backend]]"),
+    ("proxy_next_upstream", "not carried over: [backend.retry]"),
     ("proxy_bind", "not carried over"),
     ("stub_status", "not carried over: fosse status, and /metrics of its socket"),
     ("location", "a location in a location: not carried over"),

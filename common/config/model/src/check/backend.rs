@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::fastcgi;
+use super::{fastcgi, retry};
 use crate::address::{ServerAddress, is_loopback};
 use crate::model::{AddressFamily, Backend, Balance, ProxyOut};
 use crate::problem::Problems;
@@ -27,6 +27,7 @@ pub(crate) fn backends(backends: &[At<Backend>], problems: &mut Problems) {
         pool(backend, problems);
         affinity(backend, problems);
         health(backend, problems);
+        retry::of_backend(backend, problems);
         fastcgi::fastcgi(backend, problems);
     }
 }

@@ -11,6 +11,7 @@ mod links;
 mod listen;
 mod password;
 mod rates;
+mod retry;
 mod routes;
 mod site;
 mod status;

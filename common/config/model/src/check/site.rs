@@ -1,6 +1,6 @@
 //! Sites: every host once, every path with a backend that exists.
 
-use super::{auth, cache, cors, links, password, routes};
+use super::{auth, cache, cors, links, password, retry, routes};
 use fosse_nearest::nearest;
 use std::collections::BTreeMap;
 
@@ -25,6 +25,7 @@ pub(crate) fn sites(sites: &[At<Site>], backends: (&At<Vec<At<Backend>>>, &Backe
         cors::cors(site, problems);
         password::password(site, problems);
         cache::cache(site, problems);
+        retry::of_site(site, backends.1, problems);
         for (name, span) in routes::used_backends(site) {
             known(name, span, backends, problems);
         }

@@ -14,6 +14,7 @@ use crate::compile::fastcgi;
 use crate::compile::files;
 use crate::compile::listeners::mapped;
 use crate::compile::names;
+use crate::compile::retry::retry;
 use crate::model::{Backend, Balance};
 use crate::names::HashBy;
 use crate::problem::Problems;
@@ -226,7 +227,9 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         slow_start_seconds: health.slow_start_seconds.duration(),
         proxy_protocol,
         upgrade: upgrades(backend).map(str::to_owned).collect(),
-        retry: backend.retry.value,
+        retry: retry(&backend.retry),
+        retry_budget_percent: backend.retry_budget_percent.value,
+        retry_budget_min: backend.retry_budget_min.value,
         via: backend.via.value,
         lenient_responses: backend.lenient_responses.value,
         fastcgi: fastcgi::fastcgi(backend),

@@ -13,6 +13,7 @@ mod listeners;
 mod names;
 mod pages;
 mod password;
+mod retry;
 mod sites;
 
 use core::time::Duration;

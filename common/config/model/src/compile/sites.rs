@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use fosse_settings as blobs;
 
 use super::pages::{PageFiles, PageSets};
+use super::retry::retry;
 use super::{Secrets, cors, headers, listeners};
 use crate::backends::Backends;
 use crate::exclusions;
@@ -303,6 +304,7 @@ fn dispatch_policy(
         send_files: send_files(policy, backends, problems),
         cache: super::cache::policy(policy),
         compress: policy.compresses().then(|| compress(policy)),
+        retry: policy.retry().map(|(terms, _)| retry(terms)),
     }
 }
 

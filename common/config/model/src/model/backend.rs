@@ -1,6 +1,7 @@
 //! The applications behind the edge, and the checks of their servers.
 
 use super::fastcgi::FastCgi;
+use super::retry::Retries;
 use crate::address::ServerAddress;
 use crate::choices::{AddressFamily, Balance, Coding, ProxyOut};
 use crate::names::{
@@ -93,10 +94,15 @@ section! {
         first_byte_seconds: Seconds, Default("60"), 1..=3600;
         /// Without a byte either way during a request or an upgraded connection.
         idle_seconds: Seconds, Default("60"), 1..=86400;
-        /// A request without effect (GET, HEAD, OPTIONS, PUT, DELETE) goes to another connection
-        /// once if the first one ends without a byte; those that had served before, and that the
-        /// server has closed meanwhile, do not count.
-        retry: bool, Default("true");
+        /// The terms on which a request goes to another server; true for those of an empty table.
+        /// With false it does so only where the first one cannot be connected to.
+        retry: Retries, Default("true");
+        /// The part of a backend's requests that may reach a further server, of those of the last
+        /// ten seconds in one lane. What is beyond it gets the response or the error that is there:
+        /// a backend that fails has so much more to do at most. Failed connects are no part of it.
+        retry_budget_percent: u32, Default("20"), 0..=100;
+        /// Requests of one lane that may do so in ten seconds, however few there are.
+        retry_budget_min: u32, Default("10"), 0..=1000000;
         /// Request bodies are received whole, up to the site's body_bytes_max, before a server is
         /// chosen, and go on with Content-Length: for applications that read no chunked bodies
         /// (WSGI: Django, Flask), and for those that serve one request at a time. Without it that

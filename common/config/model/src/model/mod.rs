@@ -9,12 +9,14 @@ mod headers;
 mod links;
 mod listen;
 mod password;
+mod retry;
 mod site;
 mod template;
+mod when;
 
 pub use crate::choices::{
-    AccessFormat, AddressFamily, Balance, Coding, OverLimit, ProxyOut, Scheduling, SecurityHeaders, TrustedFields,
-    Underscores, Utf8, Waf,
+    AccessFormat, AddressFamily, Balance, Coding, OverLimit, ProxyOut, RetryMethods, RetryOn, Scheduling,
+    SecurityHeaders, TrustedFields, Underscores, Utf8, Waf,
 };
 use crate::section::SectionDoc;
 pub use auth::{Check, ForwardAuth};
@@ -26,8 +28,10 @@ pub use headers::{HeaderEdits, HeaderReplace};
 pub use links::SignedLinks;
 pub use listen::Listen;
 pub use password::BasicAuth;
-pub use site::{ErrorPage, Exclude, Route, Site, When};
+pub use retry::{Retries, Retry};
+pub use site::{ErrorPage, Exclude, Route, Site};
 pub use template::Templates;
+pub use when::When;
 
 /// Every table, in the order of the manual page.
 pub const SECTIONS: &[SectionDoc] = &[
@@ -50,6 +54,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     Server::DOC,
     CacheControl::DOC,
     Health::DOC,
+    Retry::DOC,
     FastCgi::DOC,
 ];
 

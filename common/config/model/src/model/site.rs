@@ -5,11 +5,13 @@ use super::cors::Cors;
 use super::headers::HeaderEdits;
 use super::links::SignedLinks;
 use super::password::BasicAuth;
+use super::retry::Retries;
+use super::when::When;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::names::{
     ArgumentName, BodyText, Codings, CookieName, ErrorStatus, ExactPath, FieldName, FilePath, FilePattern, HeaderText,
     HostPattern, ListenerName, LocationText, MediaType, Method, Name, Network, ParameterName, PathGlob, PathPrefix,
-    PathRegex, RedirectStatus, RuleRange, RuleTag, TargetText, TypePattern, ValueTest,
+    PathRegex, RedirectStatus, RuleRange, RuleTag, TargetText, TypePattern,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
@@ -168,6 +170,8 @@ section! {
         /// all connections and lanes, in place of that of the listener; of a /56 four times as
         /// many, of a /48 16 times. 0 leaves it to the listener.
         source_bytes_per_second: Bytes, Default("0"), 0..=17179869184;
+        /// The terms on which a request goes to another server.
+        retry: Option<Retries>, Absent("those of the backend");
         /// Responses to GET that say for how long they are fresh are kept for others
         /// (RFC 9111). The application is asked for them with what is in the key alone: scheme,
         /// host, path and query, and what the cache_key keys name. Requests with a cookie or
@@ -315,6 +319,8 @@ section! {
         response_bytes_per_second: Option<Bytes>, Absent("that of the site"), 0..=17179869184;
         /// Bytes of each response that are sent before that at full speed.
         response_rate_after_bytes: Option<Bytes>, Absent("that of the site"), 0..=17179869184;
+        /// The terms on which a request goes to another server.
+        retry: Option<Retries>, Absent("those of the site");
         /// Responses are kept for others.
         cache: Option<bool>, Absent("as for the site");
         /// Request headers that are in the key.
@@ -331,24 +337,6 @@ section! {
         cache_set_cookie: Option<bool>, Absent("as for the site");
         /// Responses to requests with Authorization are kept too.
         cache_authorized: Option<bool>, Absent("as for the site");
-    }
-}
-
-section! {
-    /// Conditions of a route besides the path; all that are written must hold.
-    When "[site.route.when]" {
-        /// One of these methods.
-        method: Option<Vec<At<Method>>>, Absent("any method"), 1..=64;
-        /// All of these headers: "X-Beta", "X-Env=test*", "!Cookie".
-        header: Option<Vec<At<ValueTest>>>, Absent("any headers"), 1..=16;
-        /// All of these parameters of the query.
-        query: Option<Vec<At<ValueTest>>>, Absent("any query"), 1..=16;
-        /// All of these cookies.
-        cookie: Option<Vec<At<ValueTest>>>, Absent("any cookies"), 1..=16;
-        /// It came in by one of these listeners.
-        listener: Option<Vec<At<ListenerName>>>, Absent("by any listener"), 1..=64;
-        /// Its client is in one of these networks.
-        network: Option<Vec<At<Network>>>, Absent("any client"), 1..=256;
     }
 }
 
@@ -382,19 +370,5 @@ section! {
         path: Option<PathPrefix>, Absent("for all paths");
         /// Only this argument, by name; the rules still look at everything else.
         argument: Option<ArgumentName>, Absent("the rules do not apply at all");
-    }
-}
-
-impl When {
-    /// Returns whether it is said of every request.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        let Self { span: _, method, header, query, cookie, listener, network } = self;
-        method.value.is_none()
-            && header.value.is_none()
-            && query.value.is_none()
-            && cookie.value.is_none()
-            && listener.value.is_none()
-            && network.value.is_none()
     }
 }

@@ -287,4 +287,57 @@ respond = 404"#, &[
         "fosse.toml:1:17: name_servers: \"10.0.0.53\" has no port; add one, as in \"10.0.0.53:8080\"",
         "fosse.toml:1:30: name_servers: \"ns.example:53\" is not an address; names are not looked up; write an IP address",
     ]),
+    (r#"retry_budget_percent = 101
+[backend.retry]
+on = ["reset", "statuses"]
+status = [302, "5xx", "500-600"]
+methods = "all"
+attempts_max = 0
+seconds_max = 0
+tries = 3
+[[backend]]
+name = "two"
+servers = ["127.0.0.1:1"]
+retry = { on = ["connect"], methods = "any", attempts_max = 3 }
+[[backend]]
+name = "three"
+servers = ["127.0.0.1:1"]
+retry = { on = ["timeout"], seconds_max = 60 }
+[[backend]]
+name = "four"
+servers = ["127.0.0.1:1"]
+retry = { status = [503], attempts_max = 1 }
+[[backend]]
+name = "five"
+servers = ["127.0.0.1:1"]
+retry = "on"
+[[site]]
+hosts = ["r.example"]
+backend = "two"
+first_byte_seconds = 5
+retry = { on = ["timeout"], seconds_max = 5 }
+[[site.route]]
+prefix = "/a"
+first_byte_seconds = 4
+retry = { on = ["timeout"], seconds_max = 5 }
+[[site.route]]
+prefix = "/b"
+backend = "two"
+retry = { status = [503], attempts_max = 1 }"#, &[
+        "fosse.toml:10:24: retry_budget_percent must be between 0 and 100",
+        "fosse.toml:12:16: on takes a list of \"connect\", \"reset\" and \"timeout\", not \"statuses\"",
+        "fosse.toml:13:11: status: \"302\" is neither a status of 400 to 599 nor a range of them",
+        "fosse.toml:13:23: status: \"500-600\" is neither a status of 400 to 599 nor a range of them",
+        "fosse.toml:14:11: methods takes \"safe\", \"idempotent\" or \"any\", not \"all\"",
+        "fosse.toml:15:16: attempts_max must be between 1 and 64",
+        "fosse.toml:16:15: seconds_max must be between 1 and 3600 seconds",
+        "fosse.toml:17:1: unknown key \"tries\" in [backend.retry]; known are on, status, methods, attempts_max, seconds_max",
+        "fosse.toml:21:39: methods is for requests that a server has heard of, which stay there; add \"reset\" or \"timeout\" to on, or a status",
+        "fosse.toml:21:61: attempts_max is for requests that a server has heard of, which stay there; add \"reset\" or \"timeout\" to on, or a status",
+        "fosse.toml:25:43: seconds_max is over before the first byte of a response is late, so no time-out is retried; write more than first_byte_seconds",
+        "fosse.toml:29:42: with one attempt nothing goes to a further server; write 2 or more",
+        "fosse.toml:33:9: retry takes a table, true or false, this is a string",
+        "fosse.toml:38:43: seconds_max is over before the first byte of a response is late, so no time-out is retried; write more than first_byte_seconds",
+        "fosse.toml:46:42: with one attempt nothing goes to a further server; write 2 or more",
+    ]),
 ];
