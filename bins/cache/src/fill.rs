@@ -3,9 +3,15 @@
 use fosse_caching::{Kept, Stored, validators};
 use fosse_eventloop::slab::Key;
 use fosse_source::Source;
-use fosse_wire::{WireError, cache::Terms, fields::FieldsWriter, request::RequestHead};
+use fosse_wire::{
+    WireError,
+    cache::Terms,
+    cursor::Cursor,
+    fields::{Fields, FieldsWriter},
+    request::RequestHead,
+};
 
-use crate::store::KEY_TAG_BYTES;
+use crate::key::KEY_TAG_BYTES;
 
 /// A request that waits for a fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +30,13 @@ pub(crate) struct Head {
     pub(crate) fields: Vec<u8>,
     pub(crate) kept: Kept,
     pub(crate) validated: bool,
+}
+
+impl Head {
+    /// Returns the fields.
+    pub(crate) fn decoded(&self) -> Fields<'_> {
+        Fields::decode(&mut Cursor::new(&self.fields)).unwrap_or_default()
+    }
 }
 
 /// A fill.

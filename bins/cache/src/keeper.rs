@@ -11,8 +11,6 @@ use fosse_settings::Cache as Settings;
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId, WireError,
     cache::{FromCache, PassCause},
-    cursor::Cursor,
-    fields::Fields,
     frame::ResetReason,
     request::BodyLength,
     response::{ResponseEnd, ResponseHead},
@@ -27,6 +25,7 @@ use crate::{
         FILL_BYTES_MAX, FILL_MS_MAX, FILLS_COUNT_MAX, FILLS_SOURCE_MAX, SHARE_DIVISOR, UNKEPT_BYTES_MAX,
         WAITERS_COUNT_MAX,
     },
+    purges::Purges,
     shares::Shares,
     store::Store,
 };
@@ -35,8 +34,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Keeper {
     settings: Settings,
-    store: Store,
-    fills: Fills,
+    pub(crate) store: Store,
+    pub(crate) fills: Fills,
+    pub(crate) purges: Purges,
     shares: Shares,
     /// Requests that wait, of all fills.
     waiting: usize,
@@ -50,6 +50,7 @@ impl Keeper {
             settings,
             store: Store::new(writer),
             fills: Fills::default(),
+            purges: Purges::default(),
             shares: Shares::new(memory_bytes / SHARE_DIVISOR),
             waiting: 0,
             request: 0,
@@ -80,7 +81,7 @@ impl Keeper {
         if self.fills.has(hash) {
             return pass(PassCause::Full);
         }
-        let before = self.store.find(hash, ask.key);
+        let before = self.find(hash, ask.key, counters);
         if let Some((place, bytes)) = &before
             && !ask.validate
             && Stored::decode(bytes)
@@ -105,6 +106,17 @@ impl Keeper {
         }
         counters.add(count::FILLS, 1);
         None
+    }
+
+    /// Returns what is kept for a key and stays.
+    fn find(&mut self, hash: u64, key: &[u8], counters: &Counters) -> Option<(u64, Vec<u8>)> {
+        let (place, bytes) = self.store.find(hash, key)?;
+        if !self.purges.is_empty() && Stored::decode(&bytes).is_ok_and(|stored| self.purges.take(place, &stored)) {
+            self.store.forget(hash);
+            counters.add(count::FORGOTTEN, 1);
+            return None;
+        }
+        Some((place, bytes))
     }
 
     /// Lets a request wait for a fill that is under way. Returns whether it may; `None` where there
@@ -290,7 +302,7 @@ impl Keeper {
         let Some(head) = fill.head.take() else { return self.passed(&fill, PassCause::Failed, counters) };
         let before = fill.before.as_deref().and_then(|bytes| Stored::decode(bytes).ok());
         let body = before.filter(|_| head.validated).map_or(fill.body.as_slice(), |before| before.body);
-        let fields = Fields::decode(&mut Cursor::new(&head.fields)).unwrap_or_default();
+        let fields = head.decoded();
         let Kept { age_s, fresh_s, stale_while_s, stale_error_s, vary } = &head.kept;
         let stored = Stored {
             status: head.status,
@@ -333,7 +345,7 @@ impl Keeper {
     }
 
     /// Ends a fill whose requests pass by.
-    fn pass(&mut self, id: StreamId, cause: PassCause, counters: &Counters) -> Vec<News> {
+    pub(crate) fn pass(&mut self, id: StreamId, cause: PassCause, counters: &Counters) -> Vec<News> {
         self.fills.take(id).map_or_else(Vec::new, |fill| self.passed(&fill, cause, counters))
     }
 

@@ -23,6 +23,14 @@ pub(crate) const UNKEPT_BYTES_MAX: u64 = 256 * 1024;
 pub(crate) const UNKEPT_MS: u64 = 60_000;
 /// Keys that are known to be so.
 pub(crate) const UNKEPT_COUNT_MAX: usize = 65_536;
+/// Purges under way. fosse-status has fewer clients than that.
+pub(crate) const PURGES_COUNT_MAX: usize = 64;
+/// Kept responses that a purge looks at in a turn, which is some milliseconds of work: lanes wait
+/// no longer for a purge of a million.
+pub(crate) const PURGE_TURN_RESPONSES_MAX: usize = 2048;
+/// Bytes of a kept response that are read to see whether a purge is about it. Most keys and heads
+/// are shorter; others are read whole.
+pub(crate) const PURGE_LOOK_BYTES: usize = 2048;
 /// Part of the memory that a source may fill in [`SHARE_MS`]: who asks for made up names pushes out
 /// an eighth of what others have asked for, and not more.
 pub(crate) const SHARE_DIVISOR: u64 = 8;

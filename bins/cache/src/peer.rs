@@ -3,11 +3,19 @@
 use std::os::fd::OwnedFd;
 
 use fosse_session::{Replies, Socket};
-use fosse_wire::{Inbox, WireError, cache::FromCache, session::Heard};
+use fosse_wire::{
+    Inbox, WireError,
+    cache::{FromCache, ToCache},
+    session::Heard,
+};
 
 use crate::limits::REPLIES_BYTES_MAX;
 
-/// A lane and its socket.
+/// The lane, in messages of start, of a process that is in none: fosse-status, which sends the
+/// orders of people.
+const NO_LANE: u32 = u32::MAX;
+
+/// A lane, or fosse-status, and its socket.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) socket: Socket,
@@ -29,4 +37,17 @@ impl Peer {
         FromCache::Hello.encode(&mut replies.bytes)?;
         Ok(Self { socket: Socket::new(fd), lane, inbox: Inbox::default(), heard: Heard::Nothing, replies })
     }
+}
+
+/// Checks that a peer may send a message: lanes do not purge, and people do nothing else.
+///
+/// # Errors
+/// [`WireError::Field`] where it may not.
+pub(crate) fn check(lane: u32, message: &ToCache<'_>) -> Result<(), WireError> {
+    let is_allowed = match message {
+        ToCache::Hello => true,
+        ToCache::Purge { .. } => lane == NO_LANE,
+        ToCache::Ask { .. } | ToCache::Forget { .. } => lane != NO_LANE,
+    };
+    if is_allowed { Ok(()) } else { Err(WireError::Field("message of another peer")) }
 }

@@ -31,7 +31,7 @@ use crate::{
     fill::Waiter,
     keeper::Keeper,
     limits::LANES_COUNT_MAX,
-    peer::Peer,
+    peer::{Peer, check},
 };
 
 const TOKEN_RESPONSES: u8 = 1;
@@ -117,6 +117,7 @@ impl Server {
             let Some(message) = peer.inbox.next_of(split)? else { break };
             let message = ToCache::decode(message)?;
             peer.heard = peer.heard.after(message == ToCache::Hello)?;
+            check(peer.lane, &message)?;
             let reply = match message {
                 ToCache::Hello => None,
                 ToCache::Ask { tag, validate, terms, wide, source, configuration, site, policy, key: name } => {
@@ -127,6 +128,11 @@ impl Server {
                 ToCache::Forget { tag, key } => {
                     news.extend(self.keeper.forget(key, &process.counters));
                     Some(FromCache::Forgotten { tag })
+                }
+                ToCache::Purge { tag, purge } => {
+                    let waiter = Waiter { peer: key, tag };
+                    news.extend(self.keeper.begin_purge(&purge, waiter, &process.counters)?);
+                    None
                 }
             };
             reply.map_or(Ok(()), |reply| reply.encode(&mut peer.replies.bytes))?;
@@ -218,7 +224,13 @@ impl Service for Server {
         Ok(())
     }
 
+    fn wait_ms_max(&self, _process: &Process) -> Option<u64> {
+        (!self.keeper.purges.is_empty()).then_some(0)
+    }
+
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        let over = self.keeper.purge(&process.counters);
+        self.tell(over.into_iter().collect());
         self.write_replies(process);
         self.output.flush(&process.event_loop, token(TOKEN_REQUESTS)).map_err(lost)
     }

@@ -7,16 +7,18 @@ use fosse_arena::{Record, Writer};
 use fosse_caching::Stored;
 use fosse_wire::request::RequestHead;
 
-use crate::limits::{UNKEPT_COUNT_MAX, UNKEPT_MS};
-
-/// Bytes of a key before the head of its request: the tag of its policy.
-pub(crate) const KEY_TAG_BYTES: usize = 8;
+use crate::{
+    key::head_of,
+    limits::{PURGE_LOOK_BYTES, UNKEPT_COUNT_MAX, UNKEPT_MS},
+    purge::Purge,
+};
 
 /// A kept response.
 #[derive(Debug)]
 struct Entry {
     record: Record,
-    target: u64,
+    /// Those of the application's target, and of the client's where that is another one.
+    targets: (u64, Option<u64>),
 }
 
 /// Everything that is kept.
@@ -123,23 +125,80 @@ impl Store {
         all.len()
     }
 
+    /// Returns the place from which on responses will be kept.
+    pub(crate) const fn next_place(&self) -> u64 {
+        self.writer.next_place()
+    }
+
+    /// Forgets which keys have responses that are not kept.
+    pub(crate) fn forget_unkept(&mut self) {
+        self.unkept.clear();
+    }
+
+    /// Goes on with a purge: looks at `responses_max` at most. Returns whether it is over.
+    pub(crate) fn purge(&mut self, purge: &mut Purge, responses_max: usize) -> bool {
+        let of_target = purge.target().and_then(|(host, target)| self.records_of(host, target, responses_max));
+        let is_over = of_target.is_some();
+        let looked_at = of_target.unwrap_or_else(|| self.records_between(purge.next, purge.before, responses_max));
+        purge.next = looked_at.last().map_or(purge.before, |record| record.place + 1);
+        for record in &looked_at {
+            if self.is_one_to_purge(purge, *record) {
+                self.forget(record.hash);
+                purge.responses += 1;
+            }
+        }
+        is_over || looked_at.len() < responses_max
+    }
+
+    /// Returns the records of a target; `None` where they are more than `count_max`.
+    fn records_of(&self, host: &[u8], target: &[u8], count_max: usize) -> Option<Vec<Record>> {
+        let Some(all) = self.by_target.get(&self.number_of(host, target)) else { return Some(Vec::new()) };
+        let records = || all.iter().filter_map(|hash| self.entries.get(hash)).map(|entry| entry.record).collect();
+        (all.len() <= count_max).then(records)
+    }
+
+    fn is_one_to_purge(&self, purge: &Purge, record: Record) -> bool {
+        let is_kept = self.entries.get(&record.hash).is_some_and(|entry| entry.record == record);
+        let has = |bytes: &[u8]| Stored::decode(bytes).map(|stored| purge.has(record.place, &stored));
+        is_kept
+            && has(&self.writer.first_bytes(record.place, PURGE_LOOK_BYTES))
+                .or_else(|_| has(&self.writer.bytes(record.place)))
+                .unwrap_or(true)
+    }
+
+    /// Returns the first records from a place on, up to another place.
+    fn records_between(&self, from: u64, before: u64, count_max: usize) -> Vec<Record> {
+        self.writer.records_from(from).take_while(|record| record.place < before).take(count_max).collect()
+    }
+
     /// Returns the number that stands for host and target of a key.
     pub(crate) fn target_of(&self, key: &[u8]) -> u64 {
-        let head = key.get(KEY_TAG_BYTES..).and_then(|head| RequestHead::decode(head).ok()).unwrap_or_default();
-        self.random.hash_one((head.host, head.host_port, head.target))
+        let RequestHead { host, target, .. } = head_of(key);
+        self.number_of(host, target)
+    }
+
+    fn number_of(&self, host: &[u8], target: &[u8]) -> u64 {
+        self.random.hash_one((host, target))
     }
 
     fn enter(&mut self, record: Record, stored: &Stored<'_>) {
         self.leave(record.hash);
-        let target = self.target_of(stored.key);
-        self.by_target.entry(target).or_default().insert(record.hash);
-        self.entries.insert(record.hash, Entry { record, target });
+        let head = head_of(stored.key);
+        let number = |target| self.number_of(head.host, target);
+        let received = Some(head.received).filter(|received| !received.is_empty()).map(number);
+        let targets = (number(head.target), received);
+        for target in [Some(targets.0), targets.1].into_iter().flatten() {
+            self.by_target.entry(target).or_default().insert(record.hash);
+        }
+        self.entries.insert(record.hash, Entry { record, targets });
     }
 
     /// Takes an entry out of all tables.
     fn leave(&mut self, hash: u64) {
         let Some(entry) = self.entries.remove(&hash) else { return };
-        take_out(&mut self.by_target, entry.target, hash);
+        for target in [Some(entry.targets.0), entry.targets.1].into_iter().flatten() {
+            take_out(&mut self.by_target, target, hash);
+        }
     }
 }
 
@@ -149,5 +208,87 @@ fn take_out(table: &mut HashMap<u64, HashSet<u64>>, of: u64, hash: u64) {
         if all.is_empty() {
             table.remove(&of);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fosse_eventloop::slab::Key;
+    use fosse_sys::page::Page;
+    use fosse_wire::purge::{By, Purge as Asked};
+
+    use super::*;
+    use crate::{fill::Waiter, key::KEY_TAG_BYTES};
+
+    /// A store with `count` responses, of which every third is of another host.
+    fn store(count: usize) -> Store {
+        let memory = fosse_sys::memfd::page("memory", 16 << 20).unwrap();
+        let mut store = Store::new(Writer::open(Page::map(&memory).unwrap(), (1, 2)));
+        for n in 0..count {
+            let mut key = vec![0; KEY_TAG_BYTES];
+            let (host, target) = (if n % 3 == 0 { "b" } else { "a" }, format!("/{n}"));
+            let head = RequestHead {
+                method: b"GET",
+                host: host.as_bytes(),
+                target: target.as_bytes(),
+                ..RequestHead::default()
+            };
+            head.encode(&mut key).unwrap();
+            let hash = store.hash(&key);
+            assert!(store.put(hash, &Stored { key: &key, body: b"body", ..Stored::default() }).0.is_some());
+        }
+        store
+    }
+
+    fn purge(store: &Store, by: By, host: &str, text: &str) -> Purge {
+        let waiter = Waiter { peer: Key::of_token(0).1, tag: 1 };
+        Purge::new(&Asked { by, host: host.as_bytes(), port: 0, text: text.as_bytes() }, waiter, store.next_place())
+    }
+
+    #[test]
+    fn a_purge_looks_at_so_many_responses_a_turn_and_no_more() {
+        for (by, host, text, kept, turns) in [
+            (By::All, "", "", 0, 10),
+            (By::All, "a", "", 334, 10),
+            (By::Tag, "", "none", 1000, 10),
+            (By::Prefix, "a", "/99", 994, 10),
+            (By::Target, "a", "/7", 999, 0),
+            (By::Target, "a", "/6", 1000, 0),
+        ] {
+            let mut store = store(1000);
+            let mut purge = purge(&store, by, host, text);
+            let mut seen = 0;
+            while !store.purge(&mut purge, 100) {
+                seen += 1;
+                assert!(purge.responses <= seen * 100);
+            }
+            assert_eq!((store.len(), seen), (kept, turns), "{by:?} {host} {text}");
+            assert_eq!(usize::try_from(purge.responses).unwrap(), 1000 - kept);
+        }
+    }
+
+    #[test]
+    fn a_target_with_very_many_keys_is_purged_by_parts_too() {
+        let mut store = store(1);
+        for n in 0..1000_u32 {
+            let mut key = vec![0; KEY_TAG_BYTES];
+            let mut fields = Vec::new();
+            fosse_wire::fields::put(&mut fields, [(&b"X-Own"[..], &n.to_le_bytes().map(|byte| byte | 64)[..])])
+                .unwrap();
+            let fields = fosse_wire::fields::Fields::decode(&mut fosse_wire::cursor::Cursor::new(&fields)).unwrap();
+            RequestHead { method: b"GET", host: b"a", target: b"/x", host_port: 80, fields, ..RequestHead::default() }
+                .encode(&mut key)
+                .unwrap();
+            key[..4].copy_from_slice(&n.to_le_bytes());
+            let hash = store.hash(&key);
+            store.put(hash, &Stored { key: &key, ..Stored::default() });
+        }
+        let mut purge = purge(&store, By::Target, "a", "/x");
+        let mut turns = 0;
+        while !store.purge(&mut purge, 100) {
+            turns += 1;
+        }
+        assert_eq!((store.len(), purge.responses), (1, 1000));
+        assert!((9..=10).contains(&turns), "{turns}");
     }
 }

@@ -1,5 +1,6 @@
 //! A running edge seen from outside: its status socket, and the process that listens there.
 
+pub(crate) mod purge;
 pub(crate) mod servers;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use crate::configuration::Configuration;
 /// 20,000 names with their traffic.
 const RESPONSE_BYTES_MAX: u64 = 32 << 20;
 /// Longest wait: the status program responds in a millisecond or is stuck.
-const RESPONSE_TIME_MAX: Duration = Duration::from_secs(5);
+pub(crate) const RESPONSE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// The status socket of an edge that root runs.
 const MACHINE_SOCKET: &str = "/run/fosse/status.sock";
@@ -124,7 +125,7 @@ impl Edge {
     /// # Errors
     /// One line.
     pub(crate) fn page(&self, target: &str) -> Result<String, String> {
-        let bytes = self.ask("GET", target)?;
+        let bytes = self.ask("GET", target, RESPONSE_TIME_MAX)?;
         let body = body(&bytes).map_err(|why| format!("{}: {why}", self.path.display()))?;
         Ok(body.iter().map(|byte| printable(*byte)).collect())
     }
@@ -133,8 +134,8 @@ impl Edge {
     ///
     /// # Errors
     /// One line: why it is not made.
-    pub(crate) fn change(&self, target: &str) -> Result<String, String> {
-        let bytes = self.ask("POST", target)?;
+    pub(crate) fn change(&self, target: &str, wait_max: Duration) -> Result<String, String> {
+        let bytes = self.ask("POST", target, wait_max)?;
         let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
         let said: String = bytes[end..].iter().map(|byte| printable(*byte)).collect();
         let said = said.trim_end();
@@ -146,10 +147,10 @@ impl Edge {
     }
 
     /// Sends a request and returns all of the response.
-    fn ask(&self, method: &str, target: &str) -> Result<Vec<u8>, String> {
+    fn ask(&self, method: &str, target: &str, wait_max: Duration) -> Result<Vec<u8>, String> {
         let mut stream = self.connect()?;
         let wrong = |error: std::io::Error| format!("{}: {error}", self.path.display());
-        stream.set_read_timeout(Some(RESPONSE_TIME_MAX)).map_err(wrong)?;
+        stream.set_read_timeout(Some(wait_max)).map_err(wrong)?;
         stream.set_write_timeout(Some(RESPONSE_TIME_MAX)).map_err(wrong)?;
         stream.write_all(format!("{method} {target} HTTP/1.1\r\n\r\n").as_bytes()).map_err(wrong)?;
         let mut bytes = Vec::new();

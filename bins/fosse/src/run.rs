@@ -5,7 +5,9 @@ use fosse_args::Args;
 use crate::commands::FOSSE;
 use crate::output::print;
 use crate::{
-    PROGRAM, access, audit, check, completions, doctor, edge::servers, explain, reload, reopen, rules, status, text, up,
+    PROGRAM, access, audit, check, completions, doctor,
+    edge::{purge, servers},
+    explain, reload, reopen, rules, status, text, up,
 };
 
 /// Runs a command and returns the exit status.
@@ -25,6 +27,7 @@ pub(crate) fn run(words: &Args) -> i32 {
         (_, "reload") => reload::run(words),
         (_, "reopen") => reopen::run(words),
         (_, "drain" | "ready" | "weight") => servers::run(words),
+        (_, "purge") => purge::run(words),
         (_, "version") => print(&format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION"))),
         _ => helped(words),
     }

@@ -11,7 +11,7 @@ use rustix::{
 use crate::{
     limits::{CLIENT_MS_MAX, READ_BYTES, REQUEST_BYTES_MAX, RESPONSE_MS_MAX},
     listener::Kind,
-    request::{Progress, Request, ServerOrder, progress},
+    request::{Progress, PurgeOrder, Request, ServerOrder, progress},
     response::Response,
 };
 
@@ -25,8 +25,10 @@ pub(crate) struct Client {
     /// Its number among all that have come.
     pub(crate) number: u64,
     request: Vec<u8>,
-    /// The response, once the request is complete.
+    /// The response, once the request is complete and it is known.
     pub(crate) response: Option<Response>,
+    /// It waits for a purge to end.
+    pub(crate) is_waiting: bool,
     /// The time when it came, or last took a piece of its response, on the clock of the loop.
     pub(crate) since_ms: u64,
     /// The time when its response has to be out.
@@ -44,6 +46,8 @@ pub(crate) enum Heard {
     Request(Request),
     /// It wants a server changed.
     Order(ServerOrder),
+    /// It wants kept responses gone.
+    Purge(PurgeOrder),
     /// A request that gets this status.
     Refused(u16),
 }
@@ -60,12 +64,22 @@ pub(crate) enum Written {
 impl Client {
     pub(crate) const fn new(fd: OwnedFd, kind: Kind, source: Source, number: u64, now_ms: u64) -> Self {
         let end_ms = now_ms.saturating_add(RESPONSE_MS_MAX);
-        Self { fd, kind, source, number, request: Vec::new(), response: None, since_ms: now_ms, end_ms }
+        Self {
+            fd,
+            kind,
+            source,
+            number,
+            request: Vec::new(),
+            response: None,
+            is_waiting: false,
+            since_ms: now_ms,
+            end_ms,
+        }
     }
 
     /// Returns whether its time is over.
     pub(crate) const fn is_late(&self, now_ms: u64) -> bool {
-        now_ms >= self.end_ms || now_ms - self.since_ms >= CLIENT_MS_MAX
+        now_ms >= self.end_ms || !self.is_waiting && now_ms - self.since_ms >= CLIENT_MS_MAX
     }
 
     /// Returns the user who has connected, as the kernel knows it; `None` where there is none.
@@ -87,6 +101,7 @@ impl Client {
             Progress::More => Heard::More,
             Progress::Request(request) => Heard::Request(request),
             Progress::Order(order) => Heard::Order(order),
+            Progress::Purge(order) => Heard::Purge(order),
             Progress::Refused(status) => Heard::Refused(status),
         }
     }

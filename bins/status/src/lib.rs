@@ -11,6 +11,7 @@ mod page;
 mod pages;
 mod places;
 pub mod policy;
+mod purges;
 mod rate;
 mod reload;
 pub mod request;

@@ -33,6 +33,10 @@ pub(crate) const ROWS_TURN_MAX: usize = 4096;
 /// --watch`.
 pub(crate) const RATE_MS: u64 = 10_000;
 
+/// Bytes of orders that wait for the cache, from which on it gets no more: all that the clients of
+/// a listener can have.
+pub(crate) const PURGES_BYTES_MAX: usize = CLIENTS_MAX * REQUEST_BYTES_MAX;
+
 /// Processes shown: as many as start has slots for.
 pub(crate) const PROCESSES_MAX: usize = 4096;
 

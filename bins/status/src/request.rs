@@ -1,5 +1,7 @@
-//! The request of a client: the first line of a GET, or of a POST that changes a server. The rest
+//! The request of a client: the first line of a GET, or of a POST that changes something. The rest
 //! of the head is read to its end and not looked at.
+
+use fosse_wire::purge::{By, Purge};
 
 /// The pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,37 @@ pub struct ServerOrder {
     pub server: String,
 }
 
+/// A request to purge: `POST /purge/all/HOST`, `/purge/url/HOST/PATH`, `/purge/prefix/HOST/PATH`,
+/// `/purge/tag/HOST/TAG`. HOST may have a port after a colon; where it may be any it is `*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurgeOrder {
+    /// The thing by which kept responses are chosen.
+    pub by: By,
+    /// Their host; empty for every one.
+    pub host: String,
+    /// Its port; 0 for every one.
+    pub port: u16,
+    /// Target, prefix or tag.
+    pub text: String,
+}
+
+impl PurgeOrder {
+    /// Returns the word for the thing by which responses are chosen.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self.by {
+            By::All => "all",
+            By::Target => "url",
+            By::Prefix => "prefix",
+            By::Tag => "tag",
+        }
+    }
+
+    /// Returns it as the cache is sent it.
+    pub(crate) fn purge(&self) -> Purge<'_> {
+        Purge { by: self.by, host: self.host.as_bytes(), port: self.port, text: self.text.as_bytes() }
+    }
+}
+
 /// The largest weight.
 const WEIGHT_MAX: u16 = 256;
 
@@ -64,6 +97,8 @@ pub enum Progress {
     Request(Request),
     /// A request for a change.
     Order(ServerOrder),
+    /// A request to purge.
+    Purge(PurgeOrder),
     /// A complete head that gets this status in place of a page.
     Refused(u16),
 }
@@ -90,6 +125,9 @@ pub fn progress(bytes: &[u8]) -> Progress {
         b"POST" if target.starts_with(ORDERS) => {
             return order(&target[ORDERS.len()..]).map_or(Progress::Refused(400), Progress::Order);
         }
+        b"POST" if target.starts_with(PURGES) => {
+            return purge(&target[PURGES.len()..]).map_or(Progress::Refused(400), Progress::Purge);
+        }
         _ => return Progress::Refused(405),
     };
     let target = match target.split(|b| *b == b'?').next().unwrap_or_default() {
@@ -106,6 +144,28 @@ pub fn progress(bytes: &[u8]) -> Progress {
 }
 
 const ORDERS: &[u8] = b"/servers/";
+const PURGES: &[u8] = b"/purge/";
+
+/// Reads what follows `/purge/`.
+fn purge(text: &[u8]) -> Option<PurgeOrder> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (word, rest) = text.split_once('/')?;
+    let (authority, text) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let (by, text) = match word {
+        "all" => (By::All, text),
+        "url" => (By::Target, text),
+        "prefix" => (By::Prefix, text),
+        "tag" => (By::Tag, text.strip_prefix('/')?),
+        _ => return None,
+    };
+    let (host, port) = match authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+        None => (authority, 0),
+        Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)?),
+    };
+    let host = if host == "*" { "" } else { Some(host).filter(|host| !host.is_empty())? };
+    let order = PurgeOrder { by, host: host.to_ascii_lowercase(), port, text: text.to_owned() };
+    order.purge().check().is_ok().then_some(order)
+}
 
 /// Reads what follows `/servers/`.
 fn order(text: &[u8]) -> Option<ServerOrder> {
@@ -186,6 +246,38 @@ mod tests {
             assert_eq!(order(target), expected, "{target}");
         }
         assert_eq!(progress(b"GET /servers/drain/a HTTP/1.1\r\n\r\n"), Progress::Refused(404));
+    }
+
+    #[test]
+    fn a_purge_names_a_host_or_every_one_and_what_is_to_go() {
+        let order = |target: &str| progress(format!("POST {target} HTTP/1.1\r\n\r\n").as_bytes());
+        let purges = |by, host: &str, port, text: &str| {
+            Progress::Purge(PurgeOrder { by, host: host.into(), port, text: text.into() })
+        };
+        for (target, expected) in [
+            ("/purge/all/*", purges(By::All, "", 0, "")),
+            ("/purge/all/A.example", purges(By::All, "a.example", 0, "")),
+            ("/purge/url/a.example/", purges(By::Target, "a.example", 0, "/")),
+            ("/purge/url/[::1]:80/x/*?y=/z", purges(By::Target, "[::1]", 80, "/x/*?y=/z")),
+            ("/purge/prefix/[::1]/x", purges(By::Prefix, "[::1]", 0, "/x")),
+            ("/purge/tag/*/a/b", purges(By::Tag, "", 0, "a/b")),
+            ("/purge/tag/a.example:8080/a", purges(By::Tag, "a.example", 8080, "a")),
+            ("/purge/all/", Progress::Refused(400)),
+            ("/purge/all/a/b", Progress::Refused(400)),
+            ("/purge/url/*/x", Progress::Refused(400)),
+            ("/purge/url/a.example", Progress::Refused(400)),
+            ("/purge/url/a.example:0/", Progress::Refused(400)),
+            ("/purge/url/a.example:65536/", Progress::Refused(400)),
+            ("/purge/tag/*/", Progress::Refused(400)),
+            ("/purge/tag/*", Progress::Refused(400)),
+            ("/purge/tag/*/a,b", Progress::Refused(400)),
+            ("/purge/url/a.example/\u{e9}", Progress::Refused(400)),
+            ("/purge/some/a", Progress::Refused(400)),
+            ("/purge", Progress::Refused(405)),
+        ] {
+            assert_eq!(order(target), expected, "{target}");
+        }
+        assert_eq!(progress(b"GET /purge/all/* HTTP/1.1\r\n\r\n"), Progress::Refused(404));
     }
 
     #[test]

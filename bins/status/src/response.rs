@@ -35,7 +35,7 @@ impl Response {
                 "there is /metrics, and on the unix socket /status.json, /status.txt, /servers.txt, /traffic.txt, /rules.txt \
                  and /reload.txt\n"
             }
-            405 => "GET alone, and POST below /servers/\n",
+            405 => "GET alone, and POST below /servers/ and /purge/\n",
             431 => "request too long\n",
             _ => "not a request\n",
         };
@@ -51,6 +51,7 @@ impl Response {
             405 => "Method Not Allowed",
             409 => "Conflict",
             431 => "Request Header Fields Too Large",
+            503 => "Service Unavailable",
             507 => "Insufficient Storage",
             _ => "Bad Request",
         };

@@ -20,8 +20,9 @@ use crate::{
     pages::Pages,
     places::{Place, giving_way},
     policy::POLICY,
+    purges::{Purges, Reply},
     rate::Rate,
-    request::ServerOrder,
+    request::{PurgeOrder, ServerOrder},
     response::Response,
     states::States,
 };
@@ -29,6 +30,7 @@ use crate::{
 const TOKEN_UNIX: u8 = 1;
 const TOKEN_TCP: u8 = 2;
 const TOKEN_CLIENT: u8 = 3;
+const TOKEN_CACHE: u8 = 4;
 
 /// The program's state.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub struct Server {
     rate: Rate,
     /// The states of servers.
     states: Option<States>,
+    /// Orders about what is kept.
+    purges: Purges,
 }
 
 impl Server {
@@ -67,6 +71,7 @@ impl Server {
             is_told: false,
             arrivals: 0,
             rate: Rate::default(),
+            purges: Purges::new(start_uid, token(TOKEN_CACHE)),
             states: states.zip(start_uid).map(|(page, uid)| States::new(page, uid)),
         })
     }
@@ -93,7 +98,7 @@ impl Server {
         let place = |(key, client): (Key, &Client)| Place {
             key,
             source: client.source,
-            silent: client.response.is_none(),
+            silent: client.response.is_none() && !client.is_waiting,
             since: (client.since_ms, client.number),
         };
         let places: Vec<Place<Key>> = of_listener.map(place).collect();
@@ -121,6 +126,10 @@ impl Server {
     fn on_client(&mut self, process: &Process, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let now_ms = process.event_loop.now_ms();
+        if client.is_waiting {
+            // Nothing is watched but its end.
+            return self.end_client(process, key);
+        }
         if client.response.is_none() {
             client.response = Some(match client.read() {
                 Heard::More => return,
@@ -128,6 +137,15 @@ impl Server {
                 Heard::Refused(status) => Response::refusal(status),
                 Heard::Request(request) if !client.kind.shows(request.target) => Response::refusal(404),
                 Heard::Request(request) => Response::page(request),
+                Heard::Purge(order) => match purge(order, key, client, &mut self.purges) {
+                    Err(refusal) => refusal,
+                    Ok(()) => {
+                        client.is_waiting = true;
+                        process.counters.add(count::REQUESTS, 1);
+                        let _ = process.event_loop.modify(&client.fd, key.token(TOKEN_CLIENT), Interest::empty());
+                        return self.work_on_purges(process, false);
+                    }
+                },
                 Heard::Order(order) => carry_out(&order, client, self.states.as_ref(), &self.pages),
             });
             process.counters.add(count::REQUESTS, 1);
@@ -144,6 +162,22 @@ impl Server {
         }
         if client.write(now_ms) == Written::All {
             self.end_client(process, key);
+        }
+    }
+
+    /// Exchanges messages with the cache, and tells clients whose orders are over.
+    fn work_on_purges(&mut self, process: &Process, reads: bool) {
+        let replies = self.purges.work(&process.event_loop, reads);
+        self.tell(process, replies);
+    }
+
+    fn tell(&mut self, process: &Process, replies: Vec<Reply>) {
+        for (key, response) in replies {
+            // It may be gone.
+            let Some(client) = self.clients.get_mut(key) else { continue };
+            (client.response, client.is_waiting) = (Some(response), false);
+            client.since_ms = process.event_loop.now_ms();
+            let _ = process.event_loop.modify(&client.fd, key.token(TOKEN_CLIENT), Interest::OUT);
         }
     }
 
@@ -168,12 +202,21 @@ fn carry_out(order: &ServerOrder, client: &Client, states: Option<&States>, page
     }
 }
 
+/// Passes an order about what is kept on, as [`carry_out`].
+fn purge(order: PurgeOrder, key: Key, client: &Client, purges: &mut Purges) -> Result<(), Response> {
+    match client.uid() {
+        Some(uid) if client.kind == Kind::Unix => purges.order(order, key, uid),
+        _ => Err(Response::refusal(404)),
+    }
+}
+
 impl Service for Server {
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         match Key::of_token(event.token) {
             (TOKEN_UNIX, _) => self.accept(process, Kind::Unix)?,
             (TOKEN_TCP, _) => self.accept(process, Kind::Tcp)?,
             (TOKEN_CLIENT, key) => self.on_client(process, key),
+            (TOKEN_CACHE, _) => self.work_on_purges(process, event.readable()),
             _ => {}
         }
         Ok(())
@@ -201,6 +244,10 @@ impl Service for Server {
                 // It comes after all pages.
                 self.is_told = true;
                 self.watch_listeners(process)?;
+            }
+            Order::Give(ToChild::Cache { .. }, fd) => {
+                let replies = self.purges.begin(fd, &process.event_loop)?;
+                self.tell(process, replies);
             }
             Order::Tell(ToChild::PageDrop { pid }) => self.pages.drop_process(pid),
             Order::Drain | Order::End => return Err(ExitReason::Done),

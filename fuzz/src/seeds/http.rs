@@ -125,6 +125,7 @@ pub fn requests() -> Vec<Vec<u8>> {
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
         "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /status.json?x HTTP/1.0\n\n",
+        "POST /purge/tag/*/t HTTP/1.1\r\n\r\n",
     ])
 }
 

@@ -9,6 +9,7 @@ use fosse_wire::encode::{Coding, EncodeHead};
 use fosse_wire::frame::{Hello, ResetReason};
 use fosse_wire::launch::{Launch, Program};
 use fosse_wire::password::{self, FromPassword, ToPassword};
+use fosse_wire::purge::{By, Purge};
 use fosse_wire::request::{BodyLength, RequestHead};
 use fosse_wire::response::{ResponseEnd, ResponseHead};
 use fosse_wire::spool::{FromSpool, LostCause, ToSpool};
@@ -279,7 +280,9 @@ pub fn caches() -> Vec<Vec<u8>> {
     let terms = Terms { set_cookie: true, silent_seconds: 60, ..Terms::default() };
     let (wide, source, configuration, site, policy) = (false, 0xc000_0201, 9, 1, 2);
     let ask = ToCache::Ask { tag: 7, validate: true, terms, wide, source, configuration, site, policy, key: b"key" };
-    for message in [ToCache::Hello, ask, ToCache::Forget { tag: 8, key: b"key" }] {
+    let purge = Purge { by: By::Tag, host: b"a.example", port: 8080, text: b"tag" };
+    let purge = ToCache::Purge { tag: 9, purge };
+    for message in [ToCache::Hello, ask, ToCache::Forget { tag: 8, key: b"key" }, purge] {
         let _ = message.encode(&mut asks);
     }
     let (collapsed, validated, stale) = (true, false, true);
@@ -288,6 +291,7 @@ pub fn caches() -> Vec<Vec<u8>> {
         FromCache::Found { tag: 7, place: 900, hash: 3, collapsed, validated, stale },
         FromCache::Pass { tag: 7, cause: PassCause::Full },
         FromCache::Forgotten { tag: 8 },
+        FromCache::Purged { tag: 9, responses: 10 },
     ] {
         let _ = message.encode(&mut replies);
     }

@@ -13,6 +13,7 @@ complete -c fosse -f -n __fish_use_subcommand -a fmt -d 'write configurations in
 complete -c fosse -f -n __fish_use_subcommand -a drain -d 'give a server no new clients'
 complete -c fosse -f -n __fish_use_subcommand -a ready -d 'give a server clients again that was drained'
 complete -c fosse -f -n __fish_use_subcommand -a weight -d 'give a server another part of the requests'
+complete -c fosse -f -n __fish_use_subcommand -a purge -d 'let kept responses go'
 complete -c fosse -f -n __fish_use_subcommand -a migrate -d 'turn the configuration of another server into fosse.toml'
 complete -c fosse -f -n __fish_use_subcommand -a rules -d 'check, explain, test and measure rules'
 complete -c fosse -f -n __fish_use_subcommand -a version -d 'show the version'
@@ -114,6 +115,13 @@ complete -c fosse -n '__fish_seen_subcommand_from weight' -l config -r -F -d 'th
 complete -c fosse -n '__fish_seen_subcommand_from weight' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from weight' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from weight' -F
+complete -c fosse -n '__fish_seen_subcommand_from purge' -l prefix -x -d 'all whose URLs begin so'
+complete -c fosse -n '__fish_seen_subcommand_from purge' -l tag -x -d 'all that have it among those of Cache-Tag or Surrogate-Key'
+complete -c fosse -n '__fish_seen_subcommand_from purge' -l all -d 'all'
+complete -c fosse -n '__fish_seen_subcommand_from purge' -l site -x -d 'with --tag or --all: those of this host alone'
+complete -c fosse -n '__fish_seen_subcommand_from purge' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from purge' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
+complete -c fosse -n '__fish_seen_subcommand_from purge' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from migrate' -l from -x -a 'nginx haproxy caddy' -d 'whose configuration it is [by the name of the file]'
 complete -c fosse -n '__fish_seen_subcommand_from migrate' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from migrate' -F
@@ -139,4 +147,4 @@ complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcomm
 complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcommand_from from' -F
 complete -c fosse -n '__fish_seen_subcommand_from version' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from help' -l completions -x -a 'bash zsh fish' -d 'print completions for a shell'
-complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit doctor explain sign password reload reopen fmt drain ready weight migrate rules version help'
+complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit doctor explain sign password reload reopen fmt drain ready weight purge migrate rules version help'

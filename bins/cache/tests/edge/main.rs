@@ -7,4 +7,5 @@ mod collapses;
 mod keeps;
 mod passes;
 mod poisoning;
+mod purges;
 mod reloads;

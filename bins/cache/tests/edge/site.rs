@@ -79,10 +79,19 @@ pub(crate) struct Site {
 impl Site {
     /// Starts an edge whose site keeps responses, with more `keys` of the site.
     pub(crate) fn new(app: App, keys: &str) -> Self {
+        Self::of_lanes(1, app, keys)
+    }
+
+    /// Starts one of so many lanes. Where there are several, clients are a proxy that is trusted,
+    /// whose connections are spread over all of them.
+    pub(crate) fn of_lanes(lanes: u32, app: App, keys: &str) -> Self {
         let address = app.address;
+        let top = format!("uid_base = {{uid_base}}\nlanes = {lanes}\nstatus_socket_mode = \"0666\"");
+        let trusted = if lanes > 1 { "\ntrusted = [\"127.0.0.1/32\"]" } else { "" };
+        let listen = format!("address = \"{{address}}\"{trusted}");
         let edge = Edge::with_config(
             &format!(
-                "uid_base = {{uid_base}}\nlanes = 1\n[[listen]]\naddress = \"{{address}}\"\n[[backend]]\nname = \"app\"\n\
+                "{top}\n[[listen]]\n{listen}\n[[backend]]\nname = \"app\"\n\
                  servers = [\"{address}\"]\n[[site]]\ndefault = true\nbackend = \"app\"\nwaf = \"off\"\ncache = true\n{keys}\n"
             ),
             &[],

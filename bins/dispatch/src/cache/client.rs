@@ -129,6 +129,7 @@ impl Cache {
             match session.next() {
                 Ok(Some(FromCache::Forgotten { tag })) => drop(self.changed.remove(&tag)),
                 Ok(Some(FromCache::Hello)) => {}
+                Ok(Some(FromCache::Purged { .. })) => break Some(Some("PURGED for a lane".to_owned())),
                 Ok(Some(reply @ (FromCache::Found { tag, .. } | FromCache::Pass { tag, .. }))) => {
                     replies.extend(self.waiting.remove(&tag).map(|id| (id, Some(reply))));
                 }

@@ -12,7 +12,7 @@ use fosse_args::{Flag, HELP, NO_SANDBOX, Positional, SANDBOX_STRICT, SANDBOX_TRA
 use self::{
     access::{PASSWORD, SIGN},
     rules::RULES_COMMANDS,
-    running::{DRAIN, READY, RELOAD, REOPEN, WEIGHT},
+    running::{DRAIN, PURGE, READY, RELOAD, REOPEN, WEIGHT},
 };
 
 const CONFIG: Flag =
@@ -239,6 +239,7 @@ pub(crate) const FOSSE: Usage = Usage {
         DRAIN,
         READY,
         WEIGHT,
+        PURGE,
         written::MIGRATE,
         RULES_COMMANDS,
         VERSION,

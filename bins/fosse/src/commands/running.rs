@@ -36,6 +36,29 @@ pub(super) const WEIGHT: Usage = Usage {
     ..Usage::NOTHING
 };
 
+pub(super) const PURGE: Usage = Usage {
+    name: "purge",
+    summary: "let kept responses go",
+    words: &[Positional::optional(Takes::Text("URL"))],
+    flags: &[
+        Flag { name: "--prefix", takes: Takes::Text("URL"), help: "all whose URLs begin so" },
+        Flag {
+            name: "--tag",
+            takes: Takes::Text("TAG"),
+            help: "all that have it among those of Cache-Tag or Surrogate-Key",
+        },
+        Flag { name: "--all", takes: Takes::Nothing, help: "all" },
+        Flag { name: "--site", takes: Takes::Text("HOST"), help: "with --tag or --all: those of this host alone" },
+        CONFIG_OF_EDGE,
+        STATUS_SOCKET,
+        HELP,
+    ],
+    about: "URL is one that clients ask for, whatever else is in the key; its scheme does not matter, its port where it\n\
+            has one. With cache_key_query it has the parameters that are in the key, and no others. Says how many\n\
+            responses have gone once none of them is sent any more; what is being asked for meanwhile is not kept.\n",
+    ..Usage::NOTHING
+};
+
 pub(super) const RELOAD: Usage = Usage {
     name: "reload",
     summary: "put a changed configuration in force",

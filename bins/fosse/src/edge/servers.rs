@@ -3,7 +3,7 @@
 use fosse_args::Args;
 use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, Severity, say};
 
-use super::Edge;
+use super::{Edge, RESPONSE_TIME_MAX};
 use crate::{PROGRAM, output::print};
 
 /// Runs one of the commands.
@@ -24,7 +24,7 @@ pub(crate) fn run(words: &Args) -> i32 {
     if !server.bytes().all(|byte| byte.is_ascii_graphic()) {
         return fail(format!("\"{}\" is not a server", server.escape_debug()), EXIT_PERMANENT);
     }
-    match Edge::of(words).and_then(|edge| edge.change(&target)) {
+    match Edge::of(words).and_then(|edge| edge.change(&target, RESPONSE_TIME_MAX)) {
         Ok(said) => print(&format!("{said}\n")),
         Err(why) => fail(why, EXIT_TEMPORARY),
     }

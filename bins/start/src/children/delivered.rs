@@ -40,7 +40,7 @@ pub(crate) enum Subject {
     Spool(Key),
     /// A dispatch: the process that checks passwords.
     Passwords(Key),
-    /// A dispatch: the cache that keeps responses.
+    /// A dispatch, or status: the cache that keeps responses.
     Cache(Key),
     /// Any: to finish and go.
     Drain,

@@ -35,6 +35,7 @@ pub(crate) fn due(desired: &Desired, seen: &Seen<'_>) -> Vec<Order> {
             Program::Status => {
                 seen.uncounted.iter().for_each(|(number, _)| tell(Subject::PageEnd(*number), 0));
                 existing(seen).for_each(|other| tell(Subject::Page(other.key, other.pid), 0));
+                desired.holder(Program::Cache).into_iter().for_each(|cache| tell(Subject::Cache(cache), 0));
                 // Last: it responds to nobody before it has every page.
                 tell(Subject::Report, desired.report);
             }

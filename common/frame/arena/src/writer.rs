@@ -62,6 +62,18 @@ impl Writer {
         self.records.iter().copied()
     }
 
+    /// Iterates over those from a place on.
+    pub fn records_from(&self, place: u64) -> impl Iterator<Item = Record> {
+        let at = self.records.partition_point(|record| record.place < place);
+        self.records.range(at..).copied()
+    }
+
+    /// Returns the place from which on records will lie.
+    #[must_use]
+    pub const fn next_place(&self) -> u64 {
+        self.head
+    }
+
     /// Returns whether a record can be found.
     #[must_use]
     pub fn holds(&self, record: Record) -> bool {
@@ -71,11 +83,18 @@ impl Writer {
     /// Returns the bytes of a record that is in the ring; empty where it is not.
     #[must_use]
     pub fn bytes(&self, place: u64) -> Vec<u8> {
+        self.first_bytes(place, RECORD_BYTES_MAX)
+    }
+
+    /// Returns the first bytes of a record, `bytes_max` at most, as [`Writer::bytes`].
+    #[must_use]
+    pub fn first_bytes(&self, place: u64, bytes_max: usize) -> Vec<u8> {
         let at = self.layout.word(place);
         let Some((bytes, words)) = lengths(self.word(at)) else { return Vec::new() };
         if words > self.layout.words_left(place) {
             return Vec::new();
         }
+        let bytes = bytes.min(bytes_max);
         let from = at + RECORD_HEADER_WORDS;
         let words = &self.page.words()[from..from + bytes.div_ceil(8)];
         let mut out: Vec<u8> = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes()).collect();

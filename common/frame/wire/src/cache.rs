@@ -3,9 +3,10 @@
 //!
 //! A message is `u32 length | u8 kind | body`, little-endian, over a stream socket; `length` counts
 //! kind and body. Both sides greet first. The cache replies to each ASK with one FOUND or one PASS,
-//! in whatever order, and to each FORGET with one FORGOTTEN.
+//! in whatever order, and to each FORGET with one FORGOTTEN. fosse-status speaks the same with it:
+//! it sends PURGE alone, which no lane may, and each gets one PURGED.
 
-use crate::{WireError, cursor::Cursor, session};
+use crate::{WireError, cursor::Cursor, purge::Purge, session};
 
 /// The number of this conversation in HELLO. A start upgraded in place may bring a cache together
 /// with lanes of another build.
@@ -71,6 +72,13 @@ pub enum ToCache<'a> {
         /// The key.
         key: &'a [u8],
     },
+    /// Forgets what people have chosen: `u32 tag | purge`.
+    Purge {
+        /// fosse-status's number, given back in the reply.
+        tag: u32,
+        /// The choice.
+        purge: Purge<'a>,
+    },
 }
 
 /// The reason why the cache has nothing for a request, which then passes it by.
@@ -123,6 +131,13 @@ pub enum FromCache {
         /// The tag of the FORGET.
         tag: u32,
     },
+    /// Replies to a PURGE that is over: `u32 tag | u64 responses`.
+    Purged {
+        /// The tag of the PURGE.
+        tag: u32,
+        /// Number of kept responses that are gone.
+        responses: u64,
+    },
 }
 
 const HELLO: u8 = 1;
@@ -131,6 +146,8 @@ const FORGET: u8 = 3;
 const FOUND: u8 = 4;
 const PASS: u8 = 5;
 const FORGOTTEN: u8 = 6;
+const PURGE: u8 = 7;
+const PURGED: u8 = 8;
 
 /// Cuts the first message off: kind and body as one, and the bytes it took with its length.
 ///
@@ -185,6 +202,11 @@ impl<'a> ToCache<'a> {
                 put(out, ASK, &numbers)
             }
             Self::Forget { tag, key } => put(out, FORGET, &[&tag.to_le_bytes(), check_key(key)?]),
+            Self::Purge { tag, purge } => {
+                let mut body = tag.to_le_bytes().to_vec();
+                purge.encode(&mut body)?;
+                put(out, PURGE, &[&body])
+            }
         }
     }
 
@@ -228,6 +250,7 @@ impl<'a> ToCache<'a> {
                 })
             }
             FORGET => Ok(Self::Forget { tag: c.u32()?, key: check_key(c.rest())? }),
+            PURGE => Ok(Self::Purge { tag: c.u32()?, purge: Purge::decode(&mut c)? }),
             kind => Err(WireError::Kind(kind)),
         }
     }
@@ -251,6 +274,7 @@ impl FromCache {
             }
             Self::Pass { tag, cause } => put(out, PASS, &[&tag.to_le_bytes(), &[cause as u8]]),
             Self::Forgotten { tag } => put(out, FORGOTTEN, &[&tag.to_le_bytes()]),
+            Self::Purged { tag, responses } => put(out, PURGED, &[&tag.to_le_bytes(), &responses.to_le_bytes()]),
         }
     }
 
@@ -285,6 +309,7 @@ impl FromCache {
                 Self::Pass { tag, cause }
             }
             FORGOTTEN => Self::Forgotten { tag: c.u32()? },
+            PURGED => Self::Purged { tag: c.u32()?, responses: c.u64()? },
             kind => return Err(WireError::Kind(kind)),
         };
         c.end()?;
@@ -309,7 +334,8 @@ mod tests {
             policy: 2,
             key: b"key",
         };
-        vec![ToCache::Hello, ask, ToCache::Forget { tag: 8, key: b"key" }]
+        let purge = Purge { by: crate::purge::By::Prefix, host: b"a", port: 1, text: b"/bc" };
+        vec![ToCache::Hello, ask, ToCache::Forget { tag: 8, key: b"key" }, ToCache::Purge { tag: 9, purge }]
     }
 
     #[test]
@@ -319,14 +345,18 @@ mod tests {
             message.encode(&mut bytes).unwrap();
             let (body, taken) = split(&bytes).unwrap().unwrap();
             assert_eq!((ToCache::decode(body), taken), (Ok(message), bytes.len()));
-            // A key has no end of its own.
+            // A key and a prefix have no end of their own.
             let least = body.len() - if message == ToCache::Hello { 0 } else { 3 };
             assert!((0..least).all(|cut| ToCache::decode(&body[..cut]).is_err()));
         }
         let found =
             FromCache::Found { tag: 7, place: 1 << 40, hash: 3, collapsed: true, validated: false, stale: true };
         let pass = PassCause::ALL.map(|cause| FromCache::Pass { tag: 1, cause });
-        for message in [FromCache::Hello, found, FromCache::Forgotten { tag: 2 }].into_iter().chain(pass) {
+        for message in
+            [FromCache::Hello, found, FromCache::Forgotten { tag: 2 }, FromCache::Purged { tag: 3, responses: 4 }]
+                .into_iter()
+                .chain(pass)
+        {
             let mut bytes = Vec::new();
             message.encode(&mut bytes).unwrap();
             let (body, _) = split(&bytes).unwrap().unwrap();

@@ -24,6 +24,7 @@ mod message;
 pub mod order;
 pub mod password;
 mod pipe;
+pub mod purge;
 pub mod released;
 mod reload;
 pub mod request;

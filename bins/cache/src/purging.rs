@@ -1,0 +1,39 @@
+//! The part that the keeper has in a purge: what is under way for what is to go.
+
+use fosse_counters::{Counters, cache as count};
+use fosse_wire::{
+    WireError,
+    cache::{FromCache, PassCause},
+    purge,
+};
+
+use crate::{ask::News, fill::Waiter, keeper::Keeper, purge::Purge};
+
+impl Keeper {
+    /// Begins a purge. What is under way for something that it is about may have been asked for too
+    /// early, and is not kept.
+    ///
+    /// # Errors
+    /// [`WireError::Credit`] where there are too many.
+    pub(crate) fn begin_purge(
+        &mut self,
+        asked: &purge::Purge<'_>,
+        waiter: Waiter,
+        counters: &Counters,
+    ) -> Result<Vec<News>, WireError> {
+        let purge = Purge::new(asked, waiter, self.store.next_place());
+        let outdated = self.fills.ids(|fill| purge.may_have_fill(fill));
+        if purge.is_of_all() {
+            self.store.forget_unkept();
+        }
+        self.purges.begin(purge)?;
+        Ok(outdated.into_iter().flat_map(|id| self.pass(id, PassCause::NotKept, counters)).collect())
+    }
+
+    /// Goes on with the purges for one turn. Returns word of one that is over.
+    pub(crate) fn purge(&mut self, counters: &Counters) -> Option<News> {
+        let (over, gone) = self.purges.work(&mut self.store);
+        counters.add(count::FORGOTTEN, gone);
+        over.map(|purge| (purge.waiter.peer, FromCache::Purged { tag: purge.waiter.tag, responses: purge.responses }))
+    }
+}

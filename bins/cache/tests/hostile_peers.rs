@@ -1,0 +1,312 @@
+//! The cache takes each lane, and the dispatch that asks for it, for attackers: what one does, the
+//! others do not notice.
+
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use fosse_counters::cache as count;
+use fosse_harness::{Stage, WAIT_MAX, wait_for};
+use fosse_settings::Cache as Settings;
+use fosse_stage::Input;
+use fosse_wire::{
+    Kind, PROTOCOL,
+    cache::{FromCache, PassCause, Terms, ToCache, split},
+    purge::{By, Purge},
+    request::{BodyLength, RequestHead},
+    response::ResponseHead,
+    start::{ToChild, ToStart},
+};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+const RESPONSE_BYTES_MAX: u64 = 100_000;
+/// The lane, in messages of start, of a process that is in none.
+const NO_LANE: u32 = u32::MAX;
+
+/// A running fosse-cache, locked down as in an edge, and its dispatch, which is the test.
+struct Target {
+    stage: Stage,
+    asked: Input,
+    responds: UnixStream,
+    memory: OwnedFd,
+}
+
+fn pair() -> (OwnedFd, OwnedFd) {
+    socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap()
+}
+
+impl Target {
+    fn start() -> Self {
+        Self::with_memory(fosse_sys::memfd::page("memory", 8 << 20).unwrap())
+    }
+
+    fn with_memory(memory: OwnedFd) -> Self {
+        let ((asked, asks), (responds, responses)) = (pair(), pair());
+        let settings = Settings { configuration: 7, cached_response_bytes_max: RESPONSE_BYTES_MAX };
+        let blob = fosse_wire::blob::encode(&settings).unwrap();
+        let fds = vec![(0, responses), (1, asks), (8, memory.try_clone().unwrap())];
+        let stage = Stage::spawn(Path::new(env!("CARGO_BIN_EXE_fosse-cache")), Some(&blob), fds, "");
+        assert_eq!(stage.said(), ToStart::Ready);
+        let mut target = Self { stage, asked: Input::new(asked), responds: responds.into(), memory };
+        target.says(&raw(0, Kind::Hello as u8, &[PROTOCOL.to_le_bytes(), [0, 0]].concat()));
+        target
+    }
+
+    fn says(&mut self, bytes: &[u8]) {
+        // One that has let go takes nothing any more.
+        let _ = self.responds.write_all(bytes);
+    }
+
+    fn peer(&self, lane: u32) -> Peer {
+        let (near, far) = UnixStream::pair().unwrap();
+        near.set_read_timeout(Some(WAIT_MAX)).unwrap();
+        self.stage.order(ToChild::Cache { lane }, Some(far.as_fd()));
+        Peer { stream: near, left: Vec::new() }
+    }
+
+    /// Returns the stream of the next request.
+    fn request(&mut self) -> u32 {
+        wait_for("a request", || {
+            let _ = self.asked.read();
+            while let Some(frame) = self.asked.next_frame().unwrap() {
+                if frame.kind == Kind::Request {
+                    return Some(frame.stream.raw());
+                }
+            }
+            None
+        })
+    }
+
+    /// Has a lane ask for something and keeps it. Returns whether that works as it should.
+    fn serves(&mut self, path: &str) -> bool {
+        let mut lane = self.peer(0);
+        lane.says(&[ToCache::Hello, ask(1, &key(path))]);
+        let stream = self.request();
+        self.says(&whole(stream, b"kept"));
+        lane.hears() == Some(FromCache::Hello) && matches!(lane.hears(), Some(FromCache::Found { tag: 1, .. }))
+    }
+}
+
+/// A lane, or fosse-status.
+struct Peer {
+    stream: UnixStream,
+    left: Vec<u8>,
+}
+
+impl Peer {
+    fn says(&mut self, messages: &[ToCache<'_>]) {
+        let mut bytes = Vec::new();
+        messages.iter().for_each(|message| message.encode(&mut bytes).unwrap());
+        self.stream.write_all(&bytes).unwrap();
+    }
+
+    /// Returns the next message; `None` where the cache has let go.
+    fn hears(&mut self) -> Option<FromCache> {
+        loop {
+            if let Some((message, taken)) = split(&self.left).unwrap() {
+                let message = FromCache::decode(message).unwrap();
+                self.left.drain(..taken);
+                return Some(message);
+            }
+            let mut piece = [0; 65_536];
+            match self.stream.read(&mut piece) {
+                Ok(0) => return None,
+                Ok(length) => self.left.extend_from_slice(&piece[..length]),
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+fn key(path: &str) -> Vec<u8> {
+    let mut key = vec![7; 8];
+    let head = RequestHead { method: b"GET", host: b"a.example", target: path.as_bytes(), ..RequestHead::default() };
+    head.encode(&mut key).unwrap();
+    key
+}
+
+fn ask(tag: u32, key: &[u8]) -> ToCache<'_> {
+    let terms = Terms { silent_seconds: 600, ..Terms::default() };
+    ToCache::Ask { tag, validate: false, terms, wide: false, source: 1, configuration: 7, site: 0, policy: 0, key }
+}
+
+fn frame(stream: u32, kind: Kind, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    body(&mut out);
+    raw(stream, kind as u8, &out)
+}
+
+fn raw(stream: u32, kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 5).unwrap();
+    [&length.to_le_bytes()[..], &stream.to_le_bytes(), &[kind], body].concat()
+}
+
+fn head(stream: u32, change: impl FnOnce(&mut ResponseHead<'_>)) -> Vec<u8> {
+    let mut head = ResponseHead { status: 200, body: BodyLength::Chunked, ..ResponseHead::default() };
+    change(&mut head);
+    frame(stream, Kind::Response, |out| head.encode(out).unwrap())
+}
+
+fn data(stream: u32, bytes: &[u8]) -> Vec<u8> {
+    raw(stream, Kind::ResponseData as u8, bytes)
+}
+
+fn end(stream: u32) -> Vec<u8> {
+    raw(stream, Kind::ResponseEnd as u8, &[0; 10])
+}
+
+fn whole(stream: u32, body: &[u8]) -> Vec<u8> {
+    [head(stream, |_| {}), data(stream, body), end(stream)].concat()
+}
+
+#[test]
+fn a_peer_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
+    let mut target = Target::start();
+    assert!(target.serves("/before"));
+    let encoded = |messages: &[ToCache<'_>]| {
+        let mut out = Vec::new();
+        messages.iter().for_each(|message| message.encode(&mut out).unwrap());
+        out
+    };
+    let (one, all) = (key("/x"), Purge { by: By::All, host: b"", port: 0, text: b"" });
+    let purge = ToCache::Purge { tag: 1, purge: all };
+    let too_many: Vec<ToCache<'_>> = [ToCache::Hello].into_iter().chain((0..200).map(|_| purge)).collect();
+    let hello = encoded(&[ToCache::Hello]);
+    let cases: [(u32, Vec<u8>); 12] = [
+        (1, b"GET / HTTP/1.1\r\n\r\n".to_vec()),
+        (1, vec![0xff; 100]),
+        (1, encoded(&[ask(1, &one)])),
+        (1, encoded(&[ToCache::Hello, ToCache::Hello])),
+        (1, [hello.clone(), 6_u32.to_le_bytes().to_vec(), vec![99, 0, 0, 0, 0, 0]].concat()),
+        (1, [hello.clone(), 5_u32.to_le_bytes().to_vec(), vec![3, 0, 0, 0, 0]].concat()),
+        (1, [hello.clone(), u32::MAX.to_le_bytes().to_vec()].concat()),
+        (1, encoded(&[ToCache::Hello, purge])),
+        (NO_LANE, encoded(&[ToCache::Hello, ask(1, &one)])),
+        (NO_LANE, encoded(&[ToCache::Hello, ToCache::Forget { tag: 1, key: &one }])),
+        (NO_LANE, encoded(&[purge])),
+        (NO_LANE, encoded(&too_many)),
+    ];
+    for (number, (lane, case)) in cases.iter().enumerate() {
+        let mut bad = target.peer(*lane);
+        bad.stream.write_all(case).unwrap();
+        while bad.hears().is_some() {}
+        target.stage.wait_for_count(count::BROKEN, number as u64 + 1);
+    }
+    target.stage.wait_for_log("event=lane-broke lane=1");
+    assert!(target.serves("/after"));
+}
+
+#[test]
+fn what_a_lane_asks_for_that_is_no_request_passes_and_hurts_nobody() {
+    let mut target = Target::start();
+    let mut lane = target.peer(1);
+    lane.says(&[ToCache::Hello]);
+    assert_eq!(lane.hears(), Some(FromCache::Hello));
+    for key in [&b"x"[..], &[0; 8], &[0xff; 100], &[7; 80 * 1024]] {
+        lane.says(&[ask(9, key)]);
+        assert_eq!(lane.hears(), Some(FromCache::Pass { tag: 9, cause: PassCause::Full }), "{} bytes", key.len());
+        lane.says(&[ToCache::Forget { tag: 3, key }]);
+        assert_eq!(lane.hears(), Some(FromCache::Forgotten { tag: 3 }));
+    }
+    assert_eq!(target.stage.count(count::BROKEN), 0);
+    assert!(target.serves("/after"));
+}
+
+#[test]
+fn a_lane_that_does_not_read_holds_up_nobody() {
+    let mut target = Target::start();
+    assert!(target.serves("/kept"));
+    let deaf = target.peer(1);
+    let stream = deaf.stream.try_clone().unwrap();
+    let asks = std::thread::spawn(move || {
+        let mut asks = Peer { stream, left: Vec::new() };
+        asks.says(&[ToCache::Hello]);
+        let kept = key("/kept");
+        // Until it is let go it cannot write more than the sockets hold.
+        (1..200_000)
+            .take_while(|tag| {
+                let mut bytes = Vec::new();
+                ask(*tag, &kept).encode(&mut bytes).unwrap();
+                asks.stream.write_all(&bytes).is_ok()
+            })
+            .count()
+    });
+    for n in 0..10 {
+        assert!(target.serves(&format!("/{n}")));
+    }
+    deaf.stream.shutdown(std::net::Shutdown::Both).unwrap();
+    asks.join().unwrap();
+    assert!(target.serves("/last"));
+}
+
+#[test]
+fn a_dispatch_that_says_what_no_fill_has_ends_the_cache_and_nothing_of_it_is_kept() {
+    type Attack = fn(u32) -> Vec<u8>;
+    let attacks: [(&str, Attack); 9] = [
+        ("data before a head and an end of another", |id| [data(id, b"x"), end(id + 1)].concat()),
+        ("two heads", |id| [head(id, |_| {}), head(id, |_| {})].concat()),
+        ("a lease", |id| head(id, |head| head.lease = true)),
+        ("an upgrade", |id| head(id, |head| (head.upgrade, head.lease, head.status) = (true, true, 101))),
+        ("encode", |id| raw(id, Kind::Encode as u8, &[0; 60])),
+        ("a request", |id| raw(id, Kind::Request as u8, &[0; 60])),
+        ("no kind", |id| raw(id, 200, b"")),
+        ("an end that is none", |id| [head(id, |_| {}), raw(id, Kind::ResponseEnd as u8, &[0; 3])].concat()),
+        ("no frame", |_| vec![0xff; 100]),
+    ];
+    for (name, attack) in attacks {
+        let mut target = Target::start();
+        let mut lane = target.peer(0);
+        lane.says(&[ToCache::Hello, ask(1, &key("/x"))]);
+        let stream = target.request();
+        target.says(&attack(stream));
+        while let Some(message) = lane.hears() {
+            assert!(!matches!(message, FromCache::Found { .. }), "{name}");
+        }
+        assert_eq!(target.stage.exit().code(), Some(111), "{name}: {}", target.stage.log());
+        // The next one has nothing of it.
+        let mut next = Target::with_memory(target.memory);
+        assert!(next.serves("/x"), "{name}: it is asked for again");
+    }
+}
+
+#[test]
+fn a_response_that_is_longer_than_it_may_be_is_given_up() {
+    let mut target = Target::start();
+    let mut lane = target.peer(0);
+    lane.says(&[ToCache::Hello, ask(1, &key("/long"))]);
+    let stream = target.request();
+    target.says(&head(stream, |_| {}));
+    let piece = vec![b'x'; 16 * 1024];
+    (0..8).for_each(|_| target.says(&data(stream, &piece)));
+    assert_eq!(lane.hears(), Some(FromCache::Hello));
+    assert_eq!(lane.hears(), Some(FromCache::Pass { tag: 1, cause: PassCause::Full }));
+    target.says(&end(stream));
+    assert!(target.serves("/after"));
+}
+
+#[test]
+fn a_memory_that_is_damaged_is_emptied_and_a_purge_goes_on_to_its_end() {
+    let memory = fosse_sys::memfd::page("memory", 8 << 20).unwrap();
+    let page = fosse_sys::page::Page::map_of(&memory, 8 << 20).unwrap();
+    for (at, word) in page.words().iter().enumerate() {
+        let noise = u64::try_from(at).unwrap().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        word.store(noise, std::sync::atomic::Ordering::Relaxed);
+    }
+    let mut target = Target::with_memory(memory);
+    (0..5).for_each(|n| assert!(target.serves(&format!("/{n}"))));
+    let mut status = target.peer(NO_LANE);
+    let purge = |by, text| Purge { by, host: b"a.example", port: 0, text };
+    status.says(&[
+        ToCache::Hello,
+        ToCache::Purge { tag: 1, purge: purge(By::Target, &b"/1"[..]) },
+        ToCache::Purge { tag: 2, purge: purge(By::Prefix, b"/") },
+        ToCache::Purge { tag: 3, purge: purge(By::All, b"") },
+    ]);
+    assert_eq!(status.hears(), Some(FromCache::Hello));
+    for (tag, responses) in [(1, 1), (2, 4), (3, 0)] {
+        assert_eq!(status.hears(), Some(FromCache::Purged { tag, responses }));
+    }
+    assert!(target.serves("/1"));
+}
