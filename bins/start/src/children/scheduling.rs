@@ -10,6 +10,9 @@
 //!   each turn carries one event. Under SCHED_BATCH they wait until it sleeps, and a turn carries
 //!   many. And a busy program has no claim to more of a core than the application: nice 0.
 //!
+//! What computes for a request, as rules and encoders do, is busy whenever it runs: for up to a
+//! look of start's it would keep a core from the application by a nice value below 0.
+//!
 //! What a program has used is asked of the kernel, not of the program.
 
 use core::time::Duration;
@@ -63,6 +66,11 @@ const fn is_front(program: Program) -> bool {
     matches!(program, Program::Accept | Program::Parse)
 }
 
+/// Returns whether a program works on the content of what passes.
+const fn computes(program: Program) -> bool {
+    matches!(program, Program::WafFilter | Program::Encode)
+}
+
 impl Schedule {
     /// Sets a process's policy and nice value where it should have others than it has.
     ///
@@ -78,6 +86,7 @@ impl Schedule {
         let setting = match wanted.scheduling {
             Scheduling::Inherit => return Ok(()),
             Scheduling::Batch => Setting::busy(program),
+            Scheduling::Auto if computes(program) => Setting::busy(program),
             Scheduling::Auto => match cpu_time(pid) {
                 Ok(cpu) => self.by_cpu_time(program, cpu, wanted.quiet(), now_ms),
                 Err(_) => return Ok(()),

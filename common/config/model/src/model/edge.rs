@@ -29,9 +29,10 @@ section! {
         /// let it read and write the socket.
         group: Option<Account>, Absent("the group \"fosse\", where there is one");
         /// Scheduling of the programs that a request passes through (sched(7)). With "auto" one
-        /// that has little to do runs as soon as it wakes up (nice -10), and a busy one has nice 0
-        /// and, where it reads from clients, SCHED_BATCH; "batch" treats all as busy; "inherit"
-        /// leaves those that are started from then on as fosse-start is.
+        /// that has little to do runs as soon as it wakes up (nice -10), and a busy one, or one
+        /// that evaluates rules or encodes, has nice 0 and, where it reads from clients,
+        /// SCHED_BATCH; "batch" treats all as busy; "inherit" leaves those that are started from
+        /// then on as fosse-start is.
         scheduling: Scheduling, Default("\"auto\"");
         /// Name servers that are asked for the names of servers, by UDP and, for long responses,
         /// TCP; the next one where one does not respond. Without any here it is those of
