@@ -62,7 +62,7 @@ pub(crate) fn run(words: &Args) -> i32 {
         Some(Some((configuration, _))) if !words.has("--status-socket") => {
             configuration.status_socket.value.0.as_ref().map(|path| Edge::at(path.into()))
         }
-        _ => Some(Edge::of(words).unwrap_or_else(|why| usage(PROGRAM, &why))),
+        _ => Some(Edge::named(words).unwrap_or_else(|why| usage(PROGRAM, &why))),
     };
     let asked = edge.as_ref().map(Edge::start_pid);
     let pid = asked.as_ref().and_then(|asked| asked.as_ref().ok()).copied();

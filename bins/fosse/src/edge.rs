@@ -39,13 +39,14 @@ pub(crate) fn is_served(path: &Path) -> bool {
     UnixStream::connect(path).is_ok()
 }
 
-/// Returns the status socket that a configuration names. Ends the program where the file cannot be
+/// Returns the status socket that a configuration names, whose files are beside it or below these
+/// directories. Ends the program where the file cannot be
 /// read or is wrong.
 ///
 /// # Errors
 /// One line where it names none.
-fn of_configuration(file: &str) -> Result<PathBuf, String> {
-    match Configuration::load(file, &[]).compiled(&check::accounts()) {
+fn of_configuration(file: &str, directories: &[String]) -> Result<PathBuf, String> {
+    match Configuration::load(file, directories).compiled(&check::accounts()) {
         Ok((edge, _)) => match &edge.status_socket.value.0 {
             Some(path) => Ok(PathBuf::from(path)),
             None => Err(format!("{file}: status_socket is \"off\"; its edge cannot be asked")),
@@ -67,10 +68,21 @@ impl Edge {
     /// # Errors
     /// One line.
     pub(crate) fn of(words: &Args) -> Result<Self, String> {
+        if words.has("--dir") && words.value("--config").is_none() {
+            return Err("--dir is for the files of a configuration, and none is named; add --config FILE".to_owned());
+        }
+        Self::named(words)
+    }
+
+    /// Does the same for a command whose `--dir` is for more than that.
+    ///
+    /// # Errors
+    /// One line.
+    pub(crate) fn named(words: &Args) -> Result<Self, String> {
         let path = match (words.value("--status-socket"), words.value("--config")) {
             (Some(_), Some(_)) => return Err("--status-socket and --config exclude each other".to_owned()),
             (Some(path), None) => PathBuf::from(path),
-            (None, Some(file)) => of_configuration(file)?,
+            (None, Some(file)) => of_configuration(file, words.values("--dir"))?,
             (None, None) => status_socket_path().filter(|own| own.exists()).unwrap_or_else(|| MACHINE_SOCKET.into()),
         };
         Ok(Self { path })

@@ -138,3 +138,34 @@ fn included_files_may_be_below_directories_of_the_command_line() {
     let with = fosse(&["check", &file, "--dir", &path(&dir), "--dir", &path(&sites)]);
     assert!(with.status.success(), "{}", said(&with));
 }
+
+#[test]
+fn an_edge_is_found_by_a_configuration_whose_files_are_below_directories_of_the_command_line() {
+    let (backend, more, sites) = (Backend::start(), Dir::new(), Dir::new());
+    fs::write(sites.join("a.toml"), SITE_A).unwrap();
+    fs::write(more.join("b.toml"), SITE_B).unwrap();
+    let path = |dir: &Dir| dir.path().to_string_lossy().into_owned();
+    let included = format!("{}/*.toml\", \"{}/*.toml", path(&sites), path(&more));
+    let text = MAIN.replace("conf.d/*.toml", &included).replace("${APP_ADDRESS}", &backend.address());
+    let edge = Edge::with_config(&text, &["--dir", &path(&more), "--dir", &path(&sites)]);
+    let file = edge.dir().join("fosse.toml").to_string_lossy().into_owned();
+    let directories = ["--dir", &path(&more), "--dir", &path(&sites)];
+    let server = format!("app/{}", backend.address());
+    for words in [
+        vec!["status"],
+        vec!["reload"],
+        vec!["reopen"],
+        vec!["audit"],
+        vec!["drain", &server],
+        vec!["ready", &server],
+        vec!["weight", &server, "7"],
+    ] {
+        let found = fosse(&[words.as_slice(), &["--config", &file], &directories].concat());
+        assert!(found.status.success(), "{words:?}: {}", said(&found));
+        let not_found = fosse(&[words.as_slice(), &["--config", &file, "--dir", &path(&more)]].concat());
+        assert!(!not_found.status.success() && said(&not_found).contains("it is outside of"), "{}", said(&not_found));
+        let alone = fosse(&[words.as_slice(), &["--dir", &path(&more)]].concat());
+        let why = "--dir is for the files of a configuration, and none is named; add --config FILE";
+        assert!(!alone.status.success() && said(&alone).contains(why), "{}", said(&alone));
+    }
+}

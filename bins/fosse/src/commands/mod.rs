@@ -37,6 +37,11 @@ const DIR: Flag = Flag {
     takes: Takes::Path("DIR..."),
     help: "directory of rule files, address lists and included files [that of the configuration]",
 };
+const DIR_OF_EDGE: Flag = Flag {
+    name: "--dir",
+    takes: Takes::Path("DIR..."),
+    help: "directory of the files that this configuration includes [its own]",
+};
 const LOG_DIR: Flag = Flag {
     name: "--log-dir",
     takes: Takes::Path("DIR"),
@@ -139,6 +144,7 @@ const STATUS: Usage = Usage {
         },
         Flag { name: "--sort", takes: Takes::Word(ORDERS), help: "order of sites and backends [requests]" },
         CONFIG_OF_EDGE,
+        DIR_OF_EDGE,
         STATUS_SOCKET,
         HELP,
     ],
@@ -153,6 +159,7 @@ const AUDIT: Usage = Usage {
     flags: &[
         Flag { name: "--pid", takes: Takes::Text("PID"), help: "the fosse-start to audit [that of the status socket]" },
         CONFIG_OF_EDGE,
+        DIR_OF_EDGE,
         STATUS_SOCKET,
         HELP,
     ],

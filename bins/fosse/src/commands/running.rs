@@ -2,7 +2,7 @@
 
 use fosse_args::{Flag, HELP, Positional, Takes, Usage};
 
-use super::{CONFIG_OF_EDGE, STATUS_SOCKET};
+use super::{CONFIG_OF_EDGE, DIR_OF_EDGE, STATUS_SOCKET};
 
 const SERVER: Positional = Positional::needed(Takes::Text("SERVER"));
 
@@ -10,7 +10,7 @@ pub(super) const DRAIN: Usage = Usage {
     name: "drain",
     summary: "give a server no new clients",
     words: &[SERVER, Positional::same_as(&CONFIG_OF_EDGE)],
-    flags: &[CONFIG_OF_EDGE, STATUS_SOCKET, HELP],
+    flags: &[CONFIG_OF_EDGE, DIR_OF_EDGE, STATUS_SOCKET, HELP],
     about: "SERVER is BACKEND/ADDRESS as fosse status shows it, or an address that one backend alone has. What is\n\
             under way ends, idle connections are closed; clients that belong to it by their cookie, or are logged in\n\
             over a connection of it, stay. It is so until fosse ready, over reloads and an upgrade.\n",
@@ -21,7 +21,7 @@ pub(super) const READY: Usage = Usage {
     name: "ready",
     summary: "give a server clients again that was drained",
     words: &[SERVER, Positional::same_as(&CONFIG_OF_EDGE)],
-    flags: &[CONFIG_OF_EDGE, STATUS_SOCKET, HELP],
+    flags: &[CONFIG_OF_EDGE, DIR_OF_EDGE, STATUS_SOCKET, HELP],
     about: "Its share of the requests grows for slow_start_seconds.\n",
     ..Usage::NOTHING
 };
@@ -30,7 +30,7 @@ pub(super) const WEIGHT: Usage = Usage {
     name: "weight",
     summary: "give a server another part of the requests",
     words: &[SERVER, Positional::needed(Takes::Text("WEIGHT")), Positional::same_as(&CONFIG_OF_EDGE)],
-    flags: &[CONFIG_OF_EDGE, STATUS_SOCKET, HELP],
+    flags: &[CONFIG_OF_EDGE, DIR_OF_EDGE, STATUS_SOCKET, HELP],
     about: "WEIGHT is a number of 0 to 256 in place of that of the configuration, over reloads and an upgrade, or\n\
             \"default\" for that of the configuration again.\n",
     ..Usage::NOTHING
@@ -70,6 +70,7 @@ pub(super) const RELOAD: Usage = Usage {
             help: "the fosse-start that is to reload [that of the status socket]",
         },
         CONFIG_OF_EDGE,
+        DIR_OF_EDGE,
         STATUS_SOCKET,
         HELP,
     ],
@@ -83,7 +84,7 @@ pub(super) const REOPEN: Usage = Usage {
     name: "reopen",
     summary: "open the log files again, after they were renamed",
     words: &[Positional::same_as(&CONFIG_OF_EDGE)],
-    flags: &[CONFIG_OF_EDGE, STATUS_SOCKET, HELP],
+    flags: &[CONFIG_OF_EDGE, DIR_OF_EDGE, STATUS_SOCKET, HELP],
     about: "Sends SIGUSR1 to the running fosse-start, as logrotate does after it has renamed the access and audit logs.\n\
             A reload opens them again, too.\n",
     ..Usage::NOTHING
