@@ -98,6 +98,7 @@ targets! {
     "static.encoding", target::r#static::encoding, edge::encodings, edge::ENCODING;
     "static.target", target::r#static::target, edge::paths, edge::PATH;
     "status.request", target::status::request, http::requests, http::TOKENS;
+    "counters.connections", target::status::connections, edge::connections, &[];
     "store.conversation", target::store::conversation, wire::filters, &[];
     "transform.transform", target::transform::transform, edge::transformed, edge::ESCAPES;
     "transform.transform_all", target::transform::transform_all, edge::escaped, edge::ESCAPES;

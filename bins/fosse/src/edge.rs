@@ -1,5 +1,6 @@
 //! A running edge seen from outside: its status socket, and the process that listens there.
 
+pub(crate) mod connections;
 pub(crate) mod purge;
 pub(crate) mod servers;
 
@@ -19,6 +20,9 @@ use crate::configuration::Configuration;
 const RESPONSE_BYTES_MAX: u64 = 32 << 20;
 /// Longest wait: the status program responds in a millisecond or is stuck.
 pub(crate) const RESPONSE_TIME_MAX: Duration = Duration::from_secs(5);
+/// Longest wait for a list of connections, or the end of some: each part takes up to three seconds
+/// where a lane does not respond.
+const CONNECTIONS_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// The status socket of an edge that root runs.
 const MACHINE_SOCKET: &str = "/run/fosse/status.sock";
@@ -147,7 +151,19 @@ impl Edge {
     /// # Errors
     /// One line: why it is not made.
     pub(crate) fn change(&self, target: &str, wait_max: Duration) -> Result<String, String> {
-        let bytes = self.ask("POST", target, wait_max)?;
+        self.response_to("POST", target, wait_max)
+    }
+
+    /// Asks for the connections of clients. Returns a line for each.
+    ///
+    /// # Errors
+    /// One line: why they are not shown.
+    pub(crate) fn connections(&self) -> Result<String, String> {
+        self.response_to("GET", "/connections.txt", CONNECTIONS_TIME_MAX)
+    }
+
+    fn response_to(&self, method: &str, target: &str, wait_max: Duration) -> Result<String, String> {
+        let bytes = self.ask(method, target, wait_max)?;
         let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
         let said: String = bytes[end..].iter().map(|byte| printable(*byte)).collect();
         let said = said.trim_end();

@@ -6,7 +6,7 @@ use crate::commands::FOSSE;
 use crate::output::print;
 use crate::{
     PROGRAM, access, audit, check, completions, doctor,
-    edge::{purge, servers},
+    edge::{connections, purge, servers},
     explain, reload, reopen, rules, status, text, up,
 };
 
@@ -26,6 +26,8 @@ pub(crate) fn run(words: &Args) -> i32 {
         (_, "migrate") => text::migrate::run(words),
         (_, "reload") => reload::run(words),
         (_, "reopen") => reopen::run(words),
+        (_, "connections") => connections::show(words),
+        (_, "disconnect") => connections::disconnect(words),
         (_, "drain" | "ready" | "weight") => servers::run(words),
         (_, "purge") => purge::run(words),
         (_, "version") => print(&format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION"))),

@@ -100,6 +100,16 @@ impl Client {
         self.release(event_loop, peers);
     }
 
+    /// Ends the connection now, as somebody has ordered it: between requests in the normal way,
+    /// else by a reset, so that a part of a response never looks whole.
+    pub(crate) fn end(&mut self, event_loop: &EventLoop, peers: &mut Peers, context: &mut Context, out: &mut Outbox) {
+        if self.conn.output.is_empty() && matches!(self.conn.phase, Phase::Proxy | Phase::Head | Phase::Linger) {
+            return self.close(event_loop, peers, context, out);
+        }
+        self.conn.abort(ResetReason::Limit, context, out);
+        self.release(event_loop, peers);
+    }
+
     /// Closes the connection now, or where it has a request after the response to that.
     pub(crate) fn end_soon(
         &mut self,

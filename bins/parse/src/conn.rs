@@ -20,6 +20,7 @@ use crate::pace::{Pace, Wait};
 use crate::pages::{self, Reader, Subject};
 use crate::refused::{Refused, host_of};
 use crate::settings::Settings;
+use crate::shown::Shown;
 use crate::sources::Charge;
 use crate::traffic;
 
@@ -107,6 +108,8 @@ pub struct Conn {
     pub(crate) progress: usize,
     /// Number of requests so far.
     pub(crate) requests: u64,
+    /// Facts for people.
+    pub(crate) shown: Shown,
     /// The exchange under way, or the last one.
     pub exchange: Exchange,
     /// A backend connection belongs to it, because a login is bound to that: fosse-dispatch has to
@@ -143,6 +146,7 @@ impl Conn {
             timer: Timer::default(),
             progress: 0,
             requests: 0,
+            shown: Shown::begin(context.now_ms),
             exchange: Exchange::none(),
             pinned: false,
             log: Record::default(),
@@ -318,7 +322,7 @@ impl Conn {
     }
 
     /// Returns the client, as far as it is known.
-    fn client(&self) -> Endpoint {
+    pub(crate) fn client(&self) -> Endpoint {
         if self.exchange.open { self.exchange.client } else { self.named.unwrap_or(self.origin.client) }
     }
 

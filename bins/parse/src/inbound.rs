@@ -258,6 +258,7 @@ impl Conn {
         }
         (self.exchange.client, self.exchange.request) = (client, request);
         slow::begin(&mut self.asked, head, context);
+        self.shown.note(head);
         if context.access.is_on() {
             self.begin_log(head, &fixed, context);
         }

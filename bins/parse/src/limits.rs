@@ -89,6 +89,14 @@ pub(crate) const REFUSAL_SOURCES_MAX: usize = 4096;
 /// and a loop ends after them.
 pub(crate) const VIA_PASSAGES_MAX: usize = 8;
 
+/// Slots that are looked at in a turn for people who want to see connections, or to end some: a
+/// tenth of a millisecond of work.
+pub(crate) const QUESTION_SLOTS_TURN_MAX: u32 = 1024;
+/// Milliseconds between two looks for the next question of such people, who get a part at a time.
+pub(crate) const QUESTION_WAIT_MS: u64 = 5;
+/// Milliseconds for which it is looked for: whoever asks may have died.
+pub(crate) const QUESTION_MS_MAX: u64 = 5000;
+
 /// Access log lines that wait for the pipe, in bytes; beyond it lines are dropped and counted.
 pub(crate) const ACCESS_BYTES_MAX: usize = 64 * 1024;
 

@@ -284,6 +284,7 @@ impl Conn {
         }
         let sent = self.exchange.bytes_out.checked_add(end.leased_bytes);
         self.exchange.bytes_out = sent.ok_or(WireError::Field("leased bytes"))?;
+        self.shown.bytes_out = self.shown.bytes_out.wrapping_add(end.leased_bytes);
         self.exchange.lease = Lease::No;
         self.complete(context, out);
         Ok(())

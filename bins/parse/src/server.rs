@@ -11,7 +11,7 @@ use fosse_lockdown::Sealed;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_stage::{Gone, Input, Output};
 use fosse_sys::memory::HeapTrimmer;
-use fosse_sys::page::Page;
+use fosse_sys::page::{Page, PageReader};
 use fosse_wire::channel::{Connection, Tally};
 use fosse_wire::start::ToChild;
 use fosse_wire::{Frame, Kind, WireError};
@@ -21,6 +21,7 @@ use crate::access::AccessLog;
 use crate::conn::Way;
 use crate::context::Context;
 use crate::drain::Drain;
+use crate::inspect::Inspector;
 use crate::lease_channel::LeaseChannel;
 use crate::limits::{LAST_WORDS_MS_MAX, READ_BYTES_MAX};
 use crate::pace::SourceRates;
@@ -52,6 +53,7 @@ pub struct Server {
     context: Context,
     /// Destination of every read from a client and from accept.
     buffer: Box<[u8]>,
+    inspector: Inspector,
     /// Memory that a flood has left.
     heap: HeapTrimmer,
     /// The reason to end after this turn.
@@ -89,7 +91,8 @@ impl Server {
         context.settings.name_rows(&context.counters);
         let buffer = vec![0; READ_BYTES_MAX].into_boxed_slice();
         let (clients, heap) = (Table::default(), HeapTrimmer::default());
-        Ok(Self { input, output, from_encode, clients, peers, context, buffer, heap, ending: None })
+        let inspector = Inspector::new(given.optional(15).and_then(|fd| PageReader::map(fd).ok()));
+        Ok(Self { input, output, from_encode, clients, peers, context, buffer, inspector, heap, ending: None })
     }
 
     /// Response frames, each to its connection.
@@ -287,7 +290,8 @@ impl Server {
 
 impl Service for Server {
     fn wait_ms_max(&self, _: &Process) -> Option<u64> {
-        self.context.deadlines.wait_ms(self.context.now_ms)
+        let now_ms = self.context.now_ms;
+        self.context.deadlines.wait_ms(now_ms).into_iter().chain(self.inspector.wait_ms(now_ms)).min()
     }
 
     fn begin_turn(&mut self, process: &Process) {
@@ -337,6 +341,8 @@ impl Service for Server {
 
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
         self.end_overdue(&process.event_loop);
+        let Self { inspector, output, clients, peers, context, .. } = self;
+        inspector.turn(clients, &process.event_loop, peers, context, &mut output.outbox);
         self.settle(&process.event_loop);
         self.output.flush(&process.event_loop, RING_OUT).map_err(ring)?;
         if let Some(encode) = &mut self.context.to_encode {

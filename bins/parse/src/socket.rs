@@ -95,6 +95,7 @@ impl Socket {
             Ok((0, _)) => end_of_input(conn, context, out),
             Ok((length, _)) => {
                 context.counters.add(count::parse::BYTES_IN, u64::try_from(length).unwrap_or(0));
+                conn.shown.bytes_in += u64::try_from(length).unwrap_or(0);
                 conn.feed(&room[..length], context, out);
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
@@ -123,6 +124,7 @@ impl Socket {
         let written = match send(&self.fd, &pending[..room], SendFlags::DONTWAIT | SendFlags::NOSIGNAL | last) {
             Ok(written) => {
                 conn.output.advance(written);
+                conn.shown.bytes_out += u64::try_from(written).unwrap_or(0);
                 context.counters.add(count::parse::BYTES_OUT, u64::try_from(written).unwrap_or(0));
                 // A byte now and then is no progress.
                 if conn.timer.kind() != Some(Limit::Write) {

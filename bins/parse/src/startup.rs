@@ -25,6 +25,7 @@ pub const LANE: &[Expected] = &[
     Expected::optional(12, STREAM, "encoded response frames"),
     Expected::optional(13, STREAM, "credit for encode"),
     Expected::optional(14, MEMORY, "rates of sources"),
+    Expected::optional(15, MEMORY, "questions"),
 ];
 
 /// The descriptors of the head of a shell pipeline.

@@ -193,6 +193,11 @@ impl Table {
         clients.filter(|client| client.socket.is_some()).map(|client| client.conn.record).collect()
     }
 
+    /// Returns the number of slots, used or not.
+    pub(crate) fn slots(&self) -> u32 {
+        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+    }
+
     /// Returns the number of clients, those included that only wait for the ring.
     pub(crate) const fn len(&self) -> usize {
         self.slots.len() - self.free.len()

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_counters::Wanted;
 use fosse_source::Source;
 use rustix::{
     io::Errno,
@@ -27,7 +28,7 @@ pub(crate) struct Client {
     request: Vec<u8>,
     /// The response, once the request is complete and it is known.
     pub(crate) response: Option<Response>,
-    /// It waits for a purge to end.
+    /// It waits for a purge to end, or for lanes.
     pub(crate) is_waiting: bool,
     /// The time when it came, or last took a piece of its response, on the clock of the loop.
     pub(crate) since_ms: u64,
@@ -48,6 +49,8 @@ pub(crate) enum Heard {
     Order(ServerOrder),
     /// It wants kept responses gone.
     Purge(PurgeOrder),
+    /// It wants to see connections, or the end of some.
+    Connections(Wanted),
     /// A request that gets this status.
     Refused(u16),
 }
@@ -102,6 +105,7 @@ impl Client {
             Progress::Request(request) => Heard::Request(request),
             Progress::Order(order) => Heard::Order(order),
             Progress::Purge(order) => Heard::Purge(order),
+            Progress::Connections(wanted) => Heard::Connections(wanted),
             Progress::Refused(status) => Heard::Refused(status),
         }
     }

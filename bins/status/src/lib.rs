@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod connections;
 mod limits;
 mod listener;
 mod metrics;

@@ -52,5 +52,15 @@ const _: () = assert!(RULE_NAMES_MAX == Kind::Rule.names_max() - 1);
 /// Bytes of the words about a reload: one line for people.
 pub(crate) const RELOAD_BYTES_MAX: usize = 4096;
 
+/// Time a lane has to say what it knows of its connections, in milliseconds: it looks twice a
+/// second whether it is asked, and every few milliseconds from then on.
+pub(crate) const LANE_MS_MAX: u64 = 3_000;
+
+/// Milliseconds between two looks at what lanes say.
+pub(crate) const LANE_LOOK_MS: u64 = 5;
+
+/// Bytes of a list of connections: some 50,000. It is in memory as long as its client reads it.
+pub(crate) const LIST_BYTES_MAX: usize = 8 << 20;
+
 /// Bytes of a client's request read in one turn.
 pub(crate) const READ_BYTES: usize = 4096;

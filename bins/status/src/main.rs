@@ -4,7 +4,8 @@
 //! unix socket on fd 8, and for /metrics alone from the TCP socket on fd 9. It keeps the pages of
 //! the living, and the sums of the dead in the page on fd 10, which the next fosse-status goes on
 //! from. Who runs the edge, or root, changes the states of servers over the unix socket: they are
-//! in the page on fd 11, which dispatch reads. It waits for no client: a bounded number is served
+//! in the page on fd 11, which dispatch reads; and sees connections, and ends some, by questions in
+//! the page on fd 12, which parse reads. It waits for no client: a bounded number is served
 //! at a time, each for a bounded time.
 
 #![forbid(unsafe_code)]
@@ -26,6 +27,7 @@ const SPEC: Spec = Spec {
         Expected::optional(9, &[Kind::InetListener], "clients by TCP"),
         Expected::required(10, MEMORY, "sums"),
         Expected::optional(11, MEMORY, "states of servers"),
+        Expected::optional(12, MEMORY, "questions"),
     ],
     lingers: false,
 };

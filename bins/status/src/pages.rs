@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use fosse_counters::{
-    Counter, DRAINING, FIRST, Kind, LOG_DROPPED, PAGE_WORDS, Server, Sums, TABLES, TURN_US_LONGEST, TURNS, TURNS_LONG,
-    parse, row_name, rows, servers,
+    Counter, DRAINING, FIRST, Kind, LOG_DROPPED, PAGE_WORDS, Said, Server, Sums, TABLES, TURN_US_LONGEST, TURNS,
+    TURNS_LONG, parse, row_name, rows, servers,
 };
 use fosse_sys::page::PageReader;
 use fosse_wire::launch::Program;
@@ -16,6 +16,10 @@ use crate::traffic::{Names, Subject};
 
 /// The lane of a process that has none.
 pub(crate) const LANE_NONE: u32 = u32::MAX;
+
+/// A process has said nothing yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Silent;
 
 /// One living process.
 #[derive(Debug)]
@@ -216,6 +220,17 @@ impl Pages {
     pub(crate) fn servers(&self) -> BTreeSet<String> {
         let serving = self.living.values().filter(|shown| !shown.draining());
         serving.flat_map(Shown::named_servers).map(|(name, _)| name).collect()
+    }
+
+    /// Returns the lanes by the process that has their clients.
+    pub(crate) fn lanes(&self) -> BTreeMap<u32, u32> {
+        let parses = self.living.values().filter(|shown| shown.program == Program::Parse.name());
+        parses.map(|shown| (shown.pid, shown.lane)).collect()
+    }
+
+    /// Returns what a process says to a question; `None` where it is gone.
+    pub(crate) fn said(&self, pid: u32, question: u64) -> Option<Result<Said, Silent>> {
+        self.living.get(&pid).map(|shown| Said::read(question, &shown.page).ok_or(Silent))
     }
 
     /// Returns the sum of one counter over the living and, unless it is a gauge, the dead.

@@ -1,6 +1,9 @@
 //! The request of a client: the first line of a GET, or of a POST that changes something. The rest
 //! of the head is read to its end and not looked at.
 
+use std::net::Ipv6Addr;
+
+use fosse_counters::Wanted;
 use fosse_wire::purge::{By, Purge};
 
 /// The pages.
@@ -99,6 +102,9 @@ pub enum Progress {
     Order(ServerOrder),
     /// A request to purge.
     Purge(PurgeOrder),
+    /// A request for the connections, or for the end of some: `GET /connections.txt`, `POST
+    /// /connections/end/ID`, `POST /connections/end-all/ADDRESS/BITS`.
+    Connections(Wanted),
     /// A complete head that gets this status in place of a page.
     Refused(u16),
 }
@@ -120,8 +126,12 @@ pub fn progress(bytes: &[u8]) -> Progress {
         return Progress::Refused(400);
     }
     let head = match method {
+        b"GET" if target == b"/connections.txt" => return Progress::Connections(Wanted::List),
         b"GET" => false,
         b"HEAD" => true,
+        b"POST" if target.starts_with(ENDS) => {
+            return end(&target[ENDS.len()..]).map_or(Progress::Refused(400), Progress::Connections);
+        }
         b"POST" if target.starts_with(ORDERS) => {
             return order(&target[ORDERS.len()..]).map_or(Progress::Refused(400), Progress::Order);
         }
@@ -165,6 +175,23 @@ fn purge(text: &[u8]) -> Option<PurgeOrder> {
     let host = if host == "*" { "" } else { Some(host).filter(|host| !host.is_empty())? };
     let order = PurgeOrder { by, host: host.to_ascii_lowercase(), port, text: text.to_owned() };
     order.purge().check().is_ok().then_some(order)
+}
+
+const ENDS: &[u8] = b"/connections/";
+
+/// Reads what follows `/connections/`.
+fn end(text: &[u8]) -> Option<Wanted> {
+    let (word, rest) = std::str::from_utf8(text).ok()?.split_once('/')?;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match word {
+        "end" => rest.parse().ok().filter(|_| digits(rest)).map(Wanted::End),
+        "end-all" => {
+            let (address, bits) = rest.split_once('/')?;
+            let (address, bits): (Ipv6Addr, u8) = (address.parse().ok()?, bits.parse().ok().filter(|_| digits(bits))?);
+            (bits <= 128).then(|| Wanted::EndAll(address.octets(), bits))
+        }
+        _ => None,
+    }
 }
 
 /// Reads what follows `/servers/`.
@@ -278,6 +305,25 @@ mod tests {
             assert_eq!(order(target), expected, "{target}");
         }
         assert_eq!(progress(b"GET /purge/all/* HTTP/1.1\r\n\r\n"), Progress::Refused(404));
+    }
+
+    #[test]
+    fn connections_are_asked_for_and_ended_by_number_or_network() {
+        let asked = |line: &str| progress(format!("{line} HTTP/1.1\r\n\r\n").as_bytes());
+        for (line, expected) in [
+            ("GET /connections.txt", Progress::Connections(Wanted::List)),
+            ("POST /connections/end/17", Progress::Connections(Wanted::End(17))),
+            ("POST /connections/end-all/::/0", Progress::Connections(Wanted::EndAll([0; 16], 0))),
+            ("POST /connections/end-all/::1/129", Progress::Refused(400)),
+            ("POST /connections/end-all/1.2.3.4/8", Progress::Refused(400)),
+            ("POST /connections/end/+1", Progress::Refused(400)),
+            ("POST /connections/end/", Progress::Refused(400)),
+            ("POST /connections/all/1", Progress::Refused(400)),
+            ("GET /connections/end/17", Progress::Refused(404)),
+            ("POST /connections.txt", Progress::Refused(405)),
+        ] {
+            assert_eq!(asked(line), expected, "{line}");
+        }
     }
 
     #[test]

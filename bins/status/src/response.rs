@@ -32,10 +32,10 @@ impl Response {
     pub(crate) fn refusal(status: u16) -> Self {
         let words = match status {
             404 => {
-                "there is /metrics, and on the unix socket /status.json, /status.txt, /servers.txt, /traffic.txt, /rules.txt \
-                 and /reload.txt\n"
+                "there is /metrics, and on the unix socket /status.json, /status.txt, /servers.txt, /traffic.txt, /rules.txt, \
+                 /connections.txt and /reload.txt\n"
             }
-            405 => "GET alone, and POST below /servers/ and /purge/\n",
+            405 => "GET alone, and POST below /servers/, /purge/ and /connections/\n",
             431 => "request too long\n",
             _ => "not a request\n",
         };

@@ -1,6 +1,6 @@
 //! Pages in from start, requests in from clients, responses out.
 
-use fosse_counters::{Counters, StatesPage, Sums, status as count};
+use fosse_counters::{Counters, Question, StatesPage, Sums, Wanted, status as count};
 use fosse_die::warning;
 use fosse_eventloop::{
     Event, Interest,
@@ -14,7 +14,8 @@ use rustix::{io::Errno, net::sockopt::socket_peercred};
 
 use crate::{
     client::{Client, Heard, Written},
-    limits::{ACCEPTS_TURN_MAX, CLIENTS_MAX, RELOAD_BYTES_MAX},
+    connections::Connections,
+    limits::{ACCEPTS_TURN_MAX, CLIENTS_MAX, LANE_LOOK_MS, RELOAD_BYTES_MAX},
     listener::{Kind, Listener},
     page::Look,
     pages::Pages,
@@ -49,6 +50,8 @@ pub struct Server {
     states: Option<States>,
     /// Orders about what is kept.
     purges: Purges,
+    /// The connections of clients.
+    connections: Option<Connections>,
 }
 
 impl Server {
@@ -61,6 +64,7 @@ impl Server {
         let unix = given.optional(8).map(|fd| Listener::new(Kind::Unix, fd, token(TOKEN_UNIX)));
         let tcp = given.optional(9).map(|fd| Listener::new(Kind::Tcp, fd, token(TOKEN_TCP)));
         let states = given.optional(11).map(Page::map).transpose()?.and_then(StatesPage::new);
+        let questions = given.optional(12).map(Page::map).transpose()?.and_then(Question::new);
         // The user who runs the edge, as the kernel knows it.
         let start_uid = process.start_fd().and_then(|start| socket_peercred(start).ok()).map(|peer| peer.uid.as_raw());
         Ok(Self {
@@ -73,6 +77,7 @@ impl Server {
             rate: Rate::default(),
             purges: Purges::new(start_uid, token(TOKEN_CACHE)),
             states: states.zip(start_uid).map(|(page, uid)| States::new(page, uid)),
+            connections: questions.zip(start_uid).map(|(page, uid)| Connections::new(page, uid)),
         })
     }
 
@@ -140,13 +145,17 @@ impl Server {
                 Heard::Purge(order) => match purge(order, key, client, &mut self.purges) {
                     Err(refusal) => refusal,
                     Ok(()) => {
-                        client.is_waiting = true;
-                        process.counters.add(count::REQUESTS, 1);
-                        let _ = process.event_loop.modify(&client.fd, key.token(TOKEN_CLIENT), Interest::empty());
+                        self.leave_waiting(process, key);
                         return self.work_on_purges(process, false);
                     }
                 },
                 Heard::Order(order) => carry_out(&order, client, self.states.as_ref(), &self.pages),
+                Heard::Connections(wanted) => {
+                    match ask(wanted, (key, client), &mut self.connections, (&self.pages, now_ms)) {
+                        Some(response) => response,
+                        None => return self.leave_waiting(process, key),
+                    }
+                }
             });
             process.counters.add(count::REQUESTS, 1);
             // A client that is never written to again ends with its deadline.
@@ -181,7 +190,19 @@ impl Server {
         }
     }
 
+    /// Leaves a client alone until others have done what it wants. It says nothing more.
+    fn leave_waiting(&mut self, process: &Process, key: Key) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.is_waiting = true;
+            process.counters.add(count::REQUESTS, 1);
+            let _ = process.event_loop.modify(&client.fd, key.token(TOKEN_CLIENT), Interest::empty());
+        }
+    }
+
     fn end_client(&mut self, process: &Process, key: Key) {
+        if let Some(connections) = &mut self.connections {
+            connections.leave(key);
+        }
         if let Some(client) = self.clients.remove(key) {
             let _ = process.event_loop.remove(&client.fd);
         }
@@ -210,7 +231,34 @@ fn purge(order: PurgeOrder, key: Key, client: &Client, purges: &mut Purges) -> R
     }
 }
 
+/// Asks about connections, which only the unix socket takes. Returns the response where it is known
+/// at once.
+fn ask(
+    wanted: Wanted,
+    (key, client): (Key, &Client),
+    connections: &mut Option<Connections>,
+    (pages, now_ms): (&Pages, u64),
+) -> Option<Response> {
+    match (connections, client.uid()) {
+        (Some(connections), Some(uid)) if client.kind == Kind::Unix => {
+            connections.ask(wanted, (key, uid), pages, now_ms)
+        }
+        _ => Some(Response::refusal(404)),
+    }
+}
+
 impl Service for Server {
+    fn wait_ms_max(&self, _: &Process) -> Option<u64> {
+        self.connections.as_ref().filter(|connections| connections.is_open()).map(|_| LANE_LOOK_MS)
+    }
+
+    fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        let now_ms = process.event_loop.now_ms();
+        let heard = self.connections.as_mut().and_then(|connections| connections.hear(&self.pages, now_ms));
+        self.tell(process, heard.into_iter().collect());
+        Ok(())
+    }
+
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         match Key::of_token(event.token) {
             (TOKEN_UNIX, _) => self.accept(process, Kind::Unix)?,

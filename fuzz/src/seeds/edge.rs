@@ -285,3 +285,14 @@ pub fn verdicts() -> Vec<Vec<u8>> {
     ];
     talks.into_iter().map(<[u8]>::to_vec).collect()
 }
+
+/// Returns what a lane says of a connection, and questions.
+#[must_use]
+pub fn connections() -> Vec<Vec<u8>> {
+    let words = |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let mut said = words(&[7, 1, 1, 0, 17, 0, 0xffff_c000_0201, 0x0003_1f90_0000_0050, 5, 2, 300, 400]);
+    said.extend_from_slice(b"a.example");
+    said.resize(96 + 48, 0);
+    said.extend_from_slice(b"GET /path");
+    vec![said, words(&[7, 7, 1, 0, 0, 0]), words(&[7, 7, 3, 17, 0, 0]), words(&[7, 7, 4, 0, 0xffff_0a00_0000, 104])]
+}

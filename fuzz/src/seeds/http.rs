@@ -126,6 +126,9 @@ pub fn requests() -> Vec<Vec<u8>> {
         "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /status.json?x HTTP/1.0\n\n",
         "POST /purge/tag/*/t HTTP/1.1\r\n\r\n",
+        "GET /connections.txt HTTP/1.1\r\n\r\n",
+        "POST /connections/end/17 HTTP/1.1\r\n\r\n",
+        "POST /connections/end-all/::ffff:192.0.2.0/120 HTTP/1.1\r\n\r\n",
     ])
 }
 

@@ -217,9 +217,17 @@ fn is_server(command: &str) -> bool {
 
 /// Whether a command asks an edge that runs.
 fn needs_an_edge(command: &str) -> bool {
-    ["fosse reload", "fosse status", "fosse audit", "fosse doctor", "/run/fosse/status.sock"]
-        .iter()
-        .any(|words| command.contains(words))
+    [
+        "fosse reload",
+        "fosse status",
+        "fosse audit",
+        "fosse doctor",
+        "fosse connections",
+        "fosse disconnect",
+        "/run/fosse/status.sock",
+    ]
+    .iter()
+    .any(|words| command.contains(words))
 }
 
 /// The value of an option of a command line.

@@ -12,7 +12,7 @@ use fosse_args::{Flag, HELP, NO_SANDBOX, Positional, SANDBOX_STRICT, SANDBOX_TRA
 use self::{
     access::{PASSWORD, SIGN},
     rules::RULES_COMMANDS,
-    running::{DRAIN, PURGE, READY, RELOAD, REOPEN, WEIGHT},
+    running::{CONNECTIONS, DISCONNECT, DRAIN, PURGE, READY, RELOAD, REOPEN, WEIGHT},
 };
 
 const CONFIG: Flag =
@@ -247,6 +247,8 @@ pub(crate) const FOSSE: Usage = Usage {
         READY,
         WEIGHT,
         PURGE,
+        CONNECTIONS,
+        DISCONNECT,
         written::MIGRATE,
         RULES_COMMANDS,
         VERSION,
@@ -262,6 +264,8 @@ pub(crate) const FOSSE: Usage = Usage {
         ),
         ("logs", LOGS),
         ("log", LOGS),
+        ("kill", "did you mean disconnect?"),
+        ("sessions", "did you mean connections?"),
         ("diagnose", "did you mean doctor?"),
         ("start", "did you mean up?"),
         ("run", "did you mean up?"),

@@ -89,3 +89,37 @@ pub(super) const REOPEN: Usage = Usage {
             A reload opens them again, too.\n",
     ..Usage::NOTHING
 };
+
+pub(super) const CONNECTIONS: Usage = Usage {
+    name: "connections",
+    summary: "show the connections of clients",
+    words: &[Positional::same_as(&CONFIG_OF_EDGE)],
+    flags: &[
+        Flag { name: "--client", takes: Takes::Text("NETWORK"), help: "those of this network or address [all]" },
+        Flag { name: "--site", takes: Takes::Text("SITE"), help: "those with a request for this site [all]" },
+        Flag { name: "--json", takes: Takes::Nothing, help: "as JSON" },
+        CONFIG_OF_EDGE,
+        DIR_OF_EDGE,
+        STATUS_SOCKET,
+        HELP,
+    ],
+    about: "One line for each, the oldest first: its number, its client, what it does, and its request, without the\n\
+            query. For root, and the user who runs the edge.\n",
+    ..Usage::NOTHING
+};
+
+pub(super) const DISCONNECT: Usage = Usage {
+    name: "disconnect",
+    summary: "end a connection of a client, or all of a network",
+    words: &[Positional::optional(Takes::Text("ID"))],
+    flags: &[
+        Flag { name: "--client", takes: Takes::Text("NETWORK"), help: "all of this network or address" },
+        CONFIG_OF_EDGE,
+        DIR_OF_EDGE,
+        STATUS_SOCKET,
+        HELP,
+    ],
+    about: "ID is the number that fosse connections shows. A response that is on its way ends in a reset. For root, and\n\
+            the user who runs the edge. It keeps nobody out: a deny list does.\n",
+    ..Usage::NOTHING
+};

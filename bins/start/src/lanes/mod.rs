@@ -82,6 +82,8 @@ pub(crate) struct Lanes {
     pub checks: Option<OwnedFd>,
     /// The page of the states that people give to servers.
     pub states: Option<OwnedFd>,
+    /// The page of questions about connections.
+    pub questions: Option<OwnedFd>,
     /// The page of what sources were sent of late.
     pub rates: Option<OwnedFd>,
     /// The page of the addresses of names, once there are any.
@@ -93,7 +95,7 @@ pub(crate) struct Lanes {
 impl Lanes {
     /// Takes over the lanes of a predecessor.
     pub(crate) fn of(all: Vec<Lane>, next_number: u32, [checks, states, addresses]: [Option<OwnedFd>; 3]) -> Self {
-        Self { all, next_number, health: None, checks, states, rates: None, addresses, kept: None }
+        Self { all, next_number, health: None, checks, states, questions: None, rates: None, addresses, kept: None }
     }
 
     pub(crate) fn find_mut(&mut self, number: u32) -> Option<&mut Lane> {

@@ -20,7 +20,7 @@ use crate::{
         spawn::{pair, spawn},
         spawn_options::SpawnOptions,
     },
-    services::{bound::BoundServices, cache, prober, resolve, server_states, source_rates},
+    services::{bound::BoundServices, cache, prober, questions, resolve, server_states, source_rates},
 };
 
 /// The channels of a lane's stages, by the stage that has the end.
@@ -124,6 +124,7 @@ pub(crate) fn start(
         channels.parse.push((11, rustix::io::fcntl_dupfd_cloexec(pages, 3).map_err(before)?));
     }
     channels.parse.extend(source_rates::page_for_lane(lanes).map(|page| (14, page)));
+    channels.parse.extend(questions::page_for_lane(lanes).map(|page| (15, page)));
     channels.dispatch.extend(health(lanes, children).map(|page| (10, page)));
     channels.dispatch.extend(prober::page_for_lane(lanes, cx.generation).map(|page| (11, page)));
     channels.dispatch.extend(server_states::page_for_lane(lanes).map(|page| (12, page)));

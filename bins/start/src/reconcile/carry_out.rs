@@ -8,7 +8,7 @@ use crate::{
     options::Options,
     reconcile::{lifecycle::Action, view::in_force},
     reload::state::Reload,
-    services::{self, cache, prober, resolve, server_states, source_rates, spool},
+    services::{self, cache, prober, questions, resolve, server_states, source_rates, spool},
     shutdown,
     state::State,
 };
@@ -46,6 +46,7 @@ fn start_service(state: &mut State, program: Program, reload: &Reload, options: 
         }
         Program::Status => {
             server_states::make_page(&mut state.lanes);
+            questions::make_page(&mut state.lanes);
             services::start_status(services, children, cx, &state.listeners.status, &state.lanes);
         }
         Program::Store => services.store = services::start(children, cx, program, SpawnOptions::default()),
@@ -104,6 +105,7 @@ fn start_lane(state: &mut State, core: u32) -> Result<(), String> {
     resolve::make_page(&mut state.lanes, &state.generation);
     server_states::make_page(&mut state.lanes);
     source_rates::make_page(&mut state.lanes);
+    questions::make_page(&mut state.lanes);
     cache::make_memory(&mut state.lanes, &state.generation);
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     let started = stages::start(&mut state.lanes, &mut state.children, &state.services.bound, cx, core);

@@ -6,6 +6,7 @@ pub(crate) mod files;
 pub(crate) mod logs;
 pub(crate) mod passwords;
 pub(crate) mod prober;
+pub(crate) mod questions;
 pub(crate) mod resolve;
 pub(crate) mod server_states;
 pub(crate) mod source_rates;
@@ -159,7 +160,8 @@ pub(crate) fn start_status(
     let open = sockets.iter().zip([8, 9]).filter_map(|(socket, number)| Some((number, socket.as_ref()?)));
     let sockets = open.map(|(number, open)| Ok((number, fcntl_dupfd_cloexec(&open.fd, 3)?)));
     let states = server_states::page_for_status(lanes).map(|page| page.map(|page| (11, page))).transpose();
-    let copies = sockets.chain([children.uncounted.sums().map(|sums| (10, sums))]).chain(states);
+    let questions = questions::page_for_status(lanes).map(|page| page.map(|page| (12, page))).transpose();
+    let copies = sockets.chain([children.uncounted.sums().map(|sums| (10, sums))]).chain(states).chain(questions);
     let fds = match copies.collect::<Result<_, Errno>>() {
         Ok(fds) => fds,
         Err(errno) => return children.not_started(Program::Status, errno, cx.event_loop.now_ms()),

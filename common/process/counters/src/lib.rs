@@ -9,13 +9,18 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Relaxed, Release},
+};
 
 use fosse_sys::page::Page;
 
 mod addresses;
+mod connections;
 mod health;
 mod places;
+mod questions;
 mod rates;
 mod servers;
 mod states;
@@ -23,7 +28,9 @@ mod sums;
 mod tables;
 mod traffic;
 pub use addresses::*;
+pub use connections::*;
 pub use health::*;
+pub use questions::*;
 pub use rates::*;
 pub use servers::{SERVERS_SHOWN_MAX, Server, servers};
 pub use states::*;
@@ -111,6 +118,13 @@ impl Counters {
     pub fn set(&self, index: usize, value: u64) {
         if let Some(word) = self.word(index) {
             word.store(value, Relaxed);
+        }
+    }
+
+    /// Sets a word that says that others are to be read: whoever sees it sees them.
+    pub(crate) fn publish(&self, index: usize, value: u64) {
+        if let Some(word) = self.word(index) {
+            word.store(value, Release);
         }
     }
 
