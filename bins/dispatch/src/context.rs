@@ -10,7 +10,7 @@ use fosse_source::Budget;
 use fosse_stage::Output;
 use fosse_wire::{Outbox, StreamId};
 
-use crate::{PROGRAM, cache::client::Cache, limits, logins::Logins};
+use crate::{PROGRAM, cache::client::Cache, limits, logins::Logins, mirrors::Mirrors};
 
 /// Kinds of event tokens: the highest byte beside a key or nothing.
 pub(crate) mod token {
@@ -64,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) ahead_first_slot: usize,
     /// Responses that are kept, where a policy has some.
     pub(crate) cache: Option<Box<Cache>>,
+    /// Copies of requests, where a policy has some.
+    pub(crate) mirrors: Option<Box<Mirrors>>,
 }
 
 impl Shared {
@@ -82,6 +84,7 @@ impl Shared {
             ahead: Budget::new(ahead_bytes_max),
             ahead_first_slot: 0,
             cache: None,
+            mirrors: None,
         }
     }
 

@@ -63,6 +63,9 @@ pub(crate) fn on_backend(key: Key, event: Event, streams: &mut Streams, lane: &m
         Use::Idle | Use::Pinned => lane.upstream.close(key, &lane.context),
         Use::Stream(id) => {
             let Some(stream) = streams.get(id) else {
+                if lane.copy_ready(id, key, event, streams) {
+                    return;
+                }
                 return lane.context.state_error("stream of a connection is gone");
             };
             let news = if stream.awaits_access() {

@@ -172,8 +172,10 @@ impl<'a> Lane<'a> {
     /// Sends what this turn brought for a stream's backend.
     pub(crate) fn send(&mut self, stream: &mut Stream) {
         stream.queued = false;
-        if let Some(Joined { key, connection, context, .. }) = self.joined(stream) {
-            send::send_request(stream, key, connection, context);
+        let Some(Joined { key, connection, terms, context, .. }) = self.joined(stream) else { return };
+        send::send_request(stream, key, connection, context);
+        if let Some(mirror) = terms.policy.settings.mirror.filter(|_| stream.sent() && !stream.mirrored) {
+            self.mirror(stream, mirror);
         }
     }
 }

@@ -143,6 +143,7 @@ impl Lane<'_> {
         match event {
             Event::Ready(id, key) => match streams.get(id) {
                 Some(stream) => self.begin(stream, key),
+                None if self.copy_supplied(&event) => {}
                 None => {
                     self.context.state_error("stream that waits for a connection is gone");
                     self.upstream.close(key, &self.context);
@@ -154,6 +155,7 @@ impl Lane<'_> {
                     let over = stream.is_over();
                     self.follow(streams, id, over, news);
                 }
+                None if self.copy_supplied(&event) => {}
                 None => self.context.state_error("stream in the queue of a server is gone"),
             },
         }

@@ -3,10 +3,11 @@
 //!
 //! Owners: [`upstream`] has the servers and the connections to them, and knows requests by id
 //! only; [`exchange`] one request with its connection; `lane` joins the two, `joined` has what
-//! becomes of them together, `questions` what is asked about a request before, `slow_clients` what
-//! servers wait for; `frames` and `events` find the request or the connection that an event is
-//! about, once, and pass it on. Every handler takes the parts it changes, and [`context`] is what
-//! all of them share.
+//! becomes of them together, `questions` what is asked about a request before, `retries` who gets
+//! one that a server has failed, `mirrors` the copies of those that have gone out, `slow_clients`
+//! what servers wait for; `frames` and `events` find the request or the connection that an event
+//! is about, once, and pass it on. Every handler takes the parts it changes, and [`context`] is
+//! what all of them share.
 
 #![forbid(unsafe_code)]
 
@@ -21,6 +22,7 @@ mod joined;
 mod lane;
 mod limits;
 mod logins;
+mod mirrors;
 mod overdue;
 mod policies;
 pub mod policy;

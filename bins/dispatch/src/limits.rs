@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use fosse_wire::STREAM_SLOTS_MAX;
+
 /// Bytes of a response's body from which on dispatch writes it to the client itself. Below it the
 /// two frames of a lease cost more than carrying the bytes to parse.
 pub(crate) const LEASE_BYTES_MIN: u64 = 24 * 1024;
@@ -36,6 +38,16 @@ pub(crate) const LEASE_TURN_ALL_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Bytes of a request that are kept for sending it again. Above it a request is not repeated.
 pub(crate) const RETRY_BYTES_MAX: usize = 64 * 1024;
+
+/// Copies of requests for mirrors that a lane has at a time; one more is dropped.
+pub(crate) const MIRROR_COPIES_MAX: usize = 1024;
+
+/// Bytes of these copies, which sources share: a mirror that falls behind costs no more than that.
+pub(crate) const MIRROR_BYTES_MAX: u64 = 16 << 20;
+
+/// First slot of the numbers by which upstream knows copies: requests have those below it.
+pub(crate) const MIRROR_SLOT_FIRST: u32 = STREAM_SLOTS_MAX - 1024;
+const _: () = assert!(STREAM_SLOTS_MAX as usize - MIRROR_COPIES_MAX == MIRROR_SLOT_FIRST as usize);
 
 /// Bytes of the text that a FastCGI server sends for the log with one response, which are logged: a
 /// message with a trace fits, and a script that complains in a loop does not fill the log.

@@ -217,6 +217,7 @@ impl Server {
         }
         let (_, _, streams, mut lane) = self.parts(event_loop, counters);
         slow_clients::read_ahead(streams, &mut lane);
+        lane.drop_overdue_copies();
         for news in lane.upstream.tick(&lane.context) {
             lane.supplied(streams, news);
         }

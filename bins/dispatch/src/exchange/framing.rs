@@ -8,7 +8,7 @@ use crate::upstream::{connection::At, records::Stop};
 
 /// The next step for a connection after some of its bytes were used.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// More bytes are needed.
     Read,
     /// parse must grant credit, or the lease, first.
@@ -30,7 +30,7 @@ impl From<Stop> for Next {
 }
 
 /// Returns how the body of a response of HTTP/1.1 is read, and what parse is told of its length.
-pub(super) fn framing(head: &ResponseHead<'_>, lenient: bool) -> (At, BodyLength) {
+pub(crate) fn framing(head: &ResponseHead<'_>, lenient: bool) -> (At, BodyLength) {
     match head.body {
         ResponseBody::None => (At::Exact(0), head.announced.map_or(BodyLength::None, BodyLength::Exact)),
         ResponseBody::Exact(length) => (At::Exact(length), BodyLength::Exact(length)),
@@ -41,7 +41,7 @@ pub(super) fn framing(head: &ResponseHead<'_>, lenient: bool) -> (At, BodyLength
 
 /// Returns the number of `bytes` that are used now, the body's bytes among them, no more than
 /// `credit`, and the next step, if that is known.
-pub(super) fn body_bytes<'a>(at: &mut At, credit: u64, bytes: &'a [u8]) -> (usize, &'a [u8], Option<Next>) {
+pub(crate) fn body_bytes<'a>(at: &mut At, credit: u64, bytes: &'a [u8]) -> (usize, &'a [u8], Option<Next>) {
     let allowed = usize::try_from(credit).unwrap_or(usize::MAX).min(bytes.len());
     let (now, _) = bytes.split_at(allowed);
     match at {

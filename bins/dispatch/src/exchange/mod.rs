@@ -14,7 +14,7 @@ pub(crate) mod effect;
 pub(crate) mod encoding;
 pub(crate) mod failure;
 mod forwarded;
-mod framing;
+pub(crate) mod framing;
 pub(crate) mod headers;
 pub(crate) mod lease;
 pub(crate) mod limit;

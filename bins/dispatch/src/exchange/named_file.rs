@@ -16,7 +16,7 @@ impl Stream {
     }
 
     /// Returns whether the file that its application has named has been asked for.
-    pub(super) fn has_asked_for_file(&self) -> bool {
+    pub(crate) fn has_asked_for_file(&self) -> bool {
         self.send_file.as_ref().is_some_and(|file| file.is_asked_for())
     }
 

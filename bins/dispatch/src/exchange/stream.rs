@@ -209,6 +209,8 @@ pub(crate) struct Stream {
     pub(crate) sent_us: u64,
     /// It is in the list of streams with bytes to send in this turn.
     pub(crate) queued: bool,
+    /// It has been looked at whether it is copied.
+    pub(crate) mirrored: bool,
 }
 
 /// Returns the bytes of a body that a filter releases.
@@ -300,6 +302,7 @@ impl Stream {
             since_us: now_us,
             sent_us: now_us,
             queued: false,
+            mirrored: false,
         })
     }
 

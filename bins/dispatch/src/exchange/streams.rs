@@ -3,7 +3,10 @@
 use fosse_wire::StreamId;
 
 use super::stream::Stream;
-use crate::limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX};
+use crate::limits::{MIRROR_SLOT_FIRST, SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX};
+
+/// Slots of requests; those beyond are of copies.
+const STREAMS_MAX: usize = MIRROR_SLOT_FIRST as usize;
 
 /// All streams of the lane, by slot.
 #[derive(Debug, Default)]
@@ -22,9 +25,12 @@ impl Streams {
         self.slots.get_mut(id.slot())?.as_deref_mut().filter(|s| s.id == id)
     }
 
-    /// Puts a new stream into its slot; `None` where another lives there.
+    /// Puts a new stream into its slot; `None` where another lives there, or no request may.
     pub(crate) fn insert(&mut self, stream: Stream) -> Option<&mut Stream> {
         let slot = stream.id.slot();
+        if slot >= STREAMS_MAX {
+            return None;
+        }
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, || None);
         }

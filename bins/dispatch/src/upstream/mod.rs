@@ -133,6 +133,15 @@ impl Upstream {
         if self.servers.enqueue(id, source, backend, not_for) { Supply::Queued } else { Supply::QueueFull }
     }
 
+    /// Finds a connection for a stream as [`Upstream::request`] does, at a server that is up and
+    /// has room; `None` where there is none now.
+    pub(crate) fn request_at_once(&mut self, id: StreamId, backend: usize, context: &Context<'_>) -> Option<Supply> {
+        match self.servers.choose(backend, Wanted::default(), context.now_ms()) {
+            Choice::Server(at) if self.servers[at].is_up(context.now_ms()) => Some(self.request_of(at, id, context)),
+            _ => None,
+        }
+    }
+
     fn request_of(&mut self, at: usize, id: StreamId, context: &Context<'_>) -> Supply {
         let (server, backend) = self.servers.with_backend(at);
         server.given(backend, context.now_ms());

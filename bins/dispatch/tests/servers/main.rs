@@ -7,6 +7,7 @@ mod costs;
 mod failover;
 mod health;
 mod limits;
+mod mirrors;
 mod prober;
 mod retries;
 mod reuse;

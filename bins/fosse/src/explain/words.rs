@@ -1,5 +1,6 @@
 //! The words of `fosse explain`.
 
+mod mirror;
 mod retry;
 
 use std::fmt::Write as _;
@@ -10,6 +11,7 @@ use fosse_settings::{
     ParsePolicy, ParseSite, Part, PathMatch, Template, Test, WafMode, WafProfile,
 };
 
+use self::mirror::mirror;
 use self::retry::retry;
 
 /// Returns what becomes of a path that leads above the root: a check of the firewall that needs no
@@ -289,7 +291,7 @@ pub(super) fn goal(
     let servers: Vec<&str> = dispatch.servers.iter().skip(first).take(count).map(|s| s.name.as_str()).collect();
     let (name, bodies, logins) = (&backend.name, bodies(edge, waf, number), logins(edge, backend));
     let script = backend.fastcgi.as_ref().map(|fastcgi| script(fastcgi, target)).unwrap_or_default();
-    let retry = retry(policy, backend);
+    let retry = retry(policy, backend) + &mirror(dispatch, policy);
     format!(
         "backend   \"{name}\": {}\n{script}bodies    {bodies}\nlogins    NTLM and Negotiate: {logins}\n{retry}",
         servers.join(", ")

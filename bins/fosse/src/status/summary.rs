@@ -22,6 +22,7 @@ const LINES: &[Line] = &[
     ("firewall", "waf-filter", &[("denied", "denied"), ("detected", "detected"), ("over_budget", "over budget")]),
     ("servers", "dispatch", &[("bad_gateway", "502"), ("unavailable", "503"), ("gateway_timeout", "504")]),
     ("retries", "dispatch", &[("retries", "sent again"), ("retries_refused", "over budget")]),
+    ("mirrors", "dispatch", &[("mirrored", "copies sent"), ("mirrors_dropped", "dropped")]),
     ("accept", "accept", &[("denied", "denied"), ("penalised", "penalised"), ("limited_address", "over limit")]),
 ];
 

@@ -72,6 +72,7 @@ const REPLACED: &[Line] = &[
     ("[[site.request_headers.replace]]", "value", "\"b\""),
 ];
 const AUTH: &[Line] = &[("[site.forward_auth]", "backend", "\"app\""), ("[site.forward_auth]", "path", "\"/auth\"")];
+const MIRROR: &[Line] = &[("[site.mirror]", "backend", "\"shadow\"")];
 const NO_FILE: Line = ("[[site.error]]", "file", "");
 const NO_NUMBERS: Line = ("[[site.exclude]]", "rules", "");
 
@@ -272,6 +273,8 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[site.cors]", "expose_headers", "[\"X\"]", CORS),
     ("[site.cors]", "credentials", "true", CORS),
     ("[site.cors]", "max_age_seconds", "60", CORS),
+    ("[site.mirror]", "backend", "\"shade\"", MIRROR),
+    ("[site.mirror]", "percent", "9", MIRROR),
     ("[site.basic_auth]", "realm", "\"r\"", USERS),
     ("[site.basic_auth]", "users", USER, USERS),
     ("[site.basic_auth]", "users_file", "\"v\"", USERS),
@@ -379,6 +382,7 @@ const TABLES: &[&str] = &[
     "signed_links",
     "basic_auth",
     "cors",
+    "mirror",
     "request_headers",
     "response_headers",
     "template",
@@ -400,7 +404,12 @@ fn written(lines: &[Line]) -> String {
         // a key, or are a word elsewhere.
         if matches!(
             title,
-            "[backend.fastcgi]" | "[backend.retry]" | "[site.signed_links]" | "[site.basic_auth]" | "[site.cors]"
+            "[backend.fastcgi]"
+                | "[backend.retry]"
+                | "[site.signed_links]"
+                | "[site.basic_auth]"
+                | "[site.cors]"
+                | "[site.mirror]"
         ) && !lines.iter().any(|line| line.0 == title)
         {
             continue;
@@ -417,7 +426,7 @@ fn written(lines: &[Line]) -> String {
             text.push_str(&format!("{key} = {value}\n"));
         }
     }
-    text + "[[backend]]\nname = \"other\"\nservers = [\"127.0.0.1:3001\"]\n[[backend]]\nname = \"disk\"\nfiles = \"/srv/disk\"\n"
+    text + "[[backend]]\nname = \"other\"\nservers = [\"127.0.0.1:3001\"]\n[[backend]]\nname = \"disk\"\nfiles = \"/srv/disk\"\n[[backend]]\nname = \"shadow\"\nservers = [\"127.0.0.1:3002\"]\n[[backend]]\nname = \"shade\"\nservers = [\"127.0.0.1:3003\"]\n"
 }
 
 fn compiled(text: &str) -> Result<Plan, String> {

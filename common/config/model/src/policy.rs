@@ -4,7 +4,9 @@ use fosse_settings::Template;
 
 use crate::backends::Backends;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
-use crate::model::{Backend, BasicAuth, Cors, ErrorPage, ForwardAuth, HeaderEdits, Retries, Route, SignedLinks, Site};
+use crate::model::{
+    Backend, BasicAuth, Cors, ErrorPage, ForwardAuth, HeaderEdits, Mirror, Retries, Route, SignedLinks, Site,
+};
 use crate::names::{
     BodyText, Codings, CookieName, ErrorStatus, FieldName, FilePath, FilePattern, LocationText, MediaType, Method,
     Name, Network, ParameterName, PathPrefix, TypePattern,
@@ -196,6 +198,12 @@ impl<'a> Policy<'a> {
     /// Returns the time for a silence within a response.
     pub(crate) fn idle_seconds(&self) -> Option<Seconds> {
         self.route.and_then(|route| route.idle_seconds.value).or(self.site.idle_seconds.value)
+    }
+
+    /// Returns the copies of its requests; `None` where there are none.
+    pub(crate) fn mirror(&self) -> Option<&'a Mirror> {
+        let own = self.route.and_then(|route| route.mirror.value.as_ref());
+        own.or(self.site.mirror.value.as_ref())?.on()
     }
 
     /// Returns the terms on which a request goes to another server, and the place of them; `None`

@@ -55,6 +55,10 @@ fn framed(required: &str, title: &str, key: &str, line: &str) -> String {
             required.replace("HEALTH", &format!("[[backend.server]]\naddress = \"unix:/b\"\n{line}"))
         }
         "[site.cors]" => required.replace("ROUTE", &format!("[site.cors]\norigins = [\"https://b.example\"]\n{line}")),
+        "[site.mirror]" => {
+            let mirror = "[[backend]]\nname = \"m\"\nservers = [\"unix:/m\"]\n";
+            required.replace("ROUTE", &format!("[site.mirror]\nbackend = \"m\"\n{line}")) + mirror
+        }
         "[site.basic_auth]" if key == "users" => required.replace("ROUTE", "basic_auth = { users_file = \"u\" }"),
         "[site.basic_auth]" => required.replace("ROUTE", &format!("[site.basic_auth]\nusers_file = \"u\"\n{line}")),
         "[site.signed_links]" => required.replace("ROUTE", &format!("[site.signed_links]\nkeys = [\"k\"]\n{line}")),

@@ -38,8 +38,8 @@ pub use prober::{Check, CheckedServer, Prober};
 pub use retry::{Retry, RetryMethods, RetryOn};
 pub use site::{
     Action, Admitted, CachePolicy, Compress, Condition, DispatchPolicy, DispatchSite, ErrorPage, ErrorPages,
-    HeaderChange, HeaderEdit, Page, PageBody, ParsePolicy, ParseSite, PathMatch, Prefixes, RespondFile, Rewrite, Route,
-    SendFiles, SiteRoutes, Test, Underscores, WafPolicy,
+    HeaderChange, HeaderEdit, Mirror, Page, PageBody, ParsePolicy, ParseSite, PathMatch, Prefixes, RespondFile,
+    Rewrite, Route, SendFiles, SiteRoutes, Test, Underscores, WafPolicy,
 };
 pub use template::{Part, Template, Variable};
 

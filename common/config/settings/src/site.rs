@@ -257,6 +257,17 @@ pub struct DispatchPolicy {
     pub compress: Option<Compress>,
     /// The terms on which its requests go to another server, where they are not the backend's.
     pub retry: Option<Retry>,
+    /// The copies of its requests, where another backend gets some.
+    pub mirror: Option<Mirror>,
+}
+
+/// Copies of requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mirror {
+    /// Number of the backend that gets them.
+    pub backend: u32,
+    /// Of a hundred requests those that are copied.
+    pub percent: u32,
 }
 
 /// A directory whose files applications name.

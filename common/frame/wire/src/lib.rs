@@ -39,7 +39,7 @@ pub mod verdict;
 
 pub use frame::{Frame, Kind, Outbox};
 pub use inbox::Inbox;
-pub use stream::StreamId;
+pub use stream::{STREAM_SLOTS_MAX, StreamId};
 
 /// The protocol number in HELLO. It changes when any layout on the ring changes: both ends of a
 /// ring are of one build generation, so there is nothing to negotiate.

@@ -3,7 +3,7 @@
 /// Bits of a stream id that hold the slot.
 const SLOT_BITS: u32 = 20;
 /// Streams one ring can hold at a time; one more than the highest slot.
-pub(crate) const STREAM_SLOTS_MAX: u32 = 1 << SLOT_BITS;
+pub const STREAM_SLOTS_MAX: u32 = 1 << SLOT_BITS;
 const SLOT_MASK: u32 = STREAM_SLOTS_MAX - 1;
 
 /// One request and its response on a ring: `generation << 20 | slot`.

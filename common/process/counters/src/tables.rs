@@ -123,6 +123,8 @@ table!(
     counter CACHE_PASSED = 30, "requests for which the cache had nothing";
     counter CACHE_BROKEN = 31, "caches that broke the protocol";
     counter RETRIES_REFUSED = 32, "requests not sent again because the retry budget of their backend was used up";
+    counter MIRRORED = 33, "copies of requests sent to mirrors";
+    counter MIRRORS_DROPPED = 34, "copies of requests that got no response, or were not sent";
 );
 
 table!(

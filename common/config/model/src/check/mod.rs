@@ -9,6 +9,7 @@ mod files;
 mod limits;
 mod links;
 mod listen;
+mod mirror;
 mod password;
 mod rates;
 mod retry;
@@ -28,6 +29,7 @@ pub(crate) fn edge(edge: &Edge, problems: &mut Problems) {
     rates::rates(edge, problems);
     site::sites(&edge.site, (&edge.backend, &by_name), problems);
     backend::backends(&edge.backend, problems);
+    mirror::mirrors(&edge.site, &by_name, problems);
     files::files(&edge.backend, problems);
     access_log(edge, problems);
     status::status(edge, problems);

@@ -1,6 +1,6 @@
 //! Sites: every host once, every path with a backend that exists.
 
-use super::{auth, cache, cors, links, password, retry, routes};
+use super::{auth, cache, cors, links, mirror, password, retry, routes};
 use fosse_nearest::nearest;
 use std::collections::BTreeMap;
 
@@ -28,6 +28,9 @@ pub(crate) fn sites(sites: &[At<Site>], backends: (&At<Vec<At<Backend>>>, &Backe
         retry::of_site(site, backends.1, problems);
         for (name, span) in routes::used_backends(site) {
             known(name, span, backends, problems);
+        }
+        for mirror in mirror::of_site(site).filter(|mirror| mirror.backend.sound().is_some()) {
+            known(&mirror.backend, &mirror.backend.span, backends, problems);
         }
         for (name, span) in routes::used_files(site) {
             serves_files(name, span, backends.1, problems);

@@ -305,6 +305,10 @@ fn dispatch_policy(
         cache: super::cache::policy(policy),
         compress: policy.compresses().then(|| compress(policy)),
         retry: policy.retry().map(|(terms, _)| retry(terms)),
+        mirror: policy.mirror().map(|mirror| blobs::Mirror {
+            backend: index(&mirror.backend, &mirror.backend.span, backends, problems),
+            percent: mirror.percent.value,
+        }),
     }
 }
 

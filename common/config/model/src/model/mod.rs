@@ -8,6 +8,7 @@ mod fastcgi;
 mod headers;
 mod links;
 mod listen;
+mod mirror;
 mod password;
 mod retry;
 mod site;
@@ -27,6 +28,7 @@ pub use fastcgi::FastCgi;
 pub use headers::{HeaderEdits, HeaderReplace};
 pub use links::SignedLinks;
 pub use listen::Listen;
+pub use mirror::Mirror;
 pub use password::BasicAuth;
 pub use retry::{Retries, Retry};
 pub use site::{ErrorPage, Exclude, Route, Site};
@@ -49,6 +51,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     SignedLinks::DOC,
     BasicAuth::DOC,
     Cors::DOC,
+    Mirror::DOC,
     Exclude::DOC,
     Backend::DOC,
     Server::DOC,

@@ -4,6 +4,7 @@ use super::auth::{Check, ForwardAuth};
 use super::cors::Cors;
 use super::headers::HeaderEdits;
 use super::links::SignedLinks;
+use super::mirror::Mirror;
 use super::password::BasicAuth;
 use super::retry::Retries;
 use super::when::When;
@@ -172,6 +173,8 @@ section! {
         source_bytes_per_second: Bytes, Default("0"), 0..=17179869184;
         /// The terms on which a request goes to another server.
         retry: Option<Retries>, Absent("those of the backend");
+        /// Another backend gets a copy of requests.
+        mirror: Option<Check<Mirror>>, Absent("there are no copies");
         /// Responses to GET that say for how long they are fresh are kept for others
         /// (RFC 9111). The application is asked for them with what is in the key alone: scheme,
         /// host, path and query, and what the cache_key keys name. Requests with a cookie or
@@ -321,6 +324,8 @@ section! {
         response_rate_after_bytes: Option<Bytes>, Absent("that of the site"), 0..=17179869184;
         /// The terms on which a request goes to another server.
         retry: Option<Retries>, Absent("those of the site");
+        /// Another backend gets a copy of requests; false where none does.
+        mirror: Option<Check<Mirror>>, Absent("as for the site");
         /// Responses are kept for others.
         cache: Option<bool>, Absent("as for the site");
         /// Request headers that are in the key.

@@ -599,4 +599,56 @@ compress = ["br 11"]"#, &[
         "fosse.toml:22:13: compress: there is no coding \"brotli\"; did you mean \"br\"?",
         "fosse.toml:25:13: compress: \"br 11\" is no level of br; it has 1 to 6: \"br 4\"",
     ]),
+    (r#"[site.mirror]
+backend = "app"
+percent = 0
+[[site]]
+hosts = ["m.example"]
+backend = "app"
+mirror = true
+[[site]]
+hosts = ["n.example"]
+backend = "php"
+mirror = { backend = "disk" }
+[[site.route]]
+prefix = "/a"
+mirror = { backend = "php", percent = 101 }
+[[site.route]]
+prefix = "/b"
+backend = "announced"
+mirror = { backend = "announced", share = 1 }
+[[site.route]]
+prefix = "/c"
+backend = "disk"
+mirror = false
+[[site.route]]
+prefix = "/d"
+mirror = { backend = "nowhere" }
+[[backend]]
+name = "php"
+servers = ["unix:/run/php.sock"]
+fastcgi = { root = "/srv/www", front_controller = "/index.php" }
+[[backend]]
+name = "disk"
+files = "/srv/www"
+[[backend]]
+name = "announced"
+servers = ["127.0.0.1:1"]
+proxy_protocol = "v2""#, &[
+        "fosse.toml:6:11: backend \"app\" is a mirror, whose copies would take connections from requests; name its servers in a [[backend]] of another name",
+        "fosse.toml:12:11: percent must be between 1 and 100",
+        "fosse.toml:15:11: backend \"app\" is a mirror, whose copies would take connections from requests; name its servers in a [[backend]] of another name",
+        "fosse.toml:16:10: mirror = true does not say how; write it as a table",
+        "fosse.toml:19:11: backend \"php\" is a mirror, whose copies would take connections from requests; name its servers in a [[backend]] of another name",
+        "fosse.toml:19:11: backend \"php\" speaks FastCGI, so its requests have no copies; add mirror = false",
+        "fosse.toml:20:22: backend \"disk\" serves files; name one that speaks plain HTTP/1.1",
+        "fosse.toml:23:22: backend \"php\" speaks FastCGI; name one that speaks plain HTTP/1.1",
+        "fosse.toml:23:39: percent must be between 1 and 100",
+        "fosse.toml:26:11: backend \"announced\" begins its connections with a PROXY header, so its requests have no copies; add mirror = false",
+        "fosse.toml:26:11: backend \"announced\" is a mirror, whose copies would take connections from requests; name its servers in a [[backend]] of another name",
+        "fosse.toml:27:22: backend \"announced\" begins its connections with a PROXY header; name one that speaks plain HTTP/1.1",
+        "fosse.toml:27:35: unknown key \"share\" in [site.mirror]; known are backend, percent",
+        "fosse.toml:30:11: backend \"disk\" is a mirror, whose copies would take connections from requests; name its servers in a [[backend]] of another name",
+        "fosse.toml:34:22: there is no backend \"nowhere\"; add a [[backend]] of this name",
+    ]),
 ];
