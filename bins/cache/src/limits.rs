@@ -27,7 +27,7 @@ pub(crate) const UNKEPT_COUNT_MAX: usize = 65_536;
 pub(crate) const PURGES_COUNT_MAX: usize = 64;
 /// Kept responses that a purge looks at in a turn, which is some milliseconds of work: lanes wait
 /// no longer for a purge of a million.
-pub(crate) const PURGE_TURN_RESPONSES_MAX: usize = 2048;
+pub(crate) const PURGE_TURN_RESPONSES_MAX: usize = 512;
 /// Bytes of a kept response that are read to see whether a purge is about it. Most keys and heads
 /// are shorter; others are read whole.
 pub(crate) const PURGE_LOOK_BYTES: usize = 2048;

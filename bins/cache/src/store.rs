@@ -222,8 +222,10 @@ mod tests {
 
     /// A store with `count` responses, of which every third is of another host.
     fn store(count: usize) -> Store {
-        let memory = fosse_sys::memfd::page("memory", 16 << 20).unwrap();
-        let mut store = Store::new(Writer::open(Page::map(&memory).unwrap(), (1, 2)));
+        let bytes = u64::try_from(count).unwrap() * 1100 + (16 << 20);
+        let memory = fosse_sys::memfd::page("memory", bytes).unwrap();
+        let page = Page::map_of(&memory, usize::try_from(bytes).unwrap()).unwrap();
+        let mut store = Store::new(Writer::open(page, (1, 2)));
         for n in 0..count {
             let mut key = vec![0; KEY_TAG_BYTES];
             let (host, target) = (if n % 3 == 0 { "b" } else { "a" }, format!("/{n}"));
@@ -264,6 +266,26 @@ mod tests {
             }
             assert_eq!((store.len(), seen), (kept, turns), "{by:?} {host} {text}");
             assert_eq!(usize::try_from(purge.responses).unwrap(), 1000 - kept);
+        }
+    }
+
+    #[test]
+    #[ignore = "a measurement"]
+    fn how_long_a_turn_of_a_purge_of_a_million_takes() {
+        use crate::limits::PURGE_TURN_RESPONSES_MAX;
+        for (by, host, text) in [(By::Tag, "", "none"), (By::Prefix, "a", "/9"), (By::All, "", "")] {
+            let mut store = store(1_000_000);
+            let mut purge = purge(&store, by, host, text);
+            let (begun, mut longest) = (std::time::Instant::now(), std::time::Duration::ZERO);
+            loop {
+                let turn = std::time::Instant::now();
+                let is_over = store.purge(&mut purge, PURGE_TURN_RESPONSES_MAX);
+                longest = longest.max(turn.elapsed());
+                if is_over {
+                    break;
+                }
+            }
+            println!("{by:?}: {} gone in {:?}, longest turn {longest:?}", purge.responses, begun.elapsed());
         }
     }
 

@@ -33,6 +33,15 @@ fn ask(edge: &Edge, line: &str, fields: &[&str]) -> Response {
     client.try_response(line.starts_with("HEAD")).expect("a response")
 }
 
+/// Gauges of dispatch are set at its ticks.
+fn wait_until_nothing_is_left(edge: &Edge) {
+    let left =
+        [("encode", "responses"), ("encode", "encoders_bytes"), ("dispatch", "ahead_bytes"), ("dispatch", "streams")];
+    wait_for("an end of all that was asked for", || {
+        left.iter().all(|(program, name)| edge.counter(program, name) == 0).then_some(())
+    });
+}
+
 fn is_hit(response: &Response) -> bool {
     response.header("cache-status").is_some_and(|status| status.starts_with("fosse; hit"))
 }
@@ -55,7 +64,7 @@ fn who_accepts_a_coding_gets_what_is_kept_in_it_and_others_as_it_is() {
         assert_eq!(is_hit(&response), turn > 0, "{}", response.head);
     }
     assert_eq!(edge.counter("cache", "fills"), before + 1, "all is of one");
-    assert_eq!((edge.counter("encode", "responses"), edge.counter("dispatch", "ahead_bytes")), (0, 0));
+    wait_until_nothing_is_left(&edge);
     assert_eq!(edge.alarms(), [""; 0]);
 }
 
@@ -96,15 +105,7 @@ fn a_client_that_leaves_takes_its_part_of_the_memory_along() {
         client.send(&request("GET /", &[gzip]));
         client.send(&request("GET /", &[gzip]));
     }
-    wait_for("an end of all that was asked for", || {
-        let left = [
-            ("encode", "responses"),
-            ("encode", "encoders_bytes"),
-            ("dispatch", "ahead_bytes"),
-            ("dispatch", "streams"),
-        ];
-        left.iter().all(|(program, name)| edge.counter(program, name) == 0).then_some(())
-    });
+    wait_until_nothing_is_left(&edge);
     assert!(decoded("gzip", &ask(&edge, "GET /", &[gzip]).body) == text(LENGTH));
     assert_eq!(edge.alarms(), [""; 0]);
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, os::fd::OwnedFd};
 
-use fosse_die::{info, warning};
+use fosse_die::{Escaped, info, warning};
 use fosse_eventloop::{EventLoop, slab::Key};
 use fosse_session::{Disconnect, Replies, Socket};
 use fosse_wire::{
@@ -143,10 +143,10 @@ impl Order {
     fn finish(self, responses: u64) -> Reply {
         let Self { client, uid, order } = self;
         let host = if order.host.is_empty() { "*" } else { &order.host };
-        let (by, text) = (order.word(), &order.text);
+        let (by, text) = (order.word(), Escaped(order.text.as_bytes()));
         info(
             POLICY.program,
-            format_args!("event=purged by={by} host={host} what=\"{text}\" responses={responses} uid={uid}"),
+            format_args!("event=purged by={by} host={host} what={text} responses={responses} uid={uid}"),
         );
         (client, Response::said(200, &format!("{responses} purged\n")))
     }
