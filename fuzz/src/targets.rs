@@ -54,6 +54,7 @@ targets! {
     "cidr.lists", target::cidr::lists, files::lists, files::ADDRESSES;
     "conditional.conditions", target::conditional::conditions, edge::conditions, edge::CONDITION;
     "conditional.range", target::conditional::range, edge::ranges, edge::RANGE;
+    "counters.connections", target::counters::connections, edge::connections, &[];
     "dispatch.responses", target::dispatch::responses, http::server_responses, http::TOKENS;
     "dns.responses", target::dns::responses, names::responses, names::MESSAGE;
     "encode.frames", target::encode::frames, wire::to_encode, &[];
@@ -98,7 +99,6 @@ targets! {
     "static.encoding", target::r#static::encoding, edge::encodings, edge::ENCODING;
     "static.target", target::r#static::target, edge::paths, edge::PATH;
     "status.request", target::status::request, http::requests, http::TOKENS;
-    "counters.connections", target::status::connections, edge::connections, &[];
     "store.conversation", target::store::conversation, wire::filters, &[];
     "transform.transform", target::transform::transform, edge::transformed, edge::ESCAPES;
     "transform.transform_all", target::transform::transform_all, edge::escaped, edge::ESCAPES;

@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod caching;
 pub mod cidr;
 pub mod conditional;
+pub mod counters;
 pub mod dispatch;
 pub mod dns;
 pub mod encode;
