@@ -14,6 +14,8 @@ complete -c fosse -f -n __fish_use_subcommand -a drain -d 'give a server no new 
 complete -c fosse -f -n __fish_use_subcommand -a ready -d 'give a server clients again that was drained'
 complete -c fosse -f -n __fish_use_subcommand -a weight -d 'give a server another part of the requests'
 complete -c fosse -f -n __fish_use_subcommand -a purge -d 'let kept responses go'
+complete -c fosse -f -n __fish_use_subcommand -a connections -d 'show the connections of clients'
+complete -c fosse -f -n __fish_use_subcommand -a disconnect -d 'end a connection of a client, or all of a network'
 complete -c fosse -f -n __fish_use_subcommand -a migrate -d 'turn the configuration of another server into fosse.toml'
 complete -c fosse -f -n __fish_use_subcommand -a rules -d 'check, explain, test and measure rules'
 complete -c fosse -f -n __fish_use_subcommand -a version -d 'show the version'
@@ -60,11 +62,13 @@ complete -c fosse -n '__fish_seen_subcommand_from status' -l json -d 'everything
 complete -c fosse -n '__fish_seen_subcommand_from status' -l watch -d 'again every second; on a terminal keys change the order, q quits'
 complete -c fosse -n '__fish_seen_subcommand_from status' -l sort -x -a 'requests 4xx 5xx p99 name' -d 'order of sites and backends [requests]'
 complete -c fosse -n '__fish_seen_subcommand_from status' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from status' -l dir -r -F -d 'directory of the files that this configuration includes [its own]'
 complete -c fosse -n '__fish_seen_subcommand_from status' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from status' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from status' -F
 complete -c fosse -n '__fish_seen_subcommand_from audit' -l pid -x -d 'the fosse-start to audit [that of the status socket]'
 complete -c fosse -n '__fish_seen_subcommand_from audit' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from audit' -l dir -r -F -d 'directory of the files that this configuration includes [its own]'
 complete -c fosse -n '__fish_seen_subcommand_from audit' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from audit' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from audit' -F
@@ -93,10 +97,12 @@ complete -c fosse -n '__fish_seen_subcommand_from password' -l bcrypt -x -d 'a h
 complete -c fosse -n '__fish_seen_subcommand_from password' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l pid -x -d 'the fosse-start that is to reload [that of the status socket]'
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from reload' -l dir -r -F -d 'directory of the files that this configuration includes [its own]'
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from reload' -F
 complete -c fosse -n '__fish_seen_subcommand_from reopen' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from reopen' -l dir -r -F -d 'directory of the files that this configuration includes [its own]'
 complete -c fosse -n '__fish_seen_subcommand_from reopen' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from reopen' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from reopen' -F
@@ -104,14 +110,17 @@ complete -c fosse -n '__fish_seen_subcommand_from fmt' -l check -d 'say which fi
 complete -c fosse -n '__fish_seen_subcommand_from fmt' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from fmt' -F
 complete -c fosse -n '__fish_seen_subcommand_from drain' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from drain' -l dir -r -F -d 'directory of the files that this configuration includes [its own]'
 complete -c fosse -n '__fish_seen_subcommand_from drain' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from drain' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from drain' -F
 complete -c fosse -n '__fish_seen_subcommand_from ready' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from ready' -l dir -r -F -d 'directory of the files that this configuration includes [its own]'
 complete -c fosse -n '__fish_seen_subcommand_from ready' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from ready' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from ready' -F
 complete -c fosse -n '__fish_seen_subcommand_from weight' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from weight' -l dir -r -F -d 'directory of the files that this configuration includes [its own]'
 complete -c fosse -n '__fish_seen_subcommand_from weight' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from weight' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from weight' -F
@@ -122,6 +131,19 @@ complete -c fosse -n '__fish_seen_subcommand_from purge' -l site -x -d 'with --t
 complete -c fosse -n '__fish_seen_subcommand_from purge' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
 complete -c fosse -n '__fish_seen_subcommand_from purge' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from purge' -l help -d 'show this help'
+complete -c fosse -n '__fish_seen_subcommand_from connections' -l client -x -d 'those of this network or address [all]'
+complete -c fosse -n '__fish_seen_subcommand_from connections' -l site -x -d 'those with a request for this site [all]'
+complete -c fosse -n '__fish_seen_subcommand_from connections' -l json -d 'as JSON'
+complete -c fosse -n '__fish_seen_subcommand_from connections' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from connections' -l dir -r -F -d 'directory of the files that this configuration includes [its own]'
+complete -c fosse -n '__fish_seen_subcommand_from connections' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
+complete -c fosse -n '__fish_seen_subcommand_from connections' -l help -d 'show this help'
+complete -c fosse -n '__fish_seen_subcommand_from connections' -F
+complete -c fosse -n '__fish_seen_subcommand_from disconnect' -l client -x -d 'all of this network or address'
+complete -c fosse -n '__fish_seen_subcommand_from disconnect' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from disconnect' -l dir -r -F -d 'directory of the files that this configuration includes [its own]'
+complete -c fosse -n '__fish_seen_subcommand_from disconnect' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
+complete -c fosse -n '__fish_seen_subcommand_from disconnect' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from migrate' -l from -x -a 'nginx haproxy caddy' -d 'whose configuration it is [by the name of the file]'
 complete -c fosse -n '__fish_seen_subcommand_from migrate' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from migrate' -F
@@ -147,4 +169,4 @@ complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcomm
 complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcommand_from from' -F
 complete -c fosse -n '__fish_seen_subcommand_from version' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from help' -l completions -x -a 'bash zsh fish' -d 'print completions for a shell'
-complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit doctor explain sign password reload reopen fmt drain ready weight purge migrate rules version help'
+complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit doctor explain sign password reload reopen fmt drain ready weight purge connections disconnect migrate rules version help'
