@@ -52,6 +52,15 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_finds_an_edge_by_its_configuration_takes_the_directories_of_that_too() {
+        let takes = |usage: &Usage, name: &str| usage.flags.iter().any(|flag| flag.name == name);
+        let finds = |usage: &Usage| takes(usage, "--config") && takes(usage, "--status-socket");
+        let without: Vec<String> =
+            leaves().filter(|(_, usage)| finds(usage) && !takes(usage, "--dir")).map(|(name, _)| name).collect();
+        assert_eq!(without, Vec::<String>::new());
+    }
+
+    #[test]
     fn every_flag_is_in_the_completions_of_every_shell() {
         let texts = ["bash", "zsh", "fish"].map(|shell| of(shell).unwrap());
         for flag in leaves().flat_map(|(_, command)| command.flags) {

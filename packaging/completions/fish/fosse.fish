@@ -129,6 +129,7 @@ complete -c fosse -n '__fish_seen_subcommand_from purge' -l tag -x -d 'all that 
 complete -c fosse -n '__fish_seen_subcommand_from purge' -l all -d 'all'
 complete -c fosse -n '__fish_seen_subcommand_from purge' -l site -x -d 'with --tag or --all: those of this host alone'
 complete -c fosse -n '__fish_seen_subcommand_from purge' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from purge' -l dir -r -F -d 'directory of the files that this configuration includes [its own]'
 complete -c fosse -n '__fish_seen_subcommand_from purge' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from purge' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from connections' -l client -x -d 'those of this network or address [all]'

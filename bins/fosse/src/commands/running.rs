@@ -50,6 +50,7 @@ pub(super) const PURGE: Usage = Usage {
         Flag { name: "--all", takes: Takes::Nothing, help: "all" },
         Flag { name: "--site", takes: Takes::Text("HOST"), help: "with --tag or --all: those of this host alone" },
         CONFIG_OF_EDGE,
+        DIR_OF_EDGE,
         STATUS_SOCKET,
         HELP,
     ],
