@@ -22,8 +22,9 @@ impl Page {
         // A filter is forked from a zygote, whose page it still has mapped until it has its own.
         let (address, inode) = wait_for("a page of its own", || {
             let others = edge.children().into_iter().filter(|other| other.pid != process.pid);
-            let theirs: Vec<u64> = others.flat_map(|other| shared(other.pid)).map(|(_, inode)| inode).collect();
-            shared(process.pid).into_iter().find(|(_, inode)| !theirs.contains(inode))
+            let pages = |pid: u32| shared(pid, &process.program);
+            let theirs: Vec<u64> = others.flat_map(|other| pages(other.pid)).map(|(_, inode)| inode).collect();
+            pages(process.pid).into_iter().find(|(_, inode)| !theirs.contains(inode))
         });
         let held = fs::read_dir(format!("/proc/{}/fd", edge.pid())).unwrap().flatten().map(|entry| entry.path());
         let path = held.into_iter().find(|path| fs::metadata(path).is_ok_and(|found| found.ino() == inode));
@@ -61,11 +62,12 @@ fn offset(index: usize) -> u64 {
     u64::try_from(index * 8).unwrap()
 }
 
-/// The memory that a process shares and writes: address and inode of each mapping; nothing of one
-/// that is gone.
-fn shared(pid: u32) -> Vec<(u64, u64)> {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-    let ours = maps.lines().filter(|line| line.contains(" rw-s ") && line.contains("memfd:"));
+/// The memory of the name of a program that a process shares and writes: address and inode of each
+/// mapping; nothing of one that is gone. Lanes share other pages as well.
+fn shared(pid: u32, program: &str) -> Vec<(u64, u64)> {
+    let (maps, name) =
+        (fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default(), format!("/memfd:{program} "));
+    let ours = maps.lines().filter(|line| line.contains(" rw-s ") && line.contains(&name));
     let parts = ours.map(|line| {
         let address = u64::from_str_radix(line.split('-').next()?, 16).ok()?;
         Some((address, line.split_whitespace().nth(4)?.parse().ok()?))
