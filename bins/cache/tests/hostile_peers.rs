@@ -218,11 +218,11 @@ fn what_a_lane_asks_for_that_is_no_request_passes_and_hurts_nobody() {
 fn a_lane_that_does_not_read_holds_up_nobody() {
     let mut target = Target::start();
     assert!(target.serves("/kept"));
-    let deaf = target.peer(1);
+    let mut deaf = target.peer(1);
+    deaf.says(&[ToCache::Hello]);
     let stream = deaf.stream.try_clone().unwrap();
     let asks = std::thread::spawn(move || {
         let mut asks = Peer { stream, left: Vec::new() };
-        asks.says(&[ToCache::Hello]);
         let kept = key("/kept");
         // Until it is let go it cannot write more than the sockets hold.
         (1..200_000)

@@ -224,6 +224,7 @@ fn needs_an_edge(command: &str) -> bool {
         "fosse doctor",
         "fosse connections",
         "fosse disconnect",
+        "fosse purge",
         "/run/fosse/status.sock",
     ]
     .iter()
