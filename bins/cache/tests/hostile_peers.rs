@@ -1,13 +1,13 @@
 //! The cache takes each lane, and the dispatch that asks for it, for attackers: what one does, the
 //! others do not notice.
 
-use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use fosse_counters::cache as count;
-use fosse_harness::{Stage, WAIT_MAX, wait_for};
+use fosse_harness::{Session, Stage, wait_for};
 use fosse_settings::Cache as Settings;
 use fosse_stage::Input;
 use fosse_wire::{
@@ -16,13 +16,11 @@ use fosse_wire::{
     purge::{By, Purge},
     request::{BodyLength, RequestHead},
     response::ResponseHead,
-    start::{ToChild, ToStart},
+    start::{LANE_NONE, ToChild, ToStart},
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 const RESPONSE_BYTES_MAX: u64 = 100_000;
-/// The lane, in messages of start, of a process that is in none.
-const NO_LANE: u32 = u32::MAX;
 
 /// A running fosse-cache, locked down as in an edge, and its dispatch, which is the test.
 struct Target {
@@ -59,10 +57,7 @@ impl Target {
     }
 
     fn peer(&self, lane: u32) -> Peer {
-        let (near, far) = UnixStream::pair().unwrap();
-        near.set_read_timeout(Some(WAIT_MAX)).unwrap();
-        self.stage.order(ToChild::Cache { lane }, Some(far.as_fd()));
-        Peer { stream: near, left: Vec::new() }
+        Peer(Session::begin(&self.stage, ToChild::Cache { lane }))
     }
 
     /// Returns the stream of the next request.
@@ -89,35 +84,23 @@ impl Target {
 }
 
 /// A lane, or fosse-status.
-struct Peer {
-    stream: UnixStream,
-    left: Vec<u8>,
-}
+struct Peer(Session);
 
 impl Peer {
     fn says(&mut self, messages: &[ToCache<'_>]) {
-        let mut bytes = Vec::new();
-        messages.iter().for_each(|message| message.encode(&mut bytes).unwrap());
-        self.stream.write_all(&bytes).unwrap();
+        self.0.send(&encoded(messages));
     }
 
     /// Returns the next message; `None` where the cache has let go.
     fn hears(&mut self) -> Option<FromCache> {
-        loop {
-            if let Some((message, taken)) = split(&self.left).unwrap() {
-                let message = FromCache::decode(message).unwrap();
-                self.left.drain(..taken);
-                return Some(message);
-            }
-            let mut piece = [0; 65_536];
-            match self.stream.read(&mut piece) {
-                Ok(0) => return None,
-                Ok(length) => self.left.extend_from_slice(&piece[..length]),
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
-                Err(error) => panic!("{error}"),
-            }
-        }
+        self.0.receive(split, FromCache::decode)
     }
+}
+
+fn encoded(messages: &[ToCache<'_>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    messages.iter().for_each(|message| message.encode(&mut bytes).unwrap());
+    bytes
 }
 
 fn key(path: &str) -> Vec<u8> {
@@ -165,11 +148,6 @@ fn whole(stream: u32, body: &[u8]) -> Vec<u8> {
 fn a_peer_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
     let mut target = Target::start();
     assert!(target.serves("/before"));
-    let encoded = |messages: &[ToCache<'_>]| {
-        let mut out = Vec::new();
-        messages.iter().for_each(|message| message.encode(&mut out).unwrap());
-        out
-    };
     let (one, all) = (key("/x"), Purge { by: By::All, host: b"", port: 0, text: b"" });
     let purge = ToCache::Purge { tag: 1, purge: all };
     let too_many: Vec<ToCache<'_>> = [ToCache::Hello].into_iter().chain((0..200).map(|_| purge)).collect();
@@ -183,14 +161,14 @@ fn a_peer_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
         (1, [hello.clone(), 5_u32.to_le_bytes().to_vec(), vec![3, 0, 0, 0, 0]].concat()),
         (1, [hello.clone(), u32::MAX.to_le_bytes().to_vec()].concat()),
         (1, encoded(&[ToCache::Hello, purge])),
-        (NO_LANE, encoded(&[ToCache::Hello, ask(1, &one)])),
-        (NO_LANE, encoded(&[ToCache::Hello, ToCache::Forget { tag: 1, key: &one }])),
-        (NO_LANE, encoded(&[purge])),
-        (NO_LANE, encoded(&too_many)),
+        (LANE_NONE, encoded(&[ToCache::Hello, ask(1, &one)])),
+        (LANE_NONE, encoded(&[ToCache::Hello, ToCache::Forget { tag: 1, key: &one }])),
+        (LANE_NONE, encoded(&[purge])),
+        (LANE_NONE, encoded(&too_many)),
     ];
     for (number, (lane, case)) in cases.iter().enumerate() {
         let mut bad = target.peer(*lane);
-        bad.stream.write_all(case).unwrap();
+        bad.0.stream.write_all(case).unwrap();
         while bad.hears().is_some() {}
         target.stage.wait_for_count(count::BROKEN, number as u64 + 1);
     }
@@ -220,23 +198,22 @@ fn a_lane_that_does_not_read_holds_up_nobody() {
     assert!(target.serves("/kept"));
     let mut deaf = target.peer(1);
     deaf.says(&[ToCache::Hello]);
-    let stream = deaf.stream.try_clone().unwrap();
+    let mut stream = deaf.0.stream.try_clone().unwrap();
     let asks = std::thread::spawn(move || {
-        let mut asks = Peer { stream, left: Vec::new() };
         let kept = key("/kept");
         // Until it is let go it cannot write more than the sockets hold.
         (1..200_000)
             .take_while(|tag| {
                 let mut bytes = Vec::new();
                 ask(*tag, &kept).encode(&mut bytes).unwrap();
-                asks.stream.write_all(&bytes).is_ok()
+                stream.write_all(&bytes).is_ok()
             })
             .count()
     });
     for n in 0..10 {
         assert!(target.serves(&format!("/{n}")));
     }
-    deaf.stream.shutdown(std::net::Shutdown::Both).unwrap();
+    deaf.0.stream.shutdown(std::net::Shutdown::Both).unwrap();
     asks.join().unwrap();
     assert!(target.serves("/last"));
 }
@@ -296,7 +273,7 @@ fn a_memory_that_is_damaged_is_emptied_and_a_purge_goes_on_to_its_end() {
     }
     let mut target = Target::with_memory(memory);
     (0..5).for_each(|n| assert!(target.serves(&format!("/{n}"))));
-    let mut status = target.peer(NO_LANE);
+    let mut status = target.peer(LANE_NONE);
     let purge = |by, text| Purge { by, host: b"a.example", port: 0, text };
     status.says(&[
         ToCache::Hello,

@@ -1,13 +1,11 @@
 //! The program that checks passwords takes each dispatch for an attacker; what one does, the others
 //! do not notice, and nobody is let in by it.
 
-use std::io::{Read as _, Write as _};
-use std::os::fd::AsFd as _;
-use std::os::unix::net::UnixStream;
+use std::io::Write as _;
 use std::path::Path;
 
 use fosse_counters::password as count;
-use fosse_harness::{Stage, WAIT_MAX};
+use fosse_harness::{Session, Stage};
 use fosse_settings::{Password as Settings, UserList};
 use fosse_source::Source;
 use fosse_wire::password::{FromPassword, Outcome, ToPassword, split};
@@ -26,39 +24,20 @@ fn target() -> Stage {
 }
 
 /// A dispatch, which has not said a word.
-struct Dispatch {
-    stream: UnixStream,
-    left: Vec<u8>,
-}
+struct Dispatch(Session);
 
 impl Dispatch {
     fn of(stage: &Stage, lane: u32) -> Self {
-        let (near, far) = UnixStream::pair().unwrap();
-        near.set_read_timeout(Some(WAIT_MAX)).unwrap();
-        stage.order(ToChild::Passwords { lane }, Some(far.as_fd()));
-        Self { stream: near, left: Vec::new() }
+        Self(Session::begin(stage, ToChild::Passwords { lane }))
     }
 
     fn says(&mut self, messages: &[ToPassword<'_>]) {
-        self.stream.write_all(&encoded(messages)).unwrap();
+        self.0.send(&encoded(messages));
     }
 
     /// Returns the next message; `None` where the other side has let go.
     fn hears(&mut self) -> Option<FromPassword> {
-        loop {
-            if let Some((message, taken)) = split(&self.left).unwrap() {
-                let message = FromPassword::decode(message).unwrap();
-                self.left.drain(..taken);
-                return Some(message);
-            }
-            let mut piece = [0; 65_536];
-            match self.stream.read(&mut piece) {
-                Ok(0) => return None,
-                Ok(length) => self.left.extend_from_slice(&piece[..length]),
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
-                Err(error) => panic!("{error}"),
-            }
-        }
+        self.0.receive(split, FromPassword::decode)
     }
 
     /// Greets and asks; the outcome of the only check.
@@ -105,7 +84,7 @@ fn a_dispatch_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
     ];
     for (number, case) in cases.iter().enumerate() {
         let mut bad = Dispatch::of(&target, 1);
-        bad.stream.write_all(case).unwrap();
+        bad.0.stream.write_all(case).unwrap();
         while let Some(message) = bad.hears() {
             assert_eq!(message, FromPassword::Hello, "case {number}");
         }
@@ -139,7 +118,7 @@ fn no_list_no_name_and_no_bytes_let_anybody_in() {
 fn a_dispatch_that_asks_without_end_and_reads_nothing_costs_others_no_reply() {
     let target = target();
     let deaf = Dispatch::of(&target, 1);
-    let mut stream = deaf.stream.try_clone().unwrap();
+    let mut stream = deaf.0.stream.try_clone().unwrap();
     let asks = std::thread::spawn(move || {
         let bytes = encoded(&[check(0, b"ann", b"wrong", 9)]);
         let mut sent = stream.write_all(&encoded(&[ToPassword::Hello])).is_ok();
@@ -152,7 +131,7 @@ fn a_dispatch_that_asks_without_end_and_reads_nothing_costs_others_no_reply() {
     for n in 0..10 {
         assert_eq!(Dispatch::of(&target, 0).asks(check(0, b"ann", b"secret", n)), Some(Outcome::Passed), "{n}");
     }
-    deaf.stream.shutdown(std::net::Shutdown::Both).unwrap();
+    deaf.0.stream.shutdown(std::net::Shutdown::Both).unwrap();
     asks.join().unwrap();
     assert_eq!(Dispatch::of(&target, 0).asks(check(0, b"ann", b"secret", 1)), Some(Outcome::Passed));
 }

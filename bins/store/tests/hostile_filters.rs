@@ -1,14 +1,12 @@
 //! The store takes each filter for an attacker; what one does, the others do not notice.
 
-use std::io::{Read as _, Write as _};
-use std::os::fd::AsFd as _;
-use std::os::unix::net::UnixStream;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use fosse_collections::{Change, Collection, Record, RecordAddress, VALUE_BYTES_MAX};
 use fosse_counters::store as count;
-use fosse_harness::{Stage, WAIT_MAX, wait_for};
+use fosse_harness::{Session, Stage, wait_for};
 use fosse_store::limits::{FILTERS_COUNT_MAX, RECORDS_BYTES_MAX};
 use fosse_wire::start::{ToChild, ToStart};
 use fosse_wire::store::{FromStore, ToStore, split};
@@ -22,22 +20,20 @@ fn store() -> Stage {
 
 /// A filter, which has not said a word.
 fn filter(store: &Stage, lane: u32) -> Filter {
-    let (near, far) = UnixStream::pair().unwrap();
-    near.set_read_timeout(Some(WAIT_MAX)).unwrap();
-    store.order(ToChild::Records { lane }, Some(far.as_fd()));
-    Filter { stream: near, left: Vec::new() }
+    Filter(Session::begin(store, ToChild::Records { lane }))
 }
 
-struct Filter {
-    stream: UnixStream,
-    left: Vec<u8>,
+struct Filter(Session);
+
+fn encoded(messages: &[ToStore<'_>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    messages.iter().for_each(|message| message.encode(&mut bytes).unwrap());
+    bytes
 }
 
 impl Filter {
     fn says(&mut self, messages: &[ToStore<'_>]) {
-        let mut bytes = Vec::new();
-        messages.iter().for_each(|message| message.encode(&mut bytes).unwrap());
-        self.stream.write_all(&bytes).unwrap();
+        self.0.send(&encoded(messages));
     }
 
     /// The next message but those that say whether anything is kept; `None` where the store has let
@@ -52,20 +48,7 @@ impl Filter {
     }
 
     fn hears_all(&mut self) -> Option<FromStore> {
-        loop {
-            if let Some((message, taken)) = split(&self.left).unwrap() {
-                let message = FromStore::decode(message).unwrap();
-                self.left.drain(..taken);
-                return Some(message);
-            }
-            let mut piece = [0; 65_536];
-            match self.stream.read(&mut piece) {
-                Ok(0) => return None,
-                Ok(length) => self.left.extend_from_slice(&piece[..length]),
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
-                Err(error) => panic!("{error}"),
-            }
-        }
+        self.0.receive(split, FromStore::decode)
     }
 
     /// Greets, changes a record, asks for it: whether that works as it should.
@@ -97,7 +80,7 @@ fn a_filter_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
     ];
     for (number, case) in cases.iter().enumerate() {
         let mut bad = filter(&store, 1);
-        bad.stream.write_all(case).unwrap();
+        bad.0.stream.write_all(case).unwrap();
         while bad.hears().is_some() {}
         wait_for("the count", || (store.count(count::BROKEN) == number as u64 + 1).then_some(()));
     }
@@ -107,7 +90,7 @@ fn a_filter_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
     assert!(matches!(good.hears(), Some(FromStore::Record { tag: 7, record: Record { updates: 1, .. } })));
     // One that is gone in the middle of a message has broken nothing.
     let mut gone = filter(&store, 2);
-    gone.stream.write_all(&[hello, early[..7].to_vec()].concat()).unwrap();
+    gone.0.stream.write_all(&[hello, early[..7].to_vec()].concat()).unwrap();
     drop(gone);
     wait_for("its end", || (store.count(count::FILTERS) == 1).then_some(()));
     assert_eq!(store.count(count::BROKEN), cases.len() as u64);
@@ -138,10 +121,9 @@ fn a_filter_that_does_not_read_holds_up_nobody() {
     let changes = [&b"a"[..], b"b", b"c", b"d", b"e"].map(|name| (name, value.clone())).to_vec();
     deaf.says(&[ToStore::Hello, ToStore::Save { place, timeout: 60, changes }]);
     let asked = 3000u32;
-    let stream = deaf.stream.try_clone().unwrap();
+    let mut stream = deaf.0.stream.try_clone().unwrap();
     let asks = std::thread::spawn(move || {
-        let mut asks = Filter { stream, left: Vec::new() };
-        (0..asked).for_each(|tag| asks.says(&[ToStore::Load { tag, place }]));
+        (0..asked).for_each(|tag| stream.write_all(&encoded(&[ToStore::Load { tag, place }])).unwrap());
     });
     // It is at its limit: some of its loads are replied to, the rest waits.
     wait_for("replies", || (store.count(count::LOADS) > 10).then_some(()));
@@ -174,7 +156,7 @@ fn more_filters_than_there_can_be_are_refused() {
 fn memory_that_is_used_up_costs_the_oldest_records_and_is_said_once() {
     let store = store();
     let mut filter = filter(&store, 0);
-    filter.stream.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
+    filter.0.stream.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
     filter.says(&[ToStore::Hello]);
     assert!(filter.hears().is_some());
     let value = Change::Set(vec![b'v'; VALUE_BYTES_MAX]);

@@ -10,9 +10,10 @@
 //!
 //! [`programs`] builds every program once for the whole test run. [`Edge`] is a running edge in a
 //! directory of its own, on a free port, killed when the value is dropped. [`Stage`] is one program
-//! by itself, with the test at its descriptors. [`Backend`] is an application on a unix socket that
-//! says what it got. [`Client`] speaks raw bytes; [`http`] reads them strictly. Everything that
-//! waits has a limit and panics with what is known when it is over.
+//! by itself, with the test at its descriptors, and [`Session`] a session with it. [`Backend`] is
+//! an application on a unix socket that says what it got. [`Client`] speaks raw bytes; [`http`]
+//! reads them strictly. Everything that waits has a limit and panics with what is known when it is
+//! over.
 
 #![forbid(unsafe_code)]
 
@@ -26,6 +27,7 @@ mod login;
 mod page;
 mod process;
 mod programs;
+mod session;
 pub mod sockets;
 mod stage;
 
@@ -36,6 +38,7 @@ pub use edge::{Edge, fosse, is_root, uid_base};
 pub use page::Page;
 pub use process::{Process, children, is_alive, stat_field};
 pub use programs::programs;
+pub use session::Session;
 pub use sockets::free_port;
 pub use stage::Stage;
 
