@@ -7,13 +7,10 @@ use fosse_wire::{
     Inbox, WireError,
     cache::{FromCache, ToCache},
     session::Heard,
+    start::LANE_NONE,
 };
 
 use crate::limits::REPLIES_BYTES_MAX;
-
-/// The lane, in messages of start, of a process that is in none: fosse-status, which sends the
-/// orders of people.
-const NO_LANE: u32 = u32::MAX;
 
 /// A lane, or fosse-status, and its socket.
 #[derive(Debug)]
@@ -39,15 +36,16 @@ impl Peer {
     }
 }
 
-/// Checks that a peer may send a message: lanes do not purge, and people do nothing else.
+/// Checks that a peer may send a message: lanes do not purge, and fosse-status, which is in none
+/// and sends the orders of people, does nothing else.
 ///
 /// # Errors
 /// [`WireError::Field`] where it may not.
 pub(crate) fn check(lane: u32, message: &ToCache<'_>) -> Result<(), WireError> {
     let is_allowed = match message {
         ToCache::Hello => true,
-        ToCache::Purge { .. } => lane == NO_LANE,
-        ToCache::Ask { .. } | ToCache::Forget { .. } => lane != NO_LANE,
+        ToCache::Purge { .. } => lane == LANE_NONE,
+        ToCache::Ask { .. } | ToCache::Forget { .. } => lane != LANE_NONE,
     };
     if is_allowed { Ok(()) } else { Err(WireError::Field("message of another peer")) }
 }

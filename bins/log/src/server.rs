@@ -10,7 +10,7 @@ use fosse_eventloop::{
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_wire::{
     launch::Program,
-    start::{Stream, ToChild},
+    start::{LANE_NONE, Stream, ToChild},
 };
 
 use crate::{
@@ -160,7 +160,7 @@ fn take_lines(pipe: &mut Pipe, bytes: &[u8], process: &Process, outputs: &mut Ou
 /// Returns the beginning of every event line of a process.
 fn prefix(program: u8, lane: u32, pid: u32) -> String {
     let name = Program::from_byte(program).map_or("unknown", Program::name);
-    if lane == u32::MAX { format!("{name}[{pid}] ") } else { format!("{name}.{lane}[{pid}] ") }
+    if lane == LANE_NONE { format!("{name}[{pid}] ") } else { format!("{name}.{lane}[{pid}] ") }
 }
 
 impl Service for Server {

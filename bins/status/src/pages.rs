@@ -8,14 +8,11 @@ use fosse_counters::{
     TURNS_LONG, parse, row_name, rows, servers,
 };
 use fosse_sys::page::PageReader;
-use fosse_wire::launch::Program;
+use fosse_wire::{launch::Program, start::LANE_NONE};
 
 use crate::limits::{PROCESSES_MAX, ROWS_TURN_MAX};
 use crate::reload::Reload;
 use crate::traffic::{Names, Subject};
-
-/// The lane of a process that has none.
-pub(crate) const LANE_NONE: u32 = u32::MAX;
 
 /// A process has said nothing yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 
 use fosse_counters::{TABLES, Traffic};
+use fosse_wire::start::LANE_NONE;
 
 use crate::metrics::METRICS;
 use crate::page::{Look, Step};
-use crate::pages::{LANE_NONE, Shown};
+use crate::pages::Shown;
 use crate::request::Target;
 use crate::traffic::Subject::{self, Backend, Rule, Site};
 

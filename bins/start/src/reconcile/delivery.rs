@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use fosse_die::alert;
 use fosse_eventloop::slab::Key;
-use fosse_wire::start::ToChild;
+use fosse_wire::start::{LANE_NONE, ToChild};
 use rustix::{io::Errno, net::SocketType};
 
 use crate::{
@@ -21,9 +21,6 @@ use crate::{
     sockets::socket::Open,
     state::State,
 };
-
-/// The lane, in messages, of a process that is in none.
-const NO_LANE: u32 = u32::MAX;
 
 /// A descriptor that comes with an order.
 enum Parcel<'a> {
@@ -137,7 +134,7 @@ fn send(children: &Children, to: Key, message: ToChild, fds: &[BorrowedFd<'_>]) 
 
 /// Gives a stage and a service, such as a filter and the store, the ends of a session of theirs.
 fn open_session(children: &Children, stage: Key, service: Key, message: impl FnOnce(u32) -> ToChild) -> bool {
-    let lane = children.get(stage).and_then(|process| process.lane).unwrap_or(NO_LANE);
+    let lane = children.get(stage).and_then(|process| process.lane).unwrap_or(LANE_NONE);
     match pair(SocketType::STREAM) {
         Ok((one, other)) => {
             let message = message(lane);
@@ -167,12 +164,12 @@ fn parcel<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToChild, Parce
         }
         Subject::Pipe(of, stream) => {
             let (source, fd) = children.pipe(of, stream)?;
-            let (program, lane) = (source.program as u8, source.lane.unwrap_or(NO_LANE));
+            let (program, lane) = (source.program as u8, source.lane.unwrap_or(LANE_NONE));
             (ToChild::PipeAdd { stream, program, lane, pid: source.pid }, Parcel::Kept(fd))
         }
         Subject::Page(of, pid) => {
             let process = children.get(of)?;
-            let (program, lane) = (process.program as u8, process.lane.unwrap_or(NO_LANE));
+            let (program, lane) = (process.program as u8, process.lane.unwrap_or(LANE_NONE));
             (ToChild::PageAdd { program, lane, pid }, Parcel::Kept(&process.page_fd))
         }
         Subject::PageEnd(number) => {

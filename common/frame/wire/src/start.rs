@@ -7,6 +7,9 @@ use crate::{WireError, message::Raw};
 
 pub use crate::{message::MESSAGE_BYTES, pipe::Stream, reload::ReloadProgress, strike::Strike};
 
+/// The lane, in messages, of a program that is in none.
+pub const LANE_NONE: u32 = u32::MAX;
+
 /// From start to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToChild {
@@ -59,7 +62,7 @@ pub enum ToChild {
         stream: Stream,
         /// Index into [`crate::launch::Program::ALL`].
         program: u8,
-        /// Its lane, `u32::MAX` for programs without one.
+        /// Its lane, [`LANE_NONE`] for programs without one.
         lane: u32,
         /// Its process id, for the prefix.
         pid: u32,
@@ -80,7 +83,7 @@ pub enum ToChild {
     PageAdd {
         /// Index into [`crate::launch::Program::ALL`].
         program: u8,
-        /// Its lane, `u32::MAX` for programs without one.
+        /// Its lane, [`LANE_NONE`] for programs without one.
         lane: u32,
         /// Its process id.
         pid: u32,
