@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
+use std::iter;
 
 use fosse_arena::{Record, Writer};
 use fosse_caching::Stored;
@@ -19,6 +20,13 @@ struct Entry {
     record: Record,
     /// Those of the application's target, and of the client's where that is another one.
     targets: (u64, Option<u64>),
+}
+
+impl Entry {
+    fn targets(&self) -> impl Iterator<Item = u64> + use<> {
+        let (of_application, of_client) = self.targets;
+        iter::once(of_application).chain(of_client)
+    }
 }
 
 /// Everything that is kept.
@@ -186,17 +194,17 @@ impl Store {
         let head = head_of(stored.key);
         let number = |target| self.number_of(head.host, target);
         let received = Some(head.received).filter(|received| !received.is_empty()).map(number);
-        let targets = (number(head.target), received);
-        for target in [Some(targets.0), targets.1].into_iter().flatten() {
+        let entry = Entry { record, targets: (number(head.target), received) };
+        for target in entry.targets() {
             self.by_target.entry(target).or_default().insert(record.hash);
         }
-        self.entries.insert(record.hash, Entry { record, targets });
+        self.entries.insert(record.hash, entry);
     }
 
     /// Takes an entry out of all tables.
     fn leave(&mut self, hash: u64) {
         let Some(entry) = self.entries.remove(&hash) else { return };
-        for target in [Some(entry.targets.0), entry.targets.1].into_iter().flatten() {
+        for target in entry.targets() {
             take_out(&mut self.by_target, target, hash);
         }
     }

@@ -179,11 +179,9 @@ impl Lane<'_> {
         let (key, server) = (ask.connection.take(), ask.server.filter(|_| !(stale && may)));
         if let Some(at) = server {
             ask.wanted.tried.add(self.upstream.servers[at].place);
-        }
-        let tried = ask.wanted.tried;
-        if let Some(at) = server {
             self.asking_failed(request, at, why, stale);
         }
+        let tried = ask.wanted.tried;
         let again = may && (stale || self.upstream.servers.has_another(backend, tried) && self.take_retry(backend));
         if let Some(key) = key {
             self.upstream.close(key, &self.context);

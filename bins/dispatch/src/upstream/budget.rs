@@ -10,7 +10,7 @@ const PERIOD_MS: u64 = 5000;
 /// Requests of a backend, and those of them that have reached a further server, in the last five to
 /// ten seconds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Budget {
+pub(super) struct RetryBudget {
     /// The number of the period that is counted now.
     period: u64,
     /// That period, and the one before.
@@ -36,7 +36,7 @@ pub(crate) enum Permit {
     StillUsedUp,
 }
 
-impl Budget {
+impl RetryBudget {
     /// Counts a request.
     pub(super) fn count_request(&mut self, now_ms: u64) {
         self.now(now_ms).requests += 1;
@@ -62,11 +62,11 @@ impl Budget {
     }
 
     /// Returns the counts of this time, after those that are too old are gone.
-    const fn now(&mut self, now_ms: u64) -> &mut Counts {
+    fn now(&mut self, now_ms: u64) -> &mut Counts {
         let period = now_ms / PERIOD_MS;
         if period != self.period {
-            let before = if period == self.period + 1 { self.counts[0] } else { Counts { requests: 0, retries: 0 } };
-            self.counts = [Counts { requests: 0, retries: 0 }, before];
+            let before = if period == self.period + 1 { self.counts[0] } else { Counts::default() };
+            self.counts = [Counts::default(), before];
             self.period = period;
         }
         &mut self.counts[0]
@@ -82,7 +82,7 @@ mod tests {
     }
 
     /// Takes what there is, and one more.
-    fn taken(budget: &mut Budget, backend: &Backend, now_ms: u64) -> usize {
+    fn taken(budget: &mut RetryBudget, backend: &Backend, now_ms: u64) -> usize {
         (0..).take_while(|_| budget.take(backend, now_ms) == Permit::Granted).count()
     }
 
@@ -91,7 +91,7 @@ mod tests {
         for (requests, percent, min, expected) in
             [(1000, 20, 10, 200), (1000, 20, 300, 300), (10, 20, 0, 2), (4, 20, 0, 0), (0, 100, 3, 3), (50, 0, 0, 0)]
         {
-            let (backend, mut budget) = (backend(percent, min), Budget::default());
+            let (backend, mut budget) = (backend(percent, min), RetryBudget::default());
             (0..requests).for_each(|_| budget.count_request(1_000_000));
             assert_eq!(taken(&mut budget, &backend, 1_000_000), expected, "{requests} {percent} {min}");
         }
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_older_than_ten_seconds_counts_no_more() {
-        let (backend, mut budget) = (backend(20, 1), Budget::default());
+        let (backend, mut budget) = (backend(20, 1), RetryBudget::default());
         (0..100).for_each(|_| budget.count_request(10_000));
         assert_eq!(taken(&mut budget, &backend, 14_999), 20);
         assert_eq!(taken(&mut budget, &backend, 19_999), 0, "the requests and their retries are both known");
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn that_it_is_used_up_is_said_once_until_it_is_not() {
-        let (backend, mut budget) = (backend(0, 1), Budget::default());
+        let (backend, mut budget) = (backend(0, 1), RetryBudget::default());
         let mut take = |now_ms| budget.take(&backend, now_ms);
         assert_eq!([take(0), take(0), take(0)], [Permit::Granted, Permit::UsedUp, Permit::StillUsedUp]);
         assert_eq!([take(10_000), take(10_000)], [Permit::Granted, Permit::UsedUp]);

@@ -15,7 +15,7 @@ use fosse_wire::StreamId;
 use super::{
     affinity::server_id,
     balance::{self, Choice},
-    budget::{Budget, Permit},
+    budget::{Permit, RetryBudget},
     checked::Checked,
     named::Named,
     pool::Server,
@@ -32,7 +32,7 @@ pub(crate) struct Servers {
     /// For each backend, the next server of round robin.
     rounds: Vec<usize>,
     /// For each backend, the retries that it still permits.
-    budgets: Vec<Budget>,
+    budgets: Vec<RetryBudget>,
     /// For each backend, the requests that have no server yet.
     queues: Vec<Queue>,
     /// Streams that others have taken the place of in a queue, until they get their response.
@@ -67,7 +67,7 @@ impl Servers {
         Self {
             all: zip(0.., &settings.servers).map(server).collect(),
             rounds: vec![0; settings.backends.len()],
-            budgets: vec![Budget::default(); settings.backends.len()],
+            budgets: vec![RetryBudget::default(); settings.backends.len()],
             queues: settings.backends.iter().map(|_| Queue::default()).collect(),
             displaced: Vec::new(),
             backends: settings.backends.clone(),
