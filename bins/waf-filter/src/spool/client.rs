@@ -30,12 +30,15 @@ impl SpoolClient {
     }
 
     /// Begins a session, in place of the one before; returns news of the bodies that are lost with
-    /// that.
+    /// that. A spool that was replaced before its end came to light is missed for its bodies alone.
     ///
     /// # Errors
     /// As epoll_ctl(2).
     pub(crate) fn connect(&mut self, fd: OwnedFd, event_loop: &EventLoop, token: u64) -> Result<Vec<News>, Errno> {
         let lost = self.close(event_loop);
+        if !lost.is_empty() {
+            self.log_gone(lost.len(), "another is in its place");
+        }
         // Numbers are counted from the beginning in each session.
         self.next_body = 0;
         self.connection = Connection::new(fd).map(Box::new);
@@ -102,7 +105,7 @@ impl SpoolClient {
             return Vec::new();
         };
         let lost = self.close(event_loop);
-        (self.log)(Severity::Warning, format_args!("event=spool-gone lost={} why=\"{why}\"", lost.len()));
+        self.log_gone(lost.len(), &why);
         lost
     }
 
@@ -125,7 +128,49 @@ impl SpoolClient {
         self.connection.as_mut().map_or(Ok(()), |connection| connection.flush(event_loop, token))
     }
 
+    fn log_gone(&self, lost: usize, why: &str) {
+        (self.log)(Severity::Warning, format_args!("event=spool-gone lost={lost} why=\"{why}\""));
+    }
+
     fn close(&mut self, event_loop: &EventLoop) -> Vec<News> {
         self.connection.take().map_or_else(Vec::new, |connection| connection.close(event_loop))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+
+    const TOKEN: u64 = 9;
+
+    thread_local! {
+        static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    fn said() -> Vec<String> {
+        SAID.with(RefCell::take)
+    }
+
+    #[test]
+    fn a_spool_that_is_replaced_before_its_end_is_read_is_missed_for_its_bodies() {
+        let log: Log = |_, text| SAID.with_borrow_mut(|said| said.push(text.to_string()));
+        let (mut client, event_loop) = (SpoolClient::new(log), EventLoop::new().unwrap());
+        let mut replace = |client: &mut SpoolClient| {
+            let (ours, spool) =
+                socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+            (client.connect(ours, &event_loop, TOKEN).unwrap().len(), spool)
+        };
+        let (lost, first) = replace(&mut client);
+        assert_eq!(lost, 0);
+        client.open(StreamId::from_raw(1), Source::of_parts(false, 1)).unwrap();
+        drop(first);
+        let (lost, second) = replace(&mut client);
+        assert_eq!((lost, said()), (1, vec!["event=spool-gone lost=1 why=\"another is in its place\"".to_owned()]));
+        drop(second);
+        assert_eq!((replace(&mut client).0, said()), (0, vec![]), "nothing of it is missed");
     }
 }
