@@ -165,6 +165,66 @@ fn a_client_that_leaves_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_response_that_is_cut_before_its_head_goes_on_costs_itself_alone() {
+    let application = Application::start(|head, to| {
+        let whole = plain(200, "text/html", &text(5000));
+        if head.contains("/cut") {
+            let _ = to.write_all(&whole[..3000]);
+            return false;
+        }
+        to.write_all(&whole).is_ok()
+    });
+    let edge = edge(&application, CODED, "");
+    let lane: Vec<u32> = ["parse", "dispatch", "encode"].iter().map(|program| edge.process(program).pid).collect();
+    for coding in ["gzip", "br", "zstd"] {
+        let cut = get(&edge, "/cut", coding);
+        assert_eq!((cut.status, cut.complete, cut.header("content-encoding")), (502, true, None), "{coding}");
+        let whole = get(&edge, "/", coding);
+        assert!(whole.complete && decoded(coding, &whole.body) == text(5000), "{coding}");
+    }
+    let still: Vec<u32> = ["parse", "dispatch", "encode"].iter().map(|program| edge.process(program).pid).collect();
+    assert_eq!(still, lane);
+    assert_eq!((edge.counter("encode", "responses"), edge.counter("encode", "encoders_bytes")), (0, 0));
+}
+
+#[test]
+fn a_client_that_leaves_before_its_head_goes_on_costs_itself_alone() {
+    let (said, steps) = mpsc::channel();
+    let application = Application::start(move |_, to| {
+        let whole = plain(200, "text/html", &text(4_000_000));
+        // More than lies in a socket: dispatch has the head.
+        let begun = to.write_all(&whole[..1_000_000]).is_ok();
+        said.send(begun).unwrap();
+        said.send(to.read(&mut [0]).is_ok_and(|bytes| bytes == 0)).unwrap();
+        false
+    });
+    let edge = edge(&application, CODED, "");
+    // start ends an encode that stands still for long, and then the round has shown nothing.
+    while !leaves_before_its_head(&edge, &steps) {}
+    assert_eq!(edge.counter("encode", "encoders_bytes"), 0);
+}
+
+/// Lets a client leave while encode stands still, which so says no head to parse. Returns whether
+/// it was only that for long enough.
+fn leaves_before_its_head(edge: &Edge, steps: &mpsc::Receiver<bool>) -> bool {
+    let (parse, encode) = (edge.process("parse"), edge.process("encode"));
+    assert!(encode.signal(Signal::STOP));
+    let client = Reader::new(edge, "gzip").stream;
+    assert!(steps.recv_timeout(WAIT_MAX).unwrap());
+    // One that only closes may still want the response.
+    sockets::reset(&client);
+    drop(client);
+    assert!(steps.recv_timeout(WAIT_MAX).unwrap(), "dispatch hangs up once it knows");
+    if !encode.signal(Signal::CONT) {
+        wait_for("another lane", || (edge.process("parse").pid != parse.pid).then_some(()));
+        return false;
+    }
+    wait_for("its end", || (edge.counter("encode", "responses") == 0).then_some(()));
+    assert_eq!((edge.process("parse").pid, edge.process("encode").pid), (parse.pid, encode.pid));
+    true
+}
+
+#[test]
 fn a_client_that_reads_nothing_keeps_what_it_has_until_it_leaves() {
     let application = Application::start(|_, to| to.write_all(&plain(200, "text/html", &noise(20_000_000))).is_ok());
     let edge = edge(&application, CODED, "");

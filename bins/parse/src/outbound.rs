@@ -100,6 +100,8 @@ impl Conn {
                 }
                 Ok(true)
             }
+            // Its head was still held there: it was cut by its server, or has no client any more.
+            (Way::Encode, Kind::Reset) if self.exchange.back == Return::Waiting => Ok(true),
             (Way::Ring, Kind::RequestCredit) => Ok(true),
             (Way::Ring, Kind::Response) if ResponseHead::decode(frame.body)?.interim => Ok(false),
             _ => Err(WireError::Order(frame.kind)),
