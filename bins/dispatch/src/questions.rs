@@ -11,6 +11,7 @@ use fosse_wire::{
 
 use crate::{
     PROGRAM,
+    context::Shared,
     exchange::{
         access::{self, Decision, Denial, Question, Reading},
         admission,
@@ -207,9 +208,9 @@ impl Lane<'_> {
     /// Sends the response of a check that lets a request not pass.
     fn deny(&mut self, stream: &mut Stream, denial: &Denial) {
         self.abandon(stream);
-        self.end_response(stream);
         let policy = self.policies.get(stream.policy);
-        let local = LocalResponse {
+        let now_ms = self.context.now_ms();
+        let mut local = LocalResponse {
             status: denial.status,
             page: denial.page.as_ref(),
             fields: &denial.fields,
@@ -221,7 +222,21 @@ impl Lane<'_> {
             changes: response_head::changes(stream, policy),
             ..LocalResponse::default()
         };
-        let date = self.context.shared.date.at(self.context.event_loop.now_ms());
-        local::put(&mut self.context.shared.output.outbox, stream.id, &local, date);
+        let page_bytes = denial.page.as_ref().map_or(0, |page| page.body.len());
+        let is_long = page_bytes > usize::try_from(stream.credit).unwrap_or(usize::MAX) && !stream.to_head;
+        // A response under way would let go on what still comes of the request.
+        let may_wait =
+            stream.forward == Forward::Ended && page_bytes <= self.context.shared.ahead.room(stream.source());
+        let Shared { date, output, .. } = &mut *self.context.shared;
+        if is_long && may_wait {
+            let page = local::put_head(&mut output.outbox, stream.id, &local, date.at(now_ms)).into_owned();
+            self.await_client(stream);
+            return self.send_later(stream, page.into_bytes(), 0);
+        }
+        if is_long {
+            local.page = None;
+        }
+        local::put(&mut output.outbox, stream.id, &local, date.at(now_ms));
+        self.end_response(stream);
     }
 }

@@ -7,10 +7,35 @@ use fosse_source::Source;
 use fosse_wire::{StreamId, response::Cause};
 
 use crate::{
-    exchange::{Outcome, stream::Stream, streams::Streams},
+    exchange::{
+        Outcome, response_body,
+        stream::{Lease, Stream, Wait},
+        streams::Streams,
+    },
     lane::Lane,
     limits,
+    upstream::connection::At,
 };
+
+impl Lane<'_> {
+    /// Notes that the head of a response has gone on of which all is here: its client has to take
+    /// it.
+    pub(crate) fn await_client(&mut self, stream: &mut Stream) {
+        stream.timer.stop();
+        stream.head_sent = true;
+        stream.taken_ms = self.context.now_ms();
+        stream.wait = Wait::Client;
+    }
+
+    /// Sends bytes from `from` on as their client takes them, all that is left of a response.
+    pub(crate) fn send_later(&mut self, stream: &mut Stream, bytes: Vec<u8>, from: usize) {
+        stream.begin_ahead(bytes, from, &mut self.context.shared.ahead);
+        stream.set_read_whole(At::Exact(0));
+        if stream.lease == Lease::No {
+            response_body::pass_ahead(stream, &mut self.context);
+        }
+    }
+}
 
 /// Reads ahead of the clients that take nothing now. One that reads has no need of it: its response
 /// is over before a tick comes, or it goes on within the turn. Those for whom a tick has no time

@@ -103,6 +103,30 @@ fn each_request_of_a_connection_is_asked_about() {
 }
 
 #[test]
+fn a_page_that_denies_is_shown_whole_however_long_and_costs_nobody_else_anything() {
+    let (app, auth) = (Puppet::new(), Puppet::new());
+    // A firewall would wait for the body before anybody is asked.
+    let configuration = configuration(&app.address(), &auth.address());
+    let edge = Edge::with_config(&configuration.replace("[site.forward", "waf = \"off\"\n[site.forward"), &[]);
+    let parse = edge.process("parse").pid;
+    let get = "GET /page HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    let post = "POST /page HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\r\n\r\n";
+    for (request, bytes, shown) in
+        [(get, 16_384, true), (get, 16_385, true), (get, 65_536, true), (get, 65_537, false), (post, 65_536, false)]
+    {
+        let mut client = client(&edge, request);
+        let (mut question, _) = auth.request();
+        let head = format!("HTTP/1.1 403 X\r\nContent-Type: text/plain\r\nContent-Length: {bytes}\r\n\r\n");
+        let _ = question.write_all(&[head.as_bytes(), &vec![b'p'; bytes]].concat());
+        let denied = client.response();
+        assert_eq!((denied.status, denied.complete), (403, true), "{bytes}");
+        assert_eq!(denied.body == vec![b'p'; bytes], shown, "{bytes}");
+    }
+    assert_eq!(edge.process("parse").pid, parse);
+    assert!(!app.has_another());
+}
+
+#[test]
 fn a_websocket_is_opened_for_those_who_pass() {
     let (app, auth) = (Puppet::new(), Puppet::new());
     let edge = Edge::with_config(&configuration(&app.address(), &auth.address()), &[]);

@@ -19,13 +19,13 @@ use crate::{
         encoding::{self, ACCEPT_ENCODING, Chosen, Selected},
         limit::Limit,
         response::{self, Changes},
-        response_body, response_head,
-        stream::{Body, Lease, Stream, Wait},
+        response_head,
+        stream::{Body, Lease, Stream},
     },
     lane::Lane,
     limits,
     policies::Policy,
-    upstream::{connection::At, supply::Event},
+    upstream::supply::Event,
 };
 
 impl Lane<'_> {
@@ -78,15 +78,6 @@ impl Lane<'_> {
         }
         self.context.shared.cache = Some(cache);
         Outcome::Continue
-    }
-
-    /// Sends the bytes of a record from `from` on as their client takes them.
-    fn send_later(&mut self, stream: &mut Stream, record: Vec<u8>, from: usize) {
-        stream.begin_ahead(record, from, &mut self.context.shared.ahead);
-        stream.set_read_whole(At::Exact(0));
-        if stream.lease == Lease::No {
-            response_body::pass_ahead(stream, &mut self.context);
-        }
     }
 
     /// Returns the head of what is kept, with `length` bytes of a body; it is written to the client
@@ -151,10 +142,7 @@ impl Lane<'_> {
         if written.is_err() {
             return Err(Outcome::Respond(502));
         }
-        stream.timer.stop();
-        stream.head_sent = true;
-        stream.taken_ms = self.context.now_ms();
-        stream.wait = Wait::Client;
+        self.await_client(stream);
         stream.lease = if lease { Lease::Wanted } else { Lease::No };
         if is_sent {
             send_all(stream, body, &mut self.context);

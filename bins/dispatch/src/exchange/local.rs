@@ -47,11 +47,25 @@ pub(crate) struct LocalResponse<'a> {
     pub(crate) changes: Option<Changes<'a>>,
 }
 
-/// Writes a local response, all of it.
+/// Writes a local response, all of it. Its page is no longer than the credit of a new stream.
 pub(crate) fn put(out: &mut Outbox, stream: StreamId, response: &LocalResponse<'_>, date: &str) {
+    let page = put_head(out, stream, response, date);
+    if response.has_body() && !response.to_head {
+        out.data(stream, Kind::ResponseData, page.as_bytes());
+    }
+    response::end(out, stream, 0, None);
+}
+
+/// Writes the head of a local response. Returns the body that it speaks of.
+pub(crate) fn put_head<'r>(
+    out: &mut Outbox,
+    stream: StreamId,
+    response: &LocalResponse<'r>,
+    date: &str,
+) -> Cow<'r, str> {
     let (content_type, page) = match response.page {
         Some(Page { content_type, body, .. }) if !content_type.is_empty() => {
-            (content_type.as_str(), Cow::Borrowed(body))
+            (content_type.as_str(), Cow::Borrowed(body.as_str()))
         }
         _ => (USUAL_TYPE, Cow::Owned(usual_page(response.status, response.request))),
     };
@@ -79,10 +93,7 @@ pub(crate) fn put(out: &mut Outbox, stream: StreamId, response: &LocalResponse<'
         // them, but not for all that changes may hold.
         let _ = put(None);
     }
-    if response.has_body() && !response.to_head {
-        out.data(stream, Kind::ResponseData, page.as_bytes());
-    }
-    response::end(out, stream, 0, None);
+    page
 }
 
 impl LocalResponse<'_> {
