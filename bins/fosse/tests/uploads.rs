@@ -2,7 +2,7 @@
 //! wsgiref and uWSGI, and curl as the client. What is not installed is skipped and said to be.
 
 use std::{
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
 };
 
@@ -33,13 +33,13 @@ const WSGIREF: &str = "
 import sys
 from wsgiref.simple_server import make_server
 from app import application
-make_server('127.0.0.1', int(sys.argv[1]), application).serve_forever()
+make_server(sys.argv[1], int(sys.argv[2]), application).serve_forever()
 ";
 
 /// A running application.
 struct Application {
     child: Child,
-    port: u16,
+    address: SocketAddr,
     _dir: Dir,
 }
 
@@ -58,30 +58,31 @@ impl Application {
         if django && !run(Command::new(python).args(["-c", "import django"])) {
             return None;
         }
-        let (dir, port) = (Dir::new(), free_port());
+        // Of this process alone: on an address of many, what is waited for may be another one's.
+        let [_, one, two, three] = std::process::id().to_be_bytes();
+        let (dir, address) = (Dir::new(), SocketAddr::from(([127, 128 + one, two, three], free_port())));
         std::fs::write(dir.join("app.py"), if django { DJANGO } else { PLAIN }).unwrap();
-        let address = format!("127.0.0.1:{port}");
         let mut command = match server {
             "gunicorn" => {
                 let mut command = Command::new("/usr/bin/gunicorn");
-                command.args(["--bind", &address, "--workers", "1", "app"]);
+                command.args(["--bind", &address.to_string(), "--workers", "1", "app"]);
                 command
             }
             "wsgiref" => {
                 let mut command = Command::new(python);
-                command.args(["-c", WSGIREF, &port.to_string()]);
+                command.args(["-c", WSGIREF, &address.ip().to_string(), &address.port().to_string()]);
                 command
             }
             _ => {
                 let mut command = Command::new("/usr/bin/uwsgi_python3");
-                command.args(["--http-socket", &address, "--wsgi-file", "app.py", "--die-on-term"]);
+                command.args(["--http-socket", &address.to_string(), "--wsgi-file", "app.py", "--die-on-term"]);
                 command
             }
         };
         command.current_dir(dir.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().ok()?;
-        let application = Self { child, port, _dir: dir };
-        wait_for(server, || TcpStream::connect(("127.0.0.1", port)).ok());
+        let application = Self { child, address, _dir: dir };
+        wait_for(server, || TcpStream::connect(address).ok());
         Some(application)
     }
 }
@@ -90,11 +91,11 @@ fn run(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
 }
 
-fn edge(port: u16, site: &str, backend: &str) -> Edge {
+fn edge(address: SocketAddr, site: &str, backend: &str) -> Edge {
     Edge::with_config(
         &format!(
             "lanes = 1\n[[listen]]\naddress = \"{{address}}\"\n[[site]]\ndefault = true\nbackend = \"app\"\n{site}\n\
-             [[backend]]\nname = \"app\"\nservers = [\"127.0.0.1:{port}\"]\n{backend}\n"
+             [[backend]]\nname = \"app\"\nservers = [\"{address}\"]\n{backend}\n"
         ),
         &[],
     )
@@ -142,7 +143,7 @@ fn reaches(server: &str) {
         (off, whole, 700_000, all),
         (block, whole, 700_000, all),
     ] {
-        let edge = edge(application.port, site, backend);
+        let edge = edge(application.address, site, backend);
         for words in ways {
             let said = upload(&edge, length, words);
             assert_eq!(

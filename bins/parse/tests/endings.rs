@@ -12,7 +12,7 @@ use fosse_wire::response::ResponseHead;
 use fosse_wire::start::{ToChild, ToStart};
 use fosse_wire::{Kind, StreamId};
 use lane::{GET, HELLO, Lane, expect, readable, rest, say, settings, until_reset};
-use rustix::net::{AddressFamily, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 
 #[test]
 fn a_dead_ring_costs_503_or_a_reset_and_idle_connections_go_on() {
@@ -379,7 +379,7 @@ fn a_client_that_takes_a_little_now_and_then_is_cut_off() {
     let mut lane = Lane::new(&fosse_settings::Parse { write_seconds: Duration::from_secs(1), ..settings() });
     // As over a slow network: hardly any room on either side, so that what is read makes room.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
     sockopt::set_socket_recv_buffer_size(&socket, 2048).unwrap();
     rustix::net::connect(&socket, &listener.local_addr().unwrap()).unwrap();
     let (client, (served, _)) = (TcpStream::from(socket), listener.accept().unwrap());

@@ -11,6 +11,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::sockets::readable;
+use crate::stage::SPAWNING;
 use crate::{Dir, programs, wait_for};
 
 /// The soft limit of descriptors that supervisors give: what needs more has to see to it itself.
@@ -75,11 +76,12 @@ pub(crate) fn log(dir: &Dir) -> String {
 /// Returns when it is ready. Its end before is the end of the test.
 fn launch(command: &mut Command, dir: &Dir) -> Child {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+    let guard = SPAWNING.lock().unwrap();
     fcntl_setfd(&write, FdFlags::empty()).unwrap();
     let log_file = File::options().create(true).append(true).open(dir.join("log")).unwrap();
     command.args(["--ready-fd", &write.as_raw_fd().to_string()]).stdin(Stdio::null());
     let mut child = command.stdout(log_file.try_clone().unwrap()).stderr(log_file).spawn().unwrap();
-    drop(write);
+    drop((write, guard));
     wait_for("the edge", || {
         if let Some(status) = child.try_wait().unwrap() {
             panic!("the edge ended ({status}): {}", log(dir));

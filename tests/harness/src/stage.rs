@@ -2,7 +2,7 @@
 //! else is at its descriptors.
 
 use std::fs::{self, File};
-use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, IntoRawFd as _, OwnedFd};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
@@ -18,7 +18,7 @@ use crate::{Dir, WAIT_MAX, wait_for};
 
 /// Descriptors without close-on-exec live only while this is held: another test's child must not
 /// get them.
-static SPAWNING: Mutex<()> = Mutex::new(());
+pub(crate) static SPAWNING: Mutex<()> = Mutex::new(());
 
 /// Where descriptors wait for the shell that puts them where they belong: above all that a program
 /// is given.
@@ -51,8 +51,11 @@ impl Stage {
         let log = File::create(dir.join("log")).unwrap();
         let guard = SPAWNING.lock().unwrap();
         // Descriptors that whoever runs the tests has left open are none of the program's, which
-        // may know their numbers.
-        (3..FD_FIRST).for_each(|number| drop(fosse_sys::fd::take(number)));
+        // may know their numbers. They stay open here: one that another test has just opened
+        // without the flag has an owner.
+        for fd in (3..FD_FIRST).filter_map(fosse_sys::fd::take) {
+            let _ = fd.into_raw_fd();
+        }
         // bash saves a descriptor that it closes at the lowest free number from 10 on, and puts a
         // number from 10 on that was such a copy back when `exec` is done: a descriptor that was
         // placed there would be lost. So all are placed before the first is closed.

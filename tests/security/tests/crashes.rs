@@ -3,7 +3,8 @@
 use std::{
     io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
-    ptr,
+    ptr, thread,
+    time::Instant,
 };
 
 use fosse_harness::{Edge, Page, Process, WAIT_MAX, is_root, sockets, wait_for};
@@ -12,7 +13,7 @@ use nix::{
     sys::{
         ptrace,
         signal::Signal,
-        wait::{WaitStatus, waitpid},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::Pid,
 };
@@ -28,7 +29,7 @@ impl Traced {
     fn attach(to: &Process, address: u64) -> Self {
         let pid = Pid::from_raw(i32::try_from(to.pid).unwrap());
         ptrace::attach(pid).unwrap();
-        assert_eq!(waitpid(pid, None), Ok(WaitStatus::Stopped(pid, Signal::SIGSTOP)));
+        assert_eq!(next_status(pid), WaitStatus::Stopped(pid, Signal::SIGSTOP));
         let mut traced = Self { pid, address, value: 0 };
         traced.value = traced.word();
         traced
@@ -41,10 +42,11 @@ impl Traced {
 
     /// Lets the process go on until the word has changed, and returns its value.
     fn next_value(&mut self) -> u64 {
-        let (before, mut signal) = (self.value, None);
+        let (before, begun, mut signal) = (self.value, Instant::now(), None);
         while self.value == before {
+            assert!(begun.elapsed() < WAIT_MAX, "the word stays {before}");
             ptrace::step(self.pid, signal).unwrap();
-            signal = match waitpid(self.pid, None).unwrap() {
+            signal = match next_status(self.pid) {
                 WaitStatus::Stopped(_, Signal::SIGTRAP) => None,
                 WaitStatus::Stopped(_, other) => Some(other),
                 status => panic!("{status:?}"),
@@ -57,7 +59,20 @@ impl Traced {
     /// Ends the process where it is, as Rust and libc end one that has found itself broken.
     fn crash(self) {
         ptrace::cont(self.pid, Signal::SIGABRT).unwrap();
-        assert!(matches!(waitpid(self.pid, None), Ok(WaitStatus::Signaled(_, Signal::SIGABRT, _))));
+        assert!(matches!(next_status(self.pid), WaitStatus::Signaled(_, Signal::SIGABRT, _)));
+    }
+}
+
+/// Waits for what becomes of a traced process. There are thousands of steps, each of which takes a
+/// microsecond: too many to sleep for.
+fn next_status(pid: Pid) -> WaitStatus {
+    let begun = Instant::now();
+    loop {
+        match waitpid(pid, Some(WaitPidFlag::WNOHANG)).unwrap() {
+            WaitStatus::StillAlive => thread::yield_now(),
+            status => return status,
+        }
+        assert!(begun.elapsed() < WAIT_MAX, "nothing becomes of {pid}");
     }
 }
 
