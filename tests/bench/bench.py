@@ -44,6 +44,45 @@ ROWS = [
     Row("cache-64k", "64 KiB kept", Load("/64k"), cpu={"own": 1.0, "one": 1.0}, edge={"feature": "cache"}),
 ]
 
+# A site with all that a site may do beside passing requests on, whose neighbour does nothing of it.
+EVERYTHING = """
+[[site]]
+hosts = ["everything.example"]
+backend = "retried"
+waf = "off"
+cache = true
+compress = ["br", "gzip", "zstd"]
+mirror = { backend = "copies", percent = 50 }
+response_bytes_per_second = "10 MiB"
+source_bytes_per_second = "20 MiB"
+intercept_errors = ["500-599"]
+send_files = "files"
+send_files_prefix = "/files"
+route = [{ prefix = "/static", backend = "files", mirror = false }]
+[site.cors]
+origins = ["https://other.example"]
+[[site]]
+hosts = ["members.example"]
+backend = "retried"
+waf = "off"
+[site.forward_auth]
+backend = "retried"
+path = "/auth"
+[site.basic_auth]
+users = ["u:$2b$04$abcdefghijklmnopqrstuuYg3EFd5ZUUzUQr9x2F/Rd6W5Sl0bnNu"]
+[[backend]]
+name = "retried"
+servers = ["unix:@dir@/app.sock", "unix:@dir@/other.sock"]
+[backend.retry]
+status = [502, 503]
+[[backend]]
+name = "copies"
+servers = ["unix:@dir@/other.sock"]
+[[backend]]
+name = "files"
+files = "@dir@/www"
+"""
+
 # Beside one hog a core: requests a second, and the ratio to reach for p50 and p99.
 PACED_RATES, PACED_TARGET = (100, 1000), 1.2
 
@@ -194,6 +233,36 @@ def bench_encode(stage, table, notes, options):
     stage.stop([*programs, haproxy, ours, *more])
 
 
+def bench_unused(stage, table, notes, options):
+    """What a plain site pays for what another site of its edge does: instructions in user space, or CPU time where nothing counts them."""
+    alone, beside = stage.fosse(), stage.fosse(beside=EVERYTHING)
+    count = lambda program: measure.instructions(program, Load(), stage.placement, options.seconds, stage.dir)
+    what, unit = (count, "instructions") if shutil.which("perf") and count(alone) else (None, "CPU us, since this machine counts no instructions")
+    if what is None:
+        what = lambda program: measure.run(program, Load(), stage.placement, options.seconds).cpu
+    pairs = [(what(alone), what(beside)) for _ in range(options.rounds)]
+    before, after = (statistics.median(values) for values in zip(*pairs))
+    by = statistics.median(b / a for a, b in pairs)
+    table.add(f"a plain site beside one that does everything: {unit}", "<= 1.01 x", f"({before:.2f} alone)", "", f"{after:.2f}", f"{by:.3f}", "", verdict(by, 1.01) if what is count else "not judged: a clock does not show a hundredth")
+    stage.stop([alone, beside])
+
+
+def bench_forward_auth(stage, table, notes, options):
+    """Each request is asked about: beside nginx's auth_request, of the same server."""
+    asked = "        location = /auth { internal; proxy_pass http://app; proxy_pass_request_body off; proxy_set_header Content-Length \"\"; }\n"
+    nginx = stage.nginx(locations=asked, feature="forward_auth")
+    fosse = stage.fosse(routes='[site.forward_auth]\nbackend = "app"\npath = "/auth"\n')
+    results = rounds(Row("forward-auth", "", Load()), [nginx, fosse], stage.placement, options)
+    for title, cell, limit, at_least in (("CPU us/request", lambda r: r.cpu, 1.0, False), ("requests/s", lambda r: r.rate, None, True)):
+        by = ratio(results, "nginx", cell)
+        table.add(f"1 KiB, each asked about: {title}", "<= 1.0 x" if limit else "", f"{median(results, 'nginx', cell):.1f}", "",
+                  f"{median(results, 'fosse', cell):.1f}", f"{by:.2f}", "", verdict(by, limit, at_least))
+    for name, some in results.items():
+        if bad := sum(r.bad for r in some):
+            notes.append(f"- forward-auth: {name} had {bad} errors or answers that were not 2xx")
+    stage.stop([nginx, fosse])
+
+
 def bench_hogs(stage, table, notes, options):
     """What waits beside a hog on each core."""
     programs = start_all(stage, Row("hogs", "", None))
@@ -221,7 +290,7 @@ def main():
     args.add_argument("--programs", default=os.environ.get("FOSSE_PROGRAMS", ROOT / f"target/{os.uname().machine}-unknown-linux-gnu/release"))
     args.add_argument("--rounds", type=int, default=5)
     args.add_argument("--seconds", type=int, default=4)
-    args.add_argument("--rows", nargs="+", metavar="NAME", help=f"of {', '.join(r.name for r in ROWS)}, memory, deny, encode, hogs")
+    args.add_argument("--rows", nargs="+", metavar="NAME", help=f"of {', '.join(r.name for r in ROWS)}, memory, deny, encode, unused, forward-auth, hogs")
     args.add_argument("--placements", nargs="+", metavar="NAME", default=list(PLACEMENTS), help=f"of {', '.join(PLACEMENTS)}")
     args.add_argument("--quick", action="store_true", help="two rounds of two seconds")
     args.add_argument("--out", type=Path, default=ROOT / "target/bench.md")
@@ -236,7 +305,7 @@ def main():
     table.say(f"Load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.\n")
     table.add("work", "to reach", "nginx", "haproxy", "fosse", "fosse/nginx", "fosse/haproxy", "")
     table.add(*["---"] * 8)
-    extras = {"own": (("memory", bench_memory), ("deny", bench_deny), ("encode", bench_encode)), "unpinned": (("hogs", bench_hogs),)}
+    extras = {"own": (("memory", bench_memory), ("deny", bench_deny), ("encode", bench_encode), ("unused", bench_unused), ("forward-auth", bench_forward_auth)), "unpinned": (("hogs", bench_hogs),)}
     for placement in options.placements:
         with tempfile.TemporaryDirectory(prefix="fosse-bench-") as directory:
             stage = Stage(directory, Path(options.programs).resolve(), PLACEMENTS[placement])

@@ -137,6 +137,18 @@ def system_calls(program, load, placement, seconds, directory):
     return sum(calls.values()), dict(sorted(calls.items(), key=lambda pair: -pair[1])[:8])
 
 
+def instructions(program, load, placement, seconds, directory):
+    """Instructions in user space for each request, all processes together; None where nothing counts them here."""
+    report = Path(directory) / "perf.txt"
+    pids = ",".join(map(str, program.pids()))
+    counter = ["perf", "stat", "-x,", "-e", "instructions:u", "-o", str(report), "-p", pids, "--"]
+    out = subprocess.run([*counter, *load.command(program.port, placement, seconds)], capture_output=True, text=True, preexec_fn=file_limit)
+    counted = [line.split(",")[0] for line in report.read_text().splitlines() if "instructions" in line]
+    if not counted or not counted[0].isdigit():
+        return None
+    return int(counted[0]) / Result(out.stdout, {}).requests
+
+
 class Idle:
     """Keep-alive connections that have been answered once and now rest."""
 

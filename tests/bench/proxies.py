@@ -21,6 +21,7 @@ FEATURES = {
         "haproxy_backend": "http-request cache-use kept\n    http-response set-header Cache-Control max-age=3600\n    http-response cache-store kept",
         "fosse": "cache = true\ncache_seconds = 3600",
     },
+    "forward_auth": {"nginx_server": "auth_request /auth;"},
     "encode": {
         "nginx_server": "gzip on; gzip_types text/plain; gzip_comp_level @level@;",
         "haproxy_backend": "filter compression\n    compression algo gzip\n    compression type text/plain",
@@ -205,7 +206,7 @@ class Stage:
         path.write_text(filled("haproxy.cfg", {"dir": self.dir, "port": port, "cores": self.placement.workers}, feature))
         return self.keep(Program("haproxy", [*self.placement.pin_proxy, "haproxy", "-db", "-f", str(path)], port, log=self.dir / "haproxy.log"))
 
-    def fosse(self, sites=0, deny=0, routes="", feature="", coding="gzip 5"):
+    def fosse(self, sites=0, deny=0, routes="", feature="", coding="gzip 5", beside=""):
         port, self.edges, cores = free_port(), self.edges + 1, self.placement.workers
         name = f"fosse-{port}"
         values = {
@@ -215,7 +216,7 @@ class Stage:
             # One address would be one lane: only a trusted source is spread over all of them.
             "trusted": 'trusted = ["127.0.0.1/32"]' if cores > 1 else "",
             "routes": routes, "coding": coding,
-            "sites": "".join(f'\n[[site]]\nhosts = ["s{n}.example"]\nbackend = "app"\nwaf = "off"\n' for n in range(1, sites + 1)),
+            "sites": "".join(f'\n[[site]]\nhosts = ["s{n}.example"]\nbackend = "app"\nwaf = "off"\n' for n in range(1, sites + 1)) + put({"dir": self.dir}, beside),
         }
         path = self.dir / f"{name}.toml"
         path.write_text(filled("fosse.toml", values, feature))
