@@ -199,11 +199,13 @@ peer_uid = 0
 [[backend]]
 name = "tcp"
 servers = ["127.0.0.1:$app"]
+source_address = ["127.0.0.2"]
 health = { path = "/health", interval_seconds = 1 }
 
 [[backend]]
 name = "tcp6"
 servers = ["[::1]:$app"]
+source_address = ["::1"]
 
 [[backend]]
 name = "named"

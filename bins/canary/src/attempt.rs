@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use fosse_lockdown::{
-    Mode, Policy, Refusal, capabilities, connect_to_ports, identity, landlock_alone, launcher, seccomp_alone, try_enter,
+    Bind, Mode, Policy, Refusal, capabilities, connect_to_ports, identity, landlock_alone, launcher, seccomp_alone,
+    try_enter,
 };
 use fosse_sys::process::{Fork, exit_now, fork};
 use rustix::io::Errno;
@@ -157,7 +158,7 @@ fn build(program: &Program, layers: Layers, fixture: &Fixture) -> Result<(), Ref
     let ports = program.has_ports.then(|| BTreeSet::from([fixture.tcp.port()]));
     if layers == Layers::Full {
         let (locked, _) = try_enter(program.policy, Mode::Default, &[])?;
-        return ports.map_or(Ok(()), |ports| connect_to_ports(locked, Mode::Default, &ports));
+        return ports.map_or(Ok(()), |ports| connect_to_ports(locked, Mode::Default, &ports, Bind::Addresses));
     }
     if layers == Layers::Launcher {
         return launch();

@@ -21,12 +21,15 @@ const AF_ALG: u16 = 38;
 const AF_BLUETOOTH: u16 = 31;
 const AF_XDP: u16 = 44;
 const ANY_PORT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+/// A port that nobody has: outside of those that are given out, and on an address of its own.
+const SOME_PORT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(127, 101, 102, 103), 17_177);
 
 /// The rows.
 pub(crate) const ACTIONS: &[Action] = &[
     Action::new("tcp_connect", |fixture| connect(tcp()?, &fixture.tcp)),
     Action::new("tcp_connect_elsewhere", |fixture| connect(tcp()?, &fixture.other_tcp)),
     Action::new("tcp_bind", |_| bind(tcp()?, &ANY_PORT)),
+    Action::new("tcp_bind_port", |_| bind(tcp()?, &SOME_PORT)),
     Action::new("tcp_listen_unbound", |_| listen(tcp()?, 1)),
     Action::new("tcp_fast_open", |fixture| sendto(tcp()?, b"x", FAST_OPEN, &fixture.tcp).map(drop)),
     Action::new("mptcp_connect", mptcp_connect),

@@ -64,6 +64,10 @@ pub const LAUNCHER: Program = Program::new(&Policy { program: "fosse-start", ..P
 const CONNECTS: &str =
     "the program holds only the backend table and hands every socket on; it reads nothing but numbers";
 
+/// The limit of connect's bind(2), which gives a connection its source address.
+const BINDS: &str =
+    "an address of this machine, without a port and only where its table names one; it has no listen and no accept";
+
 /// The limit of resolve, which may reach name servers.
 const RESOLVES: &str = "the program holds names and a page of addresses, and hands no socket on";
 
@@ -96,6 +100,9 @@ pub const ALL: &[Program] = &[
             Exception::job("landlock_create_ruleset", "to keep to its table's ports; a ruleset only takes rights away"),
             Exception::degraded("tcp_connect_elsewhere", "Landlock lets it reach its table's ports alone (Linux 6.7)"),
             Exception::degraded("given_tcp_elsewhere", "Landlock lets it reach its table's ports alone (Linux 6.7)"),
+            Exception::job("tcp_bind", BINDS),
+            Exception::job("given_tcp_bind", BINDS),
+            Exception::degraded("tcp_bind_port", "Landlock lets it bind an address without a port alone (Linux 6.7)"),
         ],
         has_ports: true,
     },

@@ -10,6 +10,7 @@ use std::{
 
 use fosse_deadlines::Timer;
 use fosse_settings::{Address, Server};
+use fosse_sys::socket::bind_address_no_port;
 use fosse_wire::{connect::Outcome, files::NewConnection};
 use rustix::{
     io::Errno,
@@ -20,6 +21,9 @@ use rustix::{
 };
 
 use crate::named::NamedAddresses;
+
+/// The reason why there is no connection, as the reply to dispatch has it.
+pub(crate) type Failure = (Outcome, Errno);
 
 /// The limits of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,25 +54,39 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// Makes the socket for an attempt to reach `server`, entry `number` of the table.
     /// `addresses` has those of names.
-    pub(crate) fn new(tag: u32, number: usize, server: &Server, addresses: &mut NamedAddresses) -> Result<Self, Errno> {
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub(crate) fn new(
+        tag: u32,
+        number: usize,
+        server: &Server,
+        addresses: &mut NamedAddresses,
+    ) -> Result<Self, Failure> {
         let named = match &server.address {
-            Address::Named(server) => Some(addresses.address(server)?),
+            Address::Named(named) => Some(addresses.address(named).map_err(failed)?),
             _ => None,
         };
-        let (fd, far_end) = socket_for(&server.address, named)?;
+        let (fd, far_end) = socket_for(server, &server.address, named)?;
         Ok(Self { tag, server: number, fd, far_end, second: false, named, timer: Timer::default() })
     }
 
     /// Goes on with the server's second address, within the same time, where the first failed with
-    /// `errno` and there is one. Returns whether it does.
-    pub(crate) fn go_on(&mut self, server: &Server, errno: Errno) -> bool {
+    /// `errno` and there is one.
+    ///
+    /// # Errors
+    /// The [`Failure`] of the first where there is no second one or no socket for it.
+    pub(crate) fn go_on(&mut self, server: &Server, errno: Errno) -> Result<(), Failure> {
         // ADDRNOTAVAIL: the kernel has no such family on its loopback.
         let refused = !self.second && matches!(errno, Errno::CONNREFUSED | Errno::ADDRNOTAVAIL);
-        let second = server.second.as_ref().filter(|_| refused);
-        let Some((fd, far_end)) = second.and_then(|address| socket_for(address, None).ok()) else { return false };
-        (self.fd, self.far_end) = (fd, far_end);
+        let of_first = (outcome(errno), errno);
+        let second = server.second.as_ref().filter(|_| refused).ok_or(of_first)?;
+        (self.fd, self.far_end) = socket_for(server, second, None).map_err(|of_second| match of_second {
+            (Outcome::NoSource, _) => of_second,
+            _ => of_first,
+        })?;
         self.second = true;
-        true
+        Ok(())
     }
 
     /// Calls connect(2), which says how an earlier call has ended as well.
@@ -130,7 +148,7 @@ impl Attempt {
     /// # Errors
     /// [`Outcome::WrongPeer`] where a process of another UID listens than the configuration names,
     /// [`Outcome::Failed`] where a name leads to this machine and no network of its entry says so.
-    pub(crate) fn check_peer(&self, server: &Server) -> Result<(), (Outcome, Errno)> {
+    pub(crate) fn check_peer(&self, server: &Server) -> Result<(), Failure> {
         match &server.address {
             Address::Named(server) if server.networks.is_empty() && self.is_from_its_own_address() => {
                 return Err((Outcome::Failed, Errno::ADDRNOTAVAIL));
@@ -155,20 +173,36 @@ const fn socket_address(address: [u8; 16], port: u16) -> SocketAddr {
     SocketAddr::new(Ipv6Addr::from_octets(address).to_canonical(), port)
 }
 
-/// Makes the socket for an address, with its other end where there is nothing to connect to.
-/// `named` is what a name stands for.
-fn socket_for(address: &Address, named: Option<[u8; 16]>) -> Result<(OwnedFd, Option<OwnedFd>), Errno> {
+/// Makes the socket for an address of a server, with its other end where there is nothing to
+/// connect to. `named` is what a name stands for.
+fn socket_for(
+    server: &Server,
+    address: &Address,
+    named: Option<[u8; 16]>,
+) -> Result<(OwnedFd, Option<OwnedFd>), Failure> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let family = match address {
         Address::Files(_) => {
-            let (fd, far_end) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-            return Ok((fd, Some(far_end)));
+            let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+            return pair.map(|(fd, far_end)| (fd, Some(far_end))).map_err(failed);
         }
         Address::Unix(_) => AddressFamily::UNIX,
         Address::Tcp(addr, _) => family_of(*addr),
-        Address::Named(_) => family_of(named.ok_or(Errno::DESTADDRREQ)?),
+        Address::Named(_) => family_of(named.ok_or(failed(Errno::DESTADDRREQ))?),
     };
-    socket_with(family, SocketType::STREAM, flags, None).map(|fd| (fd, None))
+    let fd = socket_with(family, SocketType::STREAM, flags, None).map_err(failed)?;
+    if !server.source_address.is_empty() && family != AddressFamily::UNIX {
+        bind_to_source(&fd, family, &server.source_address).map_err(|errno| (Outcome::NoSource, errno))?;
+    }
+    Ok((fd, None))
+}
+
+/// Gives a socket the address of its family that its connection is to come from.
+fn bind_to_source(fd: &OwnedFd, family: AddressFamily, sources: &[[u8; 16]]) -> Result<(), Errno> {
+    // Another one than is wanted would be worse than none.
+    let source = sources.iter().find(|source| family_of(**source) == family).ok_or(Errno::AFNOSUPPORT)?;
+    bind_address_no_port(fd)?;
+    rustix::net::bind(fd, &socket_address(*source, 0))
 }
 
 const fn family_of(address: [u8; 16]) -> AddressFamily {
@@ -178,8 +212,12 @@ const fn family_of(address: [u8; 16]) -> AddressFamily {
     }
 }
 
+const fn failed(errno: Errno) -> Failure {
+    (Outcome::Failed, errno)
+}
+
 /// Returns the outcome that the reply to dispatch has for an error.
-pub(crate) const fn outcome(errno: Errno) -> Outcome {
+const fn outcome(errno: Errno) -> Outcome {
     match errno {
         Errno::CONNREFUSED | Errno::NOENT => Outcome::Refused,
         Errno::TIMEDOUT => Outcome::Timeout,

@@ -3,7 +3,8 @@
 //!
 //! seccomp cannot see an address, so what limits it is the rest: it reads nothing but eight-byte
 //! requests from dispatch, the addresses come from a sealed table, Landlock lets it reach the TCP
-//! ports of that table alone, and it holds nothing else worth taking.
+//! ports of that table alone, and it holds nothing else worth taking. What it binds has no port and
+//! can neither listen nor accept.
 
 use fosse_lockdown::{Args, Cond, Policy, Reach, Row, call};
 
@@ -14,8 +15,13 @@ const SOCK_TYPE_MASK: u32 = 0xf;
 const SOCK_STREAM: u32 = 1;
 const SOL_SOCKET: u32 = 1;
 const SO_PEERCRED: u32 = 17;
+const IPPROTO_IP: u32 = 0;
+const IP_BIND_ADDRESS_NO_PORT: u32 = 24;
 const IPPROTO_TCP: u32 = 6;
 const TCP_NODELAY: u32 = 1;
+/// Bytes of the addresses of IPv4 and IPv6 (ip(7), ipv6(7)).
+const SOCKADDR_IN_BYTES: u32 = 16;
+const SOCKADDR_IN6_BYTES: u32 = 28;
 
 /// The policy.
 pub const POLICY: Policy = Policy {
@@ -46,6 +52,13 @@ pub const POLICY: Policy = Policy {
             "both ends of a connection to a process that serves files",
         ),
         Row::seen(call::CONNECT, Args::Any, "its one job"),
+        Row::seen(call::BIND, Args::All(&[Cond::Is(2, SOCKADDR_IN_BYTES)]), "source_address, of IPv4"),
+        Row::seen(call::BIND, Args::All(&[Cond::Is(2, SOCKADDR_IN6_BYTES)]), "source_address, of IPv6"),
+        Row::seen(
+            call::SETSOCKOPT,
+            Args::All(&[Cond::Is(1, IPPROTO_IP), Cond::Is(2, IP_BIND_ADDRESS_NO_PORT)]),
+            "a port is taken for one server, and not from all connections of the address",
+        ),
         Row::platform(call::GETSOCKNAME, Args::Any, "does a name lead to this machine itself?"),
         Row::seen(
             call::GETSOCKOPT,
@@ -67,6 +80,7 @@ pub const POLICY: Policy = Policy {
     ],
     reach: &[
         Reach::ConnectTcp("TCP backends; once the table is read, on its ports alone"),
+        Reach::BindTcp("source_address; once the table is read, without a port, and only where it has one"),
         Reach::ConnectUnix("unix backends"),
     ],
     ..Policy::NOTHING

@@ -10,6 +10,7 @@ use fosse_eventloop::{
 };
 use fosse_fdpass::Received;
 use fosse_inherit::Descriptors;
+use fosse_lockdown::Bind;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::{Address, Connect};
 use fosse_sys::page::PageReader;
@@ -20,7 +21,7 @@ use fosse_wire::{
 use rustix::io::Errno;
 
 use crate::{
-    attempt::{Attempt, Limit, outcome},
+    attempt::{Attempt, Limit},
     named::NamedAddresses,
     replies::Replies,
 };
@@ -72,7 +73,8 @@ impl Server {
         let requests = given.required(0);
         process.event_loop.add(&requests, token(TOKEN_REQUESTS), Interest::IN)?;
         let servers = given.settings::<Connect>().servers;
-        given.connect_to_ports(&ports(&servers));
+        let chooses = servers.iter().any(|server| !server.source_address.is_empty());
+        given.connect_to_ports(&ports(&servers), if chooses { Bind::Addresses } else { Bind::Nothing });
         let channels = (i32::from(CHANNEL_FD_FIRST)..).take(FILES_BACKENDS_MAX).map(|fd| given.optional(fd));
         Ok(Self {
             channels: channels.collect(),
@@ -113,7 +115,7 @@ impl Server {
         };
         let attempt = match Attempt::new(request.tag, number, server, &mut self.addresses) {
             Ok(attempt) => attempt,
-            Err(errno) => return self.fail(process, request.tag, Outcome::Failed, errno),
+            Err((outcome, errno)) => return self.fail(process, request.tag, outcome, errno),
         };
         let Some(key) = self.attempts.insert(attempt) else { return Ok(()) };
         if let Some(attempt) = self.attempts.get_mut(key) {
@@ -154,8 +156,10 @@ impl Server {
     fn ended(&mut self, process: &Process, key: Key, result: Result<(), Errno>) -> Result<(), ExitReason> {
         let Some(attempt) = self.attempts.get_mut(key) else { return Ok(()) };
         match result {
-            Err(errno) if attempt.go_on(&self.servers[attempt.server], errno) => self.connect(process, key),
-            Err(errno) => self.give_up(process, key, outcome(errno), errno),
+            Err(errno) => match attempt.go_on(&self.servers[attempt.server], errno) {
+                Ok(()) => self.connect(process, key),
+                Err((outcome, errno)) => self.give_up(process, key, outcome, errno),
+            },
             Ok(()) => self.attempts.remove(key).map_or(Ok(()), |attempt| self.connected(process, attempt)),
         }
     }
@@ -180,7 +184,7 @@ impl Server {
             Outcome::Refused => count::REFUSED,
             Outcome::Timeout => count::TIMEOUTS,
             Outcome::WrongPeer => count::WRONG_PEER,
-            Outcome::Failed => count::FAILED,
+            Outcome::Failed | Outcome::NoSource => count::FAILED,
         };
         process.counters.add(counter, 1);
         let errno = u16::try_from(errno.raw_os_error()).unwrap_or(u16::MAX);

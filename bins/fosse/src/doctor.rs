@@ -2,7 +2,7 @@
 //! cure of each: the configuration, listeners, servers, and the edge where one runs.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -76,6 +76,7 @@ pub(crate) fn run(words: &Args) -> i32 {
         if pid.is_none() && !edge.as_ref().is_some_and(Edge::keeps_this_user_out) {
             listeners(configuration, &mut found);
         }
+        source_addresses(configuration, &mut found);
         servers(configuration, plan, &mut found);
     }
     match (&edge, asked) {
@@ -135,6 +136,22 @@ fn listeners(configuration: &Configuration, found: &mut Findings) {
             match port::unusable(address) {
                 Some(why) => found.problem(why),
                 None => found.ok(format_args!("{address} is free")),
+            }
+        }
+    }
+}
+
+/// Looks whether this machine has the addresses that connections to servers are to come from.
+fn source_addresses(configuration: &Configuration, found: &mut Findings) {
+    for backend in configuration.backend.iter() {
+        for source in backend.source_address.iter() {
+            let name = &backend.name.0;
+            match UdpSocket::bind((source.0, 0)) {
+                Ok(_) => found.ok(format_args!("connections to the servers of {name} can come from {}", source.0)),
+                Err(error) => found.problem(format_args!(
+                    "no connection to the servers of {name} can come from {}: {error}; correct source_address",
+                    source.0
+                )),
             }
         }
     }

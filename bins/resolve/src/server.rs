@@ -10,6 +10,7 @@ use fosse_eventloop::{
     slab::{Key, Slab},
 };
 use fosse_inherit::Descriptors;
+use fosse_lockdown::Bind;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::Resolve as Settings;
 use fosse_sys::page::Page;
@@ -64,7 +65,8 @@ impl Server {
             [] => files::name_servers(&files::read(resolv_conf.as_ref())),
             named => named.iter().map(|(address, port)| (canonical(*address), *port).into()).collect(),
         };
-        given.connect_to_ports(&name_servers.iter().map(SocketAddr::port).collect::<BTreeSet<u16>>());
+        let ports = name_servers.iter().map(SocketAddr::port).collect::<BTreeSet<u16>>();
+        given.connect_to_ports(&ports, Bind::Nothing);
         let wanted: Vec<_> = settings.names.iter().filter_map(|name| fosse_dns::Name::parse(&name.name)).collect();
         let hosts = files::hosts(&files::read(hosts.as_ref()), &wanted);
         let server = Self {

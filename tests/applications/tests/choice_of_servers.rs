@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{Read as _, Write as _},
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     process::Command,
     sync::{
         Arc, Mutex,
@@ -319,5 +319,35 @@ fn what_reaches_a_second_server_is_what_does_with_nginx_and_haproxy() {
             let came = pair.ask(([127, 0, 0, 1], port).into(), method);
             assert_eq!(came, *expected, "HAProxy: {fails:?} {method} {methods}");
         }
+    }
+}
+
+#[test]
+fn connections_come_from_the_address_from_which_those_of_nginx_come() {
+    let dir = Dir::new();
+    fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let server = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let from = stream.peer_addr().unwrap().ip().to_string();
+            let _ = stream.read(&mut [0; 4096]);
+            let length = from.len();
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{from}");
+        }
+    });
+    let edge_from = |source: &str| edge(&format!("servers = [\"{server}\"]\nsource_address = [\"{source}\"]\n"));
+    let nginx_from = |source: &str| {
+        let port = free_port();
+        let lines = format!("proxy_bind {source};");
+        Some((nginx_with(&dir, port, &format!("server {server};"), &lines)?, SocketAddr::from(([127, 0, 0, 1], port))))
+    };
+    // The second one is no machine's (RFC 5737).
+    for (source, expected) in [("127.0.0.2", "127.0.0.2"), ("203.0.113.77", "502")] {
+        assert_eq!(order(edge_from(source).address(), 1), expected);
+        let Some((_nginx, address)) = nginx_from(source) else { continue };
+        let of_nginx = order(address, 1);
+        // nginx does not try another address: the server is out, with 500 for a bind(2) that fails.
+        assert_eq!(of_nginx, if expected == "502" { "500" } else { expected }, "nginx");
     }
 }

@@ -280,6 +280,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[backend]]", "addresses_max", &[CONFIG]),
     ("[[backend]]", "address_family", &[RESOLVE]),
     ("[[backend]]", "address_networks", &[CONFIG]),
+    ("[[backend]]", "source_address", &[CONNECT]),
     ("[[backend]]", "peer_uid", &[CONNECT]),
     ("[[backend]]", "balance", &[DISPATCH]),
     ("[[backend]]", "hash_by", &[DISPATCH]),

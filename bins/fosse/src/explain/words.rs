@@ -2,6 +2,7 @@
 
 mod mirror;
 mod retry;
+mod source;
 
 use std::fmt::Write as _;
 
@@ -13,6 +14,7 @@ use fosse_settings::{
 
 use self::mirror::mirror;
 use self::retry::retry;
+use self::source::source_address;
 
 /// Returns what becomes of a path that leads above the root: a check of the firewall that needs no
 /// rules.
@@ -292,8 +294,9 @@ pub(super) fn goal(
     let (name, bodies, logins) = (&backend.name, bodies(edge, waf, number), logins(edge, backend));
     let script = backend.fastcgi.as_ref().map(|fastcgi| script(fastcgi, target)).unwrap_or_default();
     let retry = retry(policy, backend) + &mirror(dispatch, policy);
+    let source = source_address(edge, name);
     format!(
-        "backend   \"{name}\": {}\n{script}bodies    {bodies}\nlogins    NTLM and Negotiate: {logins}\n{retry}",
+        "backend   \"{name}\": {}\n{source}{script}bodies    {bodies}\nlogins    NTLM and Negotiate: {logins}\n{retry}",
         servers.join(", ")
     )
 }

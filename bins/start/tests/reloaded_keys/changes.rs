@@ -313,6 +313,7 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[backend]]", "addresses_max", "3", &[NAMED_SERVER, REMOTE]),
     ("[[backend]]", "address_family", "\"ipv4\"", &[NAMED_SERVER, REMOTE]),
     ("[[backend]]", "address_networks", "[\"10.0.0.0/8\"]", &[NAMED_SERVER, REMOTE]),
+    ("[[backend]]", "source_address", "[\"127.0.0.2\"]", &[]),
     ("[[backend]]", "peer_uid", "33", &[UNIX_SERVER]),
     ("[[backend]]", "balance", "\"least-connections\"", &[]),
     ("[[backend]]", "hash_by", "\"path\"", &[HASH, ("[[backend]]", "hash_by", "\"source\"")]),

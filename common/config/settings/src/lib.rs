@@ -278,6 +278,9 @@ pub struct Server {
     pub address: Address,
     /// Another one of the same server, asked where the first refuses: `localhost` is two.
     pub second: Option<Address>,
+    /// Addresses that connections come from, IPv6 or IPv4-mapped, one of a family at most; empty
+    /// for those that the kernel chooses.
+    pub source_address: Vec<[u8; 16]>,
     /// UIDs that may listen on a unix socket; empty for all.
     pub peer_uids: Vec<u32>,
     /// Longest time for a connect.

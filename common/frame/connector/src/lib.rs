@@ -52,11 +52,15 @@ impl Failure {
         std::io::Error::from_raw_os_error(i32::from(self.errno))
     }
 
-    /// Returns words for the log on what would let connect reach a socket, with a space before
-    /// them, where its permissions or those of a directory were in the way. `group` is connect's.
+    /// Returns words for the log on what would let connect reach a server, with a space before
+    /// them, where permissions of a socket or of a directory were in the way, or the address that
+    /// connections are to come from. `group` is connect's.
     #[must_use]
     pub fn cure(self, group: &str) -> String {
         match group {
+            _ if self.outcome == Outcome::NoSource => {
+                " cure=\"give this machine the address, or correct source_address in fosse.toml(5)\"".to_owned()
+            }
             _ if self.cause().kind() != std::io::ErrorKind::PermissionDenied || self.outcome != Outcome::Failed => {
                 String::new()
             }
@@ -81,6 +85,7 @@ impl Failure {
             Outcome::Timeout => "timeout",
             Outcome::WrongPeer => "wrong-peer-uid",
             Outcome::Failed => "failed",
+            Outcome::NoSource => "no-source-address",
         }
     }
 }

@@ -47,6 +47,8 @@ pub enum Outcome {
     WrongPeer = 3,
     /// Any other failure, by `errno`.
     Failed = 4,
+    /// The connection cannot come from the address that the configuration names.
+    NoSource = 5,
 }
 
 /// connect's reply: `u32 tag | u8 outcome | u8 0 | u16 errno`, with one descriptor exactly where it
@@ -88,6 +90,7 @@ impl Reply {
             2 => Outcome::Timeout,
             3 => Outcome::WrongPeer,
             4 => Outcome::Failed,
+            5 => Outcome::NoSource,
             _ => return Err(WireError::Field("outcome")),
         };
         let zero = c.u8()?;

@@ -8,9 +8,9 @@ use landlock::{
     RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
 };
 
-use crate::Grant;
 use crate::policy::Reach;
 use crate::refusal::Report;
+use crate::{Bind, Grant};
 
 /// The newest version of Landlock whose every right has been considered here (Linux 7.1,
 /// ResolveUnix).
@@ -41,11 +41,14 @@ pub(crate) fn restrict(reach: &[Reach], readable: &[Grant<'_>], report: &mut Rep
     }
 }
 
-/// Leaves this thread (the only one) TCP connects to these ports alone. On a kernel that knows no
-/// ports nothing changes, which [`restrict`] has reported.
-pub(crate) fn connect_to_ports(ports: &BTreeSet<u16>) -> Result<(), RulesetError> {
-    let created = Ruleset::default().handle_access(AccessNet::ConnectTcp)?.create()?;
-    let rules = ports.iter().map(|port| Ok::<_, RulesetError>(NetPort::new(*port, AccessNet::ConnectTcp)));
+/// Leaves this thread (the only one) TCP connects to these ports alone, and what it may `bind`. On
+/// a kernel that knows no ports nothing changes, which [`restrict`] has reported.
+pub(crate) fn connect_to_ports(ports: &BTreeSet<u16>, bind: Bind) -> Result<(), RulesetError> {
+    let created =
+        Ruleset::default().handle_access(AccessNet::ConnectTcp)?.handle_access(AccessNet::BindTcp)?.create()?;
+    let to = ports.iter().map(|port| NetPort::new(*port, AccessNet::ConnectTcp));
+    let from = (bind == Bind::Addresses).then(|| NetPort::new(0, AccessNet::BindTcp));
+    let rules = to.chain(from).map(Ok::<_, RulesetError>);
     // It is set since before the first layer, and prctl(2) is not to be called any more.
     created.add_rules(rules)?.no_new_privs(false).restrict_self().map(drop)
 }
@@ -64,12 +67,17 @@ fn apply(reach: &[Reach], readable: &[Grant<'_>]) -> Result<RestrictionStatus, R
     for opening in reach {
         match opening {
             Reach::ConnectTcp(_) => net &= !BitFlags::from(AccessNet::ConnectTcp),
+            Reach::BindTcp(_) => net &= !BitFlags::from(AccessNet::BindTcp),
             Reach::ConnectUnix(_) => files &= !BitFlags::from(AccessFs::ResolveUnix),
         }
     }
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    let created =
-        Ruleset::default().handle_access(files)?.handle_access(net)?.scope(Scope::from_all(KNOWN))?.create()?;
+    let mut ruleset = Ruleset::default().handle_access(files)?.scope(Scope::from_all(KNOWN))?;
+    // To handle nothing of a kind is an error.
+    if !net.is_empty() {
+        ruleset = ruleset.handle_access(net)?;
+    }
+    let created = ruleset.create()?;
     let granted = readable.iter().map(|place| Ok::<_, RulesetError>(PathBeneath::new(place, read)));
     created.add_rules(granted)?.restrict_self()
 }

@@ -99,17 +99,27 @@ pub fn try_enter(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Result<
     Ok((Locked::token(), report))
 }
 
+/// The TCP sockets that a process may still bind once it knows whom it connects to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// None.
+    Nothing,
+    /// Those that get an address and no port: connections from it. Its policy needs
+    /// [`Reach::BindTcp`].
+    Addresses,
+}
+
 /// Narrows the second layer of a locked process once more, now that it has read which TCP ports it
-/// is to connect to: to these alone. Its policy needs [`Reach::ConnectTcp`] and the calls of
-/// Landlock, with which a process can only lose rights.
+/// is to connect to: to these alone, and to what it may `bind`. Its policy needs
+/// [`Reach::ConnectTcp`] and the calls of Landlock, with which a process can only lose rights.
 ///
 /// # Errors
 /// Where a kernel that restricts ports does not take these.
-pub fn connect_to_ports(_: Locked, mode: Mode, ports: &BTreeSet<u16>) -> Result<(), Refusal> {
+pub fn connect_to_ports(_: Locked, mode: Mode, ports: &BTreeSet<u16>, bind: Bind) -> Result<(), Refusal> {
     if mode == Mode::Off {
         return Ok(());
     }
-    landlocked::connect_to_ports(ports).map_err(|error| Refusal::new("TCP ports", error.to_string()))
+    landlocked::connect_to_ports(ports, bind).map_err(|error| Refusal::new("TCP ports", error.to_string()))
 }
 
 /// Applies the second layer alone, with TCP ports where the program narrows it to some, for the
@@ -118,7 +128,7 @@ pub fn landlock_alone(policy: &Policy, ports: Option<&BTreeSet<u16>>) -> Result<
     let mut report = Report::default();
     rustix::thread::set_no_new_privs(true).attempt("no_new_privs")?;
     landlocked::restrict(policy.reach, &[], &mut report);
-    ports.map_or(Ok(()), |ports| connect_to_ports(Locked::token(), Mode::Default, ports))?;
+    ports.map_or(Ok(()), |ports| connect_to_ports(Locked::token(), Mode::Default, ports, Bind::Addresses))?;
     Ok(report)
 }
 

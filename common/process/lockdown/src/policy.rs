@@ -108,6 +108,9 @@ pub enum Cond {
 pub enum Reach {
     /// TCP connect to any port, until [`connect_to_ports`](crate::connect_to_ports) names some.
     ConnectTcp(&'static str),
+    /// TCP bind to any port, until [`connect_to_ports`](crate::connect_to_ports) leaves that of no
+    /// number, or none.
+    BindTcp(&'static str),
     /// connect to unix sockets by path (kernels from 7.1 can forbid it).
     ConnectUnix(&'static str),
 }

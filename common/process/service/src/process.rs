@@ -7,7 +7,7 @@ use std::rc::Rc;
 use fosse_counters::{Counters, LOG_DROPPED};
 use fosse_eventloop::EventLoop;
 use fosse_inherit::Descriptors;
-use fosse_lockdown::{Locked, Mode, Sealed};
+use fosse_lockdown::{Bind, Locked, Mode, Sealed};
 use fosse_wire::start::ToStart;
 use serde::de::DeserializeOwned;
 
@@ -66,10 +66,10 @@ impl Given {
         Some(blob.open(self.locked).read())
     }
 
-    /// Narrows the lock to TCP connects to these ports. Ends the program with exit status 100 where
-    /// that fails.
-    pub fn connect_to_ports(&self, ports: &BTreeSet<u16>) {
-        if let Err(refusal) = fosse_lockdown::connect_to_ports(self.locked, self.mode, ports) {
+    /// Narrows the lock to TCP connects to these ports, and to what it may `bind`. Ends the program
+    /// with exit status 100 where that fails.
+    pub fn connect_to_ports(&self, ports: &BTreeSet<u16>, bind: Bind) {
+        if let Err(refusal) = fosse_lockdown::connect_to_ports(self.locked, self.mode, ports, bind) {
             fosse_die::fatal(self.program, refusal);
         }
     }

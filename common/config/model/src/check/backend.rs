@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{fastcgi, retry};
+use super::{fastcgi, retry, source};
 use crate::address::{ServerAddress, is_loopback};
 use crate::model::{AddressFamily, Backend, Balance, ProxyOut};
 use crate::problem::Problems;
@@ -23,6 +23,7 @@ pub(crate) fn backends(backends: &[At<Backend>], problems: &mut Problems) {
             );
         }
         servers(backend, problems);
+        source::source_address(backend, problems);
         peer(backend, problems);
         pool(backend, problems);
         affinity(backend, problems);

@@ -25,10 +25,11 @@ pub(crate) fn files(backends: &[At<Backend>], problems: &mut Problems) {
 }
 
 fn of_files(backend: &Backend, problems: &mut Problems) {
-    let only_for_servers: [(&str, Option<&Span>); 7] = [
+    let only_for_servers: [(&str, Option<&Span>); 8] = [
         ("servers", backend.servers.written().filter(|servers| !servers.is_empty()).map(|_| &backend.servers.span)),
         ("server", backend.server.written().filter(|servers| !servers.is_empty()).map(|_| &backend.server.span)),
         ("remote", backend.remote.written().map(|_| &backend.remote.span)),
+        ("source_address", backend.source_address.written().map(|_| &backend.source_address.span)),
         ("balance", backend.balance.written().map(|_| &backend.balance.span)),
         (
             "proxy_protocol",

@@ -15,6 +15,7 @@ mod rates;
 mod retry;
 mod routes;
 mod site;
+mod source;
 mod status;
 
 use crate::backends::Backends;

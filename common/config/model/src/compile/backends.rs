@@ -12,7 +12,7 @@ use crate::address::ServerAddress;
 use crate::compile::checks::{Numbers, check, proxy_version};
 use crate::compile::fastcgi;
 use crate::compile::files;
-use crate::compile::listeners::mapped;
+use crate::compile::listeners::{mapped, octets};
 use crate::compile::names;
 use crate::compile::retry::retry;
 use crate::model::{Backend, Balance};
@@ -78,18 +78,14 @@ impl Servers {
         let [Ok(server_first), Ok(number), Ok(server_count)] = numbers else {
             return problems.note(&backend.name.span, "more servers than their table has numbers for");
         };
-        let peer_uids = match &backend.peer_uid.value {
-            None => Vec::new(),
-            Some(account) => {
-                let at = &backend.peer_uid;
-                vec![accounts.uid(&At { value: account.clone(), span: at.span.clone(), origin: at.origin }, problems)]
-            }
-        };
+        let peer_uids = peer_uids(backend, accounts, problems);
+        let source_address: Vec<[u8; 16]> = backend.source_address.iter().map(|source| octets(source.0)).collect();
         let check = check(backend);
         let check_index = u32::try_from(self.prober.checks.len()).unwrap_or(u32::MAX);
         for (index, (mut server, address, second)) in (server_first..).zip(servers) {
             let connect_seconds = backend.connect_seconds.duration();
-            let entry = blobs::Server { address, second, peer_uids: peer_uids.clone(), connect_seconds };
+            let (source_address, peer_uids) = (source_address.clone(), peer_uids.clone());
+            let entry = blobs::Server { address, second, source_address, peer_uids, connect_seconds };
             server.health_number = check.as_ref().map(|check| {
                 let checked = blobs::CheckedServer {
                     name: server.name.clone(),
@@ -181,6 +177,14 @@ impl Servers {
 
 /// A server, its address, and the second one of `localhost`.
 type Addresses = (blobs::ServerName, blobs::Address, Option<blobs::Address>);
+
+/// Returns the users who may hold the other end of a backend's unix sockets; none for all.
+fn peer_uids(backend: &Backend, accounts: &Accounts, problems: &mut Problems) -> Vec<u32> {
+    let at = &backend.peer_uid;
+    let account =
+        at.value.as_ref().map(|account| At { value: account.clone(), span: at.span.clone(), origin: at.origin });
+    account.iter().map(|account| accounts.uid(account, problems)).collect()
+}
 
 /// Returns the address at which a server is checked, where it is not its own.
 fn check_address(backend: &Backend, server: &blobs::Server) -> Option<blobs::Server> {

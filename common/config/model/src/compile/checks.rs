@@ -81,7 +81,7 @@ impl Digest {
     }
 
     fn server(&mut self, server: &blobs::Server) {
-        let blobs::Server { address, second, peer_uids, connect_seconds } = server;
+        let blobs::Server { address, second, source_address, peer_uids, connect_seconds } = server;
         for address in std::iter::once(address).chain(second) {
             match address {
                 blobs::Address::Unix(path) => self.part(path.as_bytes()),
@@ -97,6 +97,8 @@ impl Digest {
         }
         self.values(peer_uids.iter().map(|uid| u128::from(*uid)));
         self.value(connect_seconds.as_millis());
+        // A server without one has the number that it had before there were any.
+        source_address.iter().for_each(|address| self.part(address));
     }
 
     fn check(&mut self, check: &blobs::Check) {
@@ -142,6 +144,7 @@ mod tests {
         blobs::Server {
             address: blobs::Address::Tcp([1; 16], 80),
             second: None,
+            source_address: Vec::new(),
             peer_uids: Vec::new(),
             connect_seconds: Duration::from_secs(1),
         }
@@ -174,6 +177,7 @@ mod tests {
             blobs::Server { second: Some(blobs::Address::Tcp([2; 16], 80)), ..server.clone() },
             blobs::Server { peer_uids: vec![7], ..server.clone() },
             blobs::Server { connect_seconds: ms(2), ..server.clone() },
+            blobs::Server { source_address: vec![[3; 16]], ..server.clone() },
         ];
         let checks = [
             blobs::Check { method: "HEAD".into(), ..check.clone() },

@@ -155,9 +155,13 @@ pub(super) fn net(prefix: &Prefix) -> blobs::Net {
 
 /// Returns the address, IPv4 mapped into IPv6, and the port.
 pub(crate) fn mapped(address: &SocketAddr) -> ([u8; 16], u16) {
-    let ip = match address.ip() {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-        IpAddr::V6(v6) => v6,
-    };
-    (ip.octets(), address.port())
+    (octets(address.ip()), address.port())
+}
+
+/// Returns the bytes of an address, IPv4 mapped into IPv6.
+pub(crate) fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
+    }
 }

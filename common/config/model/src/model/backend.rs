@@ -6,7 +6,7 @@ use crate::address::ServerAddress;
 use crate::choices::{AddressFamily, Balance, Coding, ProxyOut};
 use crate::names::{
     Account, CacheDirectives, CheckMethod, CheckText, CookieName, Directory, FileGlob, FileName, HashBy, HealthPath,
-    HostName, Name, Network, Seed, StatusRange, TryFile, UpgradeToken,
+    HostName, Name, Network, Seed, SourceAddress, StatusRange, TryFile, UpgradeToken,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
@@ -55,6 +55,12 @@ section! {
         /// but on this machine, its links (169.254.0.0/16, fe80::/10) and the like, so that who
         /// first for a name cannot have requests sent to what trusts this machine.
         address_networks: Vec<At<Network>>, Default("[]"), 0..=64;
+        /// Addresses of this machine, one of IPv4 and one of IPv6, that connections to its servers
+        /// and checks of them come from: for applications and firewalls that let in one address.
+        /// Each server needs one of its own kind; "localhost" and names that may stand for both
+        /// need both. With names there have to be address_networks. A connection whose address this
+        /// machine has not got is not made, and counts as a failed one.
+        source_address: Vec<At<SourceAddress>>, Default("[]"), 0..=2;
         /// The user who must hold the other end of a unix socket.
         peer_uid: Option<Account>, Absent("any user");
         /// Choice of the server for a request. With "round-robin" they take turns by their weights,

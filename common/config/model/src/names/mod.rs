@@ -14,6 +14,7 @@ mod origins;
 mod paths;
 mod responses;
 mod scripts;
+mod sources;
 mod templates;
 mod tokens;
 mod users;
@@ -40,6 +41,7 @@ pub use paths::{
 };
 pub use responses::{BodyText, MediaType, RedirectStatus};
 pub use scripts::{Params, ScriptName, ScriptPath, ScriptPattern};
+pub use sources::SourceAddress;
 pub use templates::{
     EditedField, HeaderText, HeaderTexts, LocationText, ReplacementText, TEMPLATE_BYTES_MAX, TargetText,
 };

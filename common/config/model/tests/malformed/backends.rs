@@ -340,4 +340,94 @@ retry = { status = [503], attempts_max = 1 }"#, &[
         "fosse.toml:38:43: seconds_max is over before the first byte of a response is late, so no time-out is retried; write more than first_byte_seconds",
         "fosse.toml:46:42: with one attempt nothing goes to a further server; write 2 or more",
     ]),
+    (r#"source_address = "127.0.0.2""#, &[
+        "fosse.toml:10:18: source_address takes a list, this is a string; put it in square brackets",
+    ]),
+    (r#"source_address = ["127.0.0.2:0", "app", "fe80::1%eth0"]"#, &[
+        "fosse.toml:10:18: source_address must have between 0 and 2 entries",
+        "fosse.toml:10:19: source_address: \"127.0.0.2:0\" is not an address; leave out the port: the kernel chooses one",
+        "fosse.toml:10:34: source_address: \"app\" is not an address; write an IP address of this machine",
+        "fosse.toml:10:41: source_address: \"fe80::1%eth0\" is not an address; addresses with a zone are not supported",
+    ]),
+    (r#"source_address = ["127.0.0.2:0", "app"]
+[[backend]]
+name = "b"
+servers = ["[::1]:3000"]
+source_address = ["fe80::1%eth0", "::ffff:127.0.0.2"]
+[[backend]]
+name = "c"
+servers = ["[::1]:3000"]
+source_address = ["0.0.0.0", "fe80::1"]
+[[backend]]
+name = "d"
+servers = ["[::1]:3000"]
+source_address = ["255.255.255.255", "ff02::1"]"#, &[
+        "fosse.toml:10:19: source_address: \"127.0.0.2:0\" is not an address; leave out the port: the kernel chooses one",
+        "fosse.toml:10:34: source_address: \"app\" is not an address; write an IP address of this machine",
+        "fosse.toml:14:19: source_address: \"fe80::1%eth0\" is not an address; addresses with a zone are not supported",
+        "fosse.toml:14:35: source_address: \"::ffff:127.0.0.2\" is an IPv4 address in disguise; write \"127.0.0.2\"",
+        "fosse.toml:18:19: source_address: no connection can come from 0.0.0.0; write an IP address of this machine",
+        "fosse.toml:18:30: source_address: \"fe80::1\" is an address of a link; addresses with a zone are not supported",
+        "fosse.toml:22:19: source_address: no connection can come from 255.255.255.255; write an IP address of this machine",
+        "fosse.toml:22:38: source_address: no connection can come from ff02::1; write an IP address of this machine",
+    ]),
+    (r#"[[backend]]
+name = "b"
+servers = ["unix:/run/a.sock", "127.0.0.1:1", "[::1]:1", "localhost:2"]
+source_address = ["127.0.0.2"]
+[[backend]]
+name = "c"
+servers = ["127.0.0.1:1"]
+source_address = ["127.0.0.2", "127.0.0.3"]
+[[backend]]
+name = "d"
+servers = ["127.0.0.1:1"]
+source_address = ["127.0.0.2", "2001:db8::1"]
+[[backend]]
+name = "e"
+servers = ["192.0.2.7:80", "localhost:2"]
+remote = true
+source_address = ["127.0.0.2"]
+[[backend]]
+name = "f"
+files = "/srv/www"
+source_address = ["127.0.0.2"]"#, &[
+        "fosse.toml:12:12: connections to a unix socket come from no address, and this backend has source_address; give the socket a backend of its own, or remove source_address",
+        "fosse.toml:12:47: it is reached over IPv6, and source_address has no such address; add one",
+        "fosse.toml:12:58: it is reached over IPv6, and source_address has no such address; add one, or write \"127.0.0.1:2\"",
+        "fosse.toml:17:32: 127.0.0.3 is an IPv4 address as 127.0.0.2 is; write one of each kind at most",
+        "fosse.toml:21:32: no server is reached over IPv6; remove the address",
+        "fosse.toml:24:12: nothing outside of this machine can be reached from 127.0.0.2; write an address of a network in source_address",
+        "fosse.toml:24:28: it is reached over IPv6, and source_address has no such address; add one, or write \"127.0.0.1:2\"",
+        "fosse.toml:30:18: source_address is for servers, and this backend serves files; remove one",
+    ]),
+    (r#"[[backend]]
+name = "b"
+servers = ["app.internal:1"]
+remote = true
+source_address = ["192.0.2.1", "2001:db8::1"]
+[[backend]]
+name = "c"
+servers = ["app.internal:1"]
+remote = true
+address_networks = ["10.0.0.0/8", "fd00::/8"]
+source_address = ["192.0.2.1"]
+[[backend]]
+name = "d"
+servers = ["app.internal:1"]
+remote = true
+address_networks = ["10.0.0.0/8"]
+source_address = ["2001:db8::1"]
+[[backend]]
+name = "e"
+servers = ["app.internal:1"]
+remote = true
+address_family = "ipv6"
+address_networks = ["10.0.0.0/8", "fd00::/8"]
+source_address = ["2001:db8::1"]"#, &[
+        "fosse.toml:12:12: with source_address it has to be written where app.internal may lead to; add address_networks, the networks of its addresses",
+        "fosse.toml:17:12: it is reached over IPv6, and source_address has no such address; add one, or write address_family = \"ipv4\"",
+        "fosse.toml:23:12: it is reached over IPv4, and source_address has no such address; add one, or write address_family = \"ipv6\"",
+        "fosse.toml:26:19: no server is reached over IPv6; remove the address",
+    ]),
 ];
