@@ -3,6 +3,7 @@
 mod auth;
 mod backend;
 mod cache;
+mod cookies;
 pub(crate) mod cors;
 mod fastcgi;
 mod files;
@@ -30,6 +31,7 @@ pub(crate) fn edge(edge: &Edge, problems: &mut Problems) {
     rates::rates(edge, problems);
     site::sites(&edge.site, (&edge.backend, &by_name), problems);
     backend::backends(&edge.backend, problems);
+    cookies::sticky_cookies(&edge.site, &by_name, problems);
     mirror::mirrors(&edge.site, &by_name, problems);
     files::files(&edge.backend, problems);
     access_log(edge, problems);

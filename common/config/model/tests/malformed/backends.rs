@@ -430,4 +430,28 @@ source_address = ["2001:db8::1"]"#, &[
         "fosse.toml:23:12: it is reached over IPv4, and source_address has no such address; add one, or write address_family = \"ipv6\"",
         "fosse.toml:26:19: no server is reached over IPv6; remove the address",
     ]),
+    (r#"sticky_cookie = "srv"
+[[site]]
+hosts = ["b.example"]
+backend = "b"
+[[site.route]]
+prefix = "/app"
+backend = "app"
+[[site.route]]
+prefix = "/also"
+backend = "app"
+[[site]]
+hosts = ["c.example"]
+backend = "c"
+[[backend]]
+name = "b"
+servers = ["127.0.0.1:1"]
+sticky_cookie = "srv"
+[[backend]]
+name = "c"
+servers = ["127.0.0.1:1"]
+sticky_cookie = "srv""#, &[
+        "fosse.toml:10:17: backend \"b\" serves the same site, and has this cookie as well; give one of the two another name",
+        "fosse.toml:26:17: backend \"app\" serves the same site, and has this cookie as well; give one of the two another name",
+    ]),
 ];
