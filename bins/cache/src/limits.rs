@@ -23,8 +23,8 @@ pub(crate) const UNKEPT_BYTES_MAX: u64 = 256 * 1024;
 pub(crate) const UNKEPT_MS: u64 = 60_000;
 /// Keys that are known to be so.
 pub(crate) const UNKEPT_COUNT_MAX: usize = 65_536;
-/// Purges under way. fosse-status has fewer clients than that.
-pub(crate) const PURGES_COUNT_MAX: usize = 64;
+/// Purges under way: one of each lane, and 64 more, since fosse-status has fewer clients than that.
+pub(crate) const PURGES_COUNT_MAX: usize = LANES_COUNT_MAX + 64;
 /// Kept responses that a purge looks at in a turn, which is some milliseconds of work: lanes wait
 /// no longer for a purge of a million.
 pub(crate) const PURGE_TURN_RESPONSES_MAX: usize = 512;

@@ -3,6 +3,7 @@
 use fosse_caching::Stored;
 use fosse_http1::{members, trim};
 use fosse_wire::{
+    cache::FromCache,
     fields::Fields,
     purge::{self, By},
     request::RequestHead,
@@ -18,6 +19,8 @@ use crate::{
 pub(crate) struct Purge {
     /// The one who is told of its end.
     pub(crate) waiter: Waiter,
+    /// It is a lane.
+    is_of_lane: bool,
     by: By,
     host: Vec<u8>,
     port: u16,
@@ -34,7 +37,27 @@ impl Purge {
     /// Begins one; `before` is the place of the next record.
     pub(crate) fn new(asked: &purge::Purge<'_>, waiter: Waiter, before: u64) -> Self {
         let purge::Purge { by, host, port, text } = *asked;
-        Self { waiter, by, host: host.to_vec(), port, text: text.to_vec(), before, next: 0, responses: 0 }
+        let (is_of_lane, host, text) = (false, host.to_vec(), text.to_vec());
+        Self { waiter, is_of_lane, by, host, port, text, before, next: 0, responses: 0 }
+    }
+
+    /// Begins one of everything, for a lane.
+    pub(crate) fn for_lane(waiter: Waiter, before: u64) -> Self {
+        let all = purge::Purge { by: By::All, host: b"", port: 0, text: b"" };
+        Self { is_of_lane: true, ..Self::new(&all, waiter, before) }
+    }
+
+    /// Returns whether it is one of the same lane.
+    pub(crate) fn is_of_lane_of(&self, other: &Self) -> bool {
+        self.is_of_lane && other.is_of_lane && self.waiter.peer == other.waiter.peer
+    }
+
+    /// Returns the word of its end.
+    pub(crate) const fn reply(&self) -> FromCache {
+        match self.is_of_lane {
+            true => FromCache::Forgotten { tag: self.waiter.tag },
+            false => FromCache::Purged { tag: self.waiter.tag, responses: self.responses },
+        }
     }
 
     /// Returns host and target, where it is about exactly one.

@@ -26,7 +26,7 @@ impl Purges {
     /// # Errors
     /// [`WireError::Credit`] where there are as many as there may be.
     pub(crate) fn begin(&mut self, purge: Purge) -> Result<(), WireError> {
-        if self.0.len() >= PURGES_COUNT_MAX {
+        if self.0.len() >= PURGES_COUNT_MAX || self.0.iter().any(|other| other.is_of_lane_of(&purge)) {
             return Err(WireError::Credit);
         }
         self.0.push_back(purge);

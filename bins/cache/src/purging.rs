@@ -1,11 +1,7 @@
 //! The part that the keeper has in a purge: what is under way for what is to go.
 
 use fosse_counters::{Counters, cache as count};
-use fosse_wire::{
-    WireError,
-    cache::{FromCache, PassCause},
-    purge,
-};
+use fosse_wire::{WireError, cache::PassCause, purge};
 
 use crate::{ask::News, fill::Waiter, keeper::Keeper, purge::Purge};
 
@@ -21,7 +17,18 @@ impl Keeper {
         waiter: Waiter,
         counters: &Counters,
     ) -> Result<Vec<News>, WireError> {
-        let purge = Purge::new(asked, waiter, self.store.next_place());
+        self.start_purge(Purge::new(asked, waiter, self.store.next_place()), counters)
+    }
+
+    /// Begins to forget all that is kept, for a lane that cannot say any more what has changed.
+    ///
+    /// # Errors
+    /// [`WireError::Credit`] for one that has not waited for the end of the last time.
+    pub(crate) fn forget_all(&mut self, waiter: Waiter, counters: &Counters) -> Result<Vec<News>, WireError> {
+        self.start_purge(Purge::for_lane(waiter, self.store.next_place()), counters)
+    }
+
+    fn start_purge(&mut self, purge: Purge, counters: &Counters) -> Result<Vec<News>, WireError> {
         let outdated = self.fills.ids(|fill| purge.may_have_fill(fill));
         if purge.is_of_all() {
             self.store.forget_unkept();
@@ -34,6 +41,6 @@ impl Keeper {
     pub(crate) fn purge(&mut self, counters: &Counters) -> Option<News> {
         let (over, gone) = self.purges.work(&mut self.store);
         counters.add(count::FORGOTTEN, gone);
-        over.map(|purge| (purge.waiter.peer, FromCache::Purged { tag: purge.waiter.tag, responses: purge.responses }))
+        over.map(|purge| (purge.waiter.peer, purge.reply()))
     }
 }

@@ -125,6 +125,11 @@ impl Server {
                     let ask = Ask { waiter, validate, terms, source, configuration, site, policy, key: name };
                     self.keeper.ask(&ask, now, &mut self.output.outbox, &process.counters)
                 }
+                ToCache::Forget { tag, key: [] } => {
+                    let waiter = Waiter { peer: key, tag };
+                    news.extend(self.keeper.forget_all(waiter, &process.counters)?);
+                    None
+                }
                 ToCache::Forget { tag, key } => {
                     news.extend(self.keeper.forget(key, &process.counters));
                     Some(FromCache::Forgotten { tag })

@@ -148,17 +148,19 @@ fn whole(stream: u32, body: &[u8]) -> Vec<u8> {
 fn a_peer_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
     let mut target = Target::start();
     assert!(target.serves("/before"));
-    let (one, all) = (key("/x"), Purge { by: By::All, host: b"", port: 0, text: b"" });
-    let purge = ToCache::Purge { tag: 1, purge: all };
-    let too_many: Vec<ToCache<'_>> = [ToCache::Hello].into_iter().chain((0..200).map(|_| purge)).collect();
+    let (one, everything) = (key("/x"), Purge { by: By::All, host: b"", port: 0, text: b"" });
+    let purge = ToCache::Purge { tag: 1, purge: everything };
+    let too_many: Vec<ToCache<'_>> = [ToCache::Hello].into_iter().chain((0..300).map(|_| purge)).collect();
     let hello = encoded(&[ToCache::Hello]);
-    let cases: [(u32, Vec<u8>); 12] = [
+    let all = |tag| ToCache::Forget { tag, key: &[] };
+    let cases: [(u32, Vec<u8>); 13] = [
         (1, b"GET / HTTP/1.1\r\n\r\n".to_vec()),
         (1, vec![0xff; 100]),
         (1, encoded(&[ask(1, &one)])),
         (1, encoded(&[ToCache::Hello, ToCache::Hello])),
         (1, [hello.clone(), 6_u32.to_le_bytes().to_vec(), vec![99, 0, 0, 0, 0, 0]].concat()),
-        (1, [hello.clone(), 5_u32.to_le_bytes().to_vec(), vec![3, 0, 0, 0, 0]].concat()),
+        (1, [hello.clone(), 4_u32.to_le_bytes().to_vec(), vec![3, 0, 0, 0]].concat()),
+        (1, encoded(&[ToCache::Hello, all(1), all(2)])),
         (1, [hello.clone(), u32::MAX.to_le_bytes().to_vec()].concat()),
         (1, encoded(&[ToCache::Hello, purge])),
         (LANE_NONE, encoded(&[ToCache::Hello, ask(1, &one)])),
@@ -190,6 +192,22 @@ fn what_a_lane_asks_for_that_is_no_request_passes_and_hurts_nobody() {
     }
     assert_eq!(target.stage.count(count::BROKEN), 0);
     assert!(target.serves("/after"));
+}
+
+#[test]
+fn a_lane_that_does_not_know_what_has_changed_has_everything_forgotten() {
+    let mut target = Target::start();
+    assert!(target.serves("/kept"));
+    let mut lane = target.peer(1);
+    lane.says(&[ToCache::Hello, ask(1, &key("/kept"))]);
+    assert_eq!(lane.hears(), Some(FromCache::Hello));
+    assert!(matches!(lane.hears(), Some(FromCache::Found { tag: 1, .. })));
+    lane.says(&[ToCache::Forget { tag: 2, key: &[] }]);
+    assert_eq!(lane.hears(), Some(FromCache::Forgotten { tag: 2 }));
+    assert!(target.serves("/kept"), "it is asked for again");
+    // Once that is done it may be said again.
+    lane.says(&[ToCache::Forget { tag: 3, key: &[] }]);
+    assert_eq!(lane.hears(), Some(FromCache::Forgotten { tag: 3 }));
 }
 
 #[test]

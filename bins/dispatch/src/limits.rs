@@ -132,6 +132,6 @@ pub(crate) const CACHE_ASKS_MAX: usize = 16_384;
 /// Bytes that are queued for the cache; while there are more it does not read, and is not asked.
 pub(crate) const CACHE_QUEUE_BYTES_MAX: usize = 4 << 20;
 
-/// Changes of targets that the cache has not taken note of. While there are more, nothing that is
-/// kept is believed.
+/// Changes of targets that the cache has not taken note of, which are noted one by one. With one
+/// more it forgets everything, and nothing that is kept is believed until it has.
 pub(crate) const CACHE_CHANGES_MAX: usize = 256;

@@ -33,3 +33,18 @@ fn a_refused_change_a_safe_method_and_another_target_change_nothing() {
     site.send("POST", "/other", "Content-Length: 0\r\n");
     assert_eq!(site.seen("/refused", "").0, "0");
 }
+
+#[test]
+fn a_change_counts_though_the_file_that_its_response_names_is_not_there() {
+    let dir = fosse_harness::Dir::new();
+    let site = Site::new(
+        App::start(|head, n| match head.starts_with("GET") {
+            true => ok("Cache-Control: max-age=60\r\n", &format!("{n}")),
+            false => response(200, "X-Accel-Redirect: /none\r\n", ""),
+        }),
+        &format!("send_files = \"files\"\n[[backend]]\nname = \"files\"\nfiles = {:?}", dir.path()),
+    );
+    assert_eq!(site.seen("/a", "").0, "0");
+    assert_eq!(site.send("POST", "/a", "Content-Length: 0\r\n").status, 404);
+    assert_eq!(site.seen("/a", "").0, "2");
+}

@@ -13,7 +13,7 @@ use fosse_wire::{
     cache::{FromCache, Terms, ToCache},
 };
 
-use super::{cached::Status, key, session::Session};
+use super::{cached::Status, changes::Changes, session::Session};
 use crate::{PROGRAM, limits};
 
 /// The cache as this lane has it.
@@ -27,8 +27,7 @@ pub(crate) struct Cache {
     /// Streams that wait for a reply, by the number of the ask.
     waiting: HashMap<u32, StreamId>,
     last_tag: u32,
-    /// Keys whose targets have changed, until the cache has forgotten what it kept of them.
-    changed: HashMap<u32, Vec<u8>>,
+    changes: Changes,
     /// The record that was found last.
     pub(crate) record: Vec<u8>,
     /// The part of it that is sent, and what is said of it.
@@ -46,7 +45,7 @@ impl Cache {
             session: None,
             waiting: HashMap::new(),
             last_tag: 0,
-            changed: HashMap::new(),
+            changes: Changes::default(),
             record: Vec::new(),
             reply: (Reply::Whole, Status::Hit),
             key: Vec::new(),
@@ -57,9 +56,7 @@ impl Cache {
     pub(crate) fn begin_session(&mut self, fd: OwnedFd, event_loop: &EventLoop) -> Vec<StreamId> {
         let waited = self.end_session(event_loop);
         let mut session = Session::new(fd);
-        for (tag, key) in &self.changed {
-            session.send(&ToCache::Forget { tag: *tag, key });
-        }
+        self.changes.orders().for_each(|(tag, key)| session.tell(&ToCache::Forget { tag, key }));
         match session.begin(event_loop, self.token) {
             Ok(()) => self.session = Some(session),
             Err(errno) => warning(PROGRAM, format_args!("event=no-cache error=\"{errno}\"")),
@@ -99,21 +96,19 @@ impl Cache {
         Some(tag)
     }
 
-    /// Has the cache forget what it keeps of the target of a key.
+    /// Has the cache forget what it keeps of the target of a key; everything, where it does not
+    /// keep up or is not there, and very many have changed.
     pub(crate) fn forget(&mut self, key: Vec<u8>) {
         let tag = next_tag(&mut self.last_tag);
-        if let Some(session) = &mut self.session {
-            session.send(&ToCache::Forget { tag, key: &key });
+        if let (Some(key), Some(session)) = (self.changes.note(tag, key), &mut self.session) {
+            session.tell(&ToCache::Forget { tag, key });
         }
-        self.changed.insert(tag, key);
     }
 
     /// Returns whether what the memory has of the target of a key may be from before a change of
     /// it. With very many changes that is said of every target.
     pub(super) fn has_changed(&self, key: &[u8]) -> bool {
-        !self.changed.is_empty()
-            && (self.changed.len() > limits::CACHE_CHANGES_MAX
-                || self.changed.values().any(|changed| key::have_one_target(changed, key)))
+        self.changes.may_be_of(key)
     }
 
     /// Takes what the cache has sent, and returns the replies for streams: those to which it says
@@ -127,7 +122,12 @@ impl Cache {
         let mut replies = Vec::new();
         let end = loop {
             match session.next() {
-                Ok(Some(FromCache::Forgotten { tag })) => drop(self.changed.remove(&tag)),
+                Ok(Some(FromCache::Forgotten { tag })) => {
+                    let next = next_tag(&mut self.last_tag);
+                    if self.changes.followed(tag, next) {
+                        session.tell(&ToCache::Forget { tag: next, key: &[] });
+                    }
+                }
                 Ok(Some(FromCache::Hello)) => {}
                 Ok(Some(FromCache::Purged { .. })) => break Some(Some("PURGED for a lane".to_owned())),
                 Ok(Some(reply @ (FromCache::Found { tag, .. } | FromCache::Pass { tag, .. }))) => {

@@ -6,6 +6,7 @@
 //! there were none.
 
 pub(crate) mod cached;
+mod changes;
 pub(crate) mod client;
 pub(crate) mod key;
 pub(crate) mod lookup;

@@ -37,7 +37,7 @@ impl Session {
             is_blocked: false,
             has_read: false,
         };
-        session.send(&ToCache::Hello);
+        session.tell(&ToCache::Hello);
         session
     }
 
@@ -49,9 +49,15 @@ impl Session {
         let _ = event_loop.remove(&self.fd);
     }
 
-    /// Queues a message. Returns false where too much is queued already: the cache does not read.
+    /// Queues a question. Returns false where too much is queued already: the cache does not read.
     pub(super) fn send(&mut self, message: &ToCache<'_>) -> bool {
         self.out.len() <= limits::CACHE_QUEUE_BYTES_MAX && message.encode(&mut self.out).is_ok()
+    }
+
+    /// Queues an order, of which there are few: the cache hears it, however much is queued.
+    pub(super) fn tell(&mut self, message: &ToCache<'_>) {
+        // A key that was too long for a message would not have become one.
+        let _ = message.encode(&mut self.out);
     }
 
     /// Returns the next reply that has come; `None` where that was all for now.

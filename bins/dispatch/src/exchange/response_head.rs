@@ -81,6 +81,7 @@ pub(crate) fn head(
                 pins.bind(key, connection, stream.pin(), context.counters);
             }
             retried(connection, terms, &head, rest)?;
+            lookup::note_head(stream, head.status, context);
             if is_replaced(stream, connection, terms, &head, context)? {
                 return Ok((end + skip_body(connection, rest), true));
             }
@@ -179,6 +180,7 @@ fn cgi_head(
     let head = strict_response(&head, terms.backend.lenient_responses)?;
     let head = ResponseHead::parse(&head, stream.to_head, &terms.head)?;
     retried(connection, terms, &head, b"")?;
+    lookup::note_head(stream, head.status, context);
     if is_replaced(stream, connection, terms, &head, context)? {
         skip_body(connection, b"");
         return Ok(());
@@ -239,7 +241,6 @@ fn final_head(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let now_ms = context.now_ms();
-    lookup::note_head(stream, head.status, context);
     let body = begin_body(connection, head, terms.backend.lenient_responses);
     let large = matches!(connection.at, At::Exact(length) if length >= limits::LEASE_BYTES_MIN);
     let kept: Vec<Field<'_>> = stream.send_file.as_ref().map(|file| file.kept(head).collect()).unwrap_or_default();

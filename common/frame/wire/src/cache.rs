@@ -65,7 +65,7 @@ pub enum ToCache<'a> {
         key: &'a [u8],
     },
     /// Forgets what is kept of a target: `u32 tag | key`. The key is that of a request for it; all
-    /// keys of the same host and target are forgotten.
+    /// keys of the same host and target are forgotten. An empty one stands for all that is kept.
     Forget {
         /// dispatch's number, given back in the reply.
         tag: u32,
@@ -169,6 +169,10 @@ fn check_key(key: &[u8]) -> Result<&[u8], WireError> {
     if (1..=KEY_BYTES_MAX).contains(&key.len()) { Ok(key) } else { Err(WireError::Field("key")) }
 }
 
+fn check_key_or_none(key: &[u8]) -> Result<&[u8], WireError> {
+    if key.is_empty() { Ok(key) } else { check_key(key) }
+}
+
 fn flags(set: &[(bool, u8)]) -> u8 {
     set.iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag)
 }
@@ -201,7 +205,7 @@ impl<'a> ToCache<'a> {
                 ];
                 put(out, ASK, &numbers)
             }
-            Self::Forget { tag, key } => put(out, FORGET, &[&tag.to_le_bytes(), check_key(key)?]),
+            Self::Forget { tag, key } => put(out, FORGET, &[&tag.to_le_bytes(), check_key_or_none(key)?]),
             Self::Purge { tag, purge } => {
                 let mut body = tag.to_le_bytes().to_vec();
                 purge.encode(&mut body)?;
@@ -249,7 +253,7 @@ impl<'a> ToCache<'a> {
                     key: check_key(c.rest())?,
                 })
             }
-            FORGET => Ok(Self::Forget { tag: c.u32()?, key: check_key(c.rest())? }),
+            FORGET => Ok(Self::Forget { tag: c.u32()?, key: check_key_or_none(c.rest())? }),
             PURGE => Ok(Self::Purge { tag: c.u32()?, purge: Purge::decode(&mut c)? }),
             kind => Err(WireError::Kind(kind)),
         }
