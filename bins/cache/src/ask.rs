@@ -4,7 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fosse_eventloop::slab::Key;
 use fosse_source::Source;
-use fosse_wire::cache::{FromCache, Terms};
+use fosse_wire::{
+    cache::{FromCache, Terms, ToCache},
+    fields::Fields,
+};
 
 use crate::fill::Waiter;
 
@@ -22,6 +25,21 @@ pub(crate) struct Ask<'a> {
     pub(crate) site: u32,
     pub(crate) policy: u32,
     pub(crate) key: &'a [u8],
+    /// Fields besides those of the key.
+    pub(crate) fields: Fields<'a>,
+}
+
+impl<'a> Ask<'a> {
+    /// Returns the ask that a message of a lane is; `None` for another message.
+    pub(crate) fn of(peer: Key, message: &ToCache<'a>) -> Option<Self> {
+        let ToCache::Ask { tag, validate, way, terms, wide, source, configuration, site, policy, key, fields } =
+            *message
+        else {
+            return None;
+        };
+        let (waiter, source) = (Waiter { peer, tag, way }, Source::of_parts(wide, source));
+        Some(Self { waiter, validate, terms, source, configuration, site, policy, key, fields })
+    }
 }
 
 /// The time of a turn.

@@ -4,10 +4,11 @@ use fosse_caching::{Kept, Stored, validators};
 use fosse_eventloop::slab::Key;
 use fosse_source::Source;
 use fosse_wire::{
-    WireError,
-    cache::Terms,
+    Outbox, StreamId, WireError,
+    cache::{FromCache, Terms, Way},
     cursor::Cursor,
     fields::{Fields, FieldsWriter},
+    frame::ResetReason,
     request::RequestHead,
 };
 
@@ -20,6 +21,30 @@ pub(crate) struct Waiter {
     pub(crate) peer: Key,
     /// Its number of the request; 0 where it wants no reply.
     pub(crate) tag: u32,
+    /// The way to what is not kept.
+    pub(crate) way: Way,
+}
+
+/// The one who asks the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Asker {
+    /// The cache, over a stream of its own dispatch.
+    Own(StreamId),
+    /// A lane, for its request of that number.
+    Lane(Key, u32),
+}
+
+impl Asker {
+    /// Has it stop asking. Returns the word for it where it is a lane.
+    pub(crate) fn stop(self, reason: ResetReason, out: &mut Outbox) -> Option<(Key, FromCache)> {
+        match self {
+            Self::Own(id) => {
+                out.reset(id, reason);
+                None
+            }
+            Self::Lane(peer, tag) => Some((peer, FromCache::Enough { tag })),
+        }
+    }
 }
 
 /// The head of a response that is kept once its body is whole.
@@ -64,11 +89,13 @@ pub(crate) struct Asked<'a> {
     pub(crate) site: u32,
     pub(crate) policy: u32,
     pub(crate) request: u64,
+    /// Fields besides those of the key.
+    pub(crate) fields: Fields<'a>,
 }
 
 impl Asked<'_> {
-    /// Appends the head of the request: what is in the key, and nothing else but the conditions by
-    /// which `before` is confirmed.
+    /// Appends the head of the request: what is in the key, the fields besides, and the conditions
+    /// by which `before` is confirmed.
     ///
     /// # Errors
     /// [`WireError`] for a key that is no head.
@@ -76,7 +103,8 @@ impl Asked<'_> {
         let head = RequestHead::decode(self.key.get(KEY_TAG_BYTES..).ok_or(WireError::Short)?)?;
         RequestHead { site: self.site, policy: self.policy, request: self.request, ..head }.encode_fixed(out)?;
         let mut fields = FieldsWriter::new(out);
-        head.fields.into_iter().try_for_each(|(name, value)| fields.push(name, value))?;
+        let all = head.fields.into_iter().chain(self.fields);
+        all.into_iter().try_for_each(|(name, value)| fields.push(name, value))?;
         let conditions: [(&[u8], &'static [u8]); 2] =
             [(b"If-None-Match", b"etag"), (b"If-Modified-Since", b"last-modified")];
         for (name, kept) in conditions {

@@ -1,11 +1,15 @@
-//! The fills under way, by their streams and by their keys.
+//! The fills under way, by who asks for them and by their keys.
 
 use std::collections::HashMap;
 
-use fosse_source::Source;
+use fosse_eventloop::slab::Key;
+use fosse_source::{Budget, Source};
 use fosse_wire::StreamId;
 
-use crate::fill::Fill;
+use crate::{
+    fill::{Asker, Fill},
+    limits::FILL_BYTES_MAX,
+};
 
 /// The use of a stream of the dispatch that is asked.
 #[derive(Debug)]
@@ -26,14 +30,29 @@ struct Slot {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Fills {
     slots: Vec<Slot>,
     free: Vec<usize>,
-    by_hash: HashMap<u64, StreamId>,
+    /// Those that lanes ask for.
+    led: HashMap<(Key, u32), Box<Fill>>,
+    by_hash: HashMap<u64, Asker>,
     by_source: HashMap<Source, usize>,
-    /// Bytes of all bodies.
-    pub(crate) bytes: usize,
+    /// Bytes of all bodies, by the source of who asked first.
+    bytes: Budget,
+}
+
+impl Default for Fills {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            led: HashMap::new(),
+            by_hash: HashMap::new(),
+            by_source: HashMap::new(),
+            bytes: Budget::new(FILL_BYTES_MAX),
+        }
+    }
 }
 
 impl Fills {
@@ -47,10 +66,27 @@ impl Fills {
         self.by_source.get(&source).copied().unwrap_or(0)
     }
 
-    /// Returns the fill of a key.
-    pub(crate) fn of_key(&mut self, hash: u64, key: &[u8]) -> Option<&mut Fill> {
-        let id = *self.by_hash.get(&hash)?;
-        self.get(id).filter(|fill| fill.key == key)
+    /// Returns who asks for the response of a key.
+    pub(crate) fn of_key(&mut self, hash: u64, key: &[u8]) -> Option<Asker> {
+        let asker = *self.by_hash.get(&hash)?;
+        self.get(asker).is_some_and(|fill| fill.key == key).then_some(asker)
+    }
+
+    /// Returns whether a source may have more bytes of bodies under way.
+    pub(crate) fn has_room(&self, source: Source) -> bool {
+        self.bytes.room(source) > 0
+    }
+
+    /// Appends to the body of a fill. Returns its length; `None` where there is no room for it.
+    pub(crate) fn append(&mut self, asker: Asker, bytes: &[u8]) -> Option<usize> {
+        let source = self.get(asker)?.source;
+        if self.bytes.room(source) < bytes.len() {
+            return None;
+        }
+        self.bytes.add(source, bytes.len());
+        let fill = self.get(asker)?;
+        fill.body.extend_from_slice(bytes);
+        Some(fill.body.len())
     }
 
     /// Returns whether there is a fill for a hash: of this key, or of one that happens to have it.
@@ -58,10 +94,13 @@ impl Fills {
         self.by_hash.contains_key(&hash)
     }
 
-    pub(crate) fn get(&mut self, id: StreamId) -> Option<&mut Fill> {
-        match self.slots.get_mut(id.slot()).filter(|slot| slot.id == id)? {
-            Slot { used: Use::Fill(fill), .. } => Some(fill),
-            _ => None,
+    pub(crate) fn get(&mut self, asker: Asker) -> Option<&mut Fill> {
+        match asker {
+            Asker::Own(id) => match self.slots.get_mut(id.slot()).filter(|slot| slot.id == id)? {
+                Slot { used: Use::Fill(fill), .. } => Some(fill),
+                _ => None,
+            },
+            Asker::Lane(peer, tag) => self.led.get_mut(&(peer, tag)).map(|fill| &mut **fill),
         }
     }
 
@@ -75,21 +114,34 @@ impl Fills {
         self.free.last().and_then(|at| self.slots.get(*at)).map(|slot| slot.id)
     }
 
-    /// Begins a fill on the stream that [`Fills::next_id`] has returned.
-    pub(crate) fn begin(&mut self, fill: Fill) {
-        let Some(at) = self.free.pop() else { return };
-        if let Some(slot) = self.slots.get_mut(at) {
-            self.by_hash.insert(fill.hash, slot.id);
-            *self.by_source.entry(fill.source).or_default() += 1;
-            slot.used = Use::Fill(Box::new(fill));
+    /// Begins a fill: one of our own has the stream that [`Fills::next_id`] has returned.
+    pub(crate) fn begin(&mut self, asker: Asker, fill: Fill) {
+        let (hash, source) = (fill.hash, fill.source);
+        match asker {
+            Asker::Own(_) => {
+                let Some(slot) = self.free.pop().and_then(|at| self.slots.get_mut(at)) else { return };
+                slot.used = Use::Fill(Box::new(fill));
+            }
+            Asker::Lane(peer, tag) => drop(self.led.insert((peer, tag), Box::new(fill))),
         }
+        self.by_hash.insert(hash, asker);
+        *self.by_source.entry(source).or_default() += 1;
     }
 
     /// Takes a fill out. What still comes of its response is unwanted.
-    pub(crate) fn take(&mut self, id: StreamId) -> Option<Fill> {
-        let slot = self.slots.get_mut(id.slot()).filter(|slot| slot.id == id)?;
-        let Use::Fill(fill) = std::mem::replace(&mut slot.used, Use::Unwanted(0)) else {
-            return None;
+    pub(crate) fn take(&mut self, asker: Asker) -> Option<Fill> {
+        let fill = match asker {
+            Asker::Own(id) => {
+                let slot = self.slots.get_mut(id.slot()).filter(|slot| slot.id == id)?;
+                match std::mem::replace(&mut slot.used, Use::Unwanted(0)) {
+                    Use::Fill(fill) => fill,
+                    other => {
+                        slot.used = other;
+                        return None;
+                    }
+                }
+            }
+            Asker::Lane(peer, tag) => self.led.remove(&(peer, tag))?,
         };
         self.by_hash.remove(&fill.hash);
         if let Some(count) = self.by_source.get_mut(&fill.source) {
@@ -98,7 +150,7 @@ impl Fills {
                 self.by_source.remove(&fill.source);
             }
         }
-        self.bytes -= fill.body.len();
+        self.bytes.sub(fill.source, fill.body.len());
         Some(*fill)
     }
 
@@ -123,18 +175,27 @@ impl Fills {
         true
     }
 
-    /// Returns the streams of fills for which `which` holds.
-    pub(crate) fn ids(&self, which: impl Fn(&Fill) -> bool) -> Vec<StreamId> {
+    /// Returns the askers of fills for which `which` holds.
+    pub(crate) fn askers(&self, which: impl Fn(&Fill) -> bool) -> Vec<Asker> {
         let is_one = |slot: &&Slot| matches!(&slot.used, Use::Fill(fill) if which(fill));
-        self.slots.iter().filter(is_one).map(|slot| slot.id).collect()
+        let own = self.slots.iter().filter(is_one).map(|slot| Asker::Own(slot.id));
+        let led = self.led.iter().filter(|(_, fill)| which(fill)).map(|((peer, tag), _)| Asker::Lane(*peer, *tag));
+        own.chain(led).collect()
     }
 
-    /// Forgets the requests of a lane that is gone. Its fills go on.
-    pub(crate) fn forget_peer(&mut self, peer: fosse_eventloop::slab::Key) {
-        for slot in &mut self.slots {
-            if let Use::Fill(fill) = &mut slot.used {
-                fill.waiters.retain(|waiter| waiter.peer != peer);
-            }
+    /// Forgets the requests of a lane that is gone that wait. The fills that it did not ask for go
+    /// on; returns those that it did, and how many requests wait now.
+    pub(crate) fn forget_peer(&mut self, peer: Key) -> (Vec<Asker>, usize) {
+        let own = self
+            .slots
+            .iter_mut()
+            .filter_map(|slot| if let Use::Fill(fill) = &mut slot.used { Some(fill) } else { None });
+        let mut waiting = 0;
+        for fill in own.chain(self.led.values_mut()) {
+            fill.waiters.retain(|waiter| waiter.peer != peer);
+            waiting += fill.waiters.len();
         }
+        let led = self.led.keys().filter(|(of, _)| *of == peer).map(|(peer, tag)| Asker::Lane(*peer, *tag)).collect();
+        (led, waiting)
     }
 }

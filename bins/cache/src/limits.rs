@@ -12,10 +12,13 @@ pub(crate) const FILLS_SOURCE_MAX: usize = 128;
 /// Requests that wait for one fill, of all lanes.
 pub(crate) const WAITERS_COUNT_MAX: usize = 16_384;
 /// Bytes of all bodies that are being filled.
-pub(crate) const FILL_BYTES_MAX: usize = 64 << 20;
+pub(crate) const FILL_BYTES_MAX: u64 = 64 << 20;
 /// Time in which a fill has to be whole. Those that wait for it have gone on by themselves long
 /// before; the time is there so that a place does not belong to an application that stands still.
 pub(crate) const FILL_MS_MAX: u64 = 60_000;
+/// Time after which the next request for the same asks the application too: a lane passes a
+/// response on no faster than its client takes it, once that has all the lane reads ahead for it.
+pub(crate) const LEAD_MS_MAX: u64 = 2000;
 /// Bytes that are read of a response that is not kept, so that its connection can be used again.
 pub(crate) const UNKEPT_BYTES_MAX: u64 = 256 * 1024;
 /// Time for which a key whose response was not one to keep is not asked for again: its requests

@@ -45,7 +45,12 @@ pub(crate) fn check(lane: u32, message: &ToCache<'_>) -> Result<(), WireError> {
     let is_allowed = match message {
         ToCache::Hello => true,
         ToCache::Purge { .. } => lane == LANE_NONE,
-        ToCache::Ask { .. } | ToCache::Forget { .. } => lane != LANE_NONE,
+        ToCache::Ask { .. }
+        | ToCache::Head { .. }
+        | ToCache::Data { .. }
+        | ToCache::End { .. }
+        | ToCache::Leave { .. }
+        | ToCache::Forget { .. } => lane != LANE_NONE,
     };
     if is_allowed { Ok(()) } else { Err(WireError::Field("message of another peer")) }
 }

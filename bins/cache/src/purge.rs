@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     fn purge(by: By, host: &'static str, port: u16, text: &'static str) -> Purge {
-        let waiter = Waiter { peer: Key::of_token(0).1, tag: 1 };
+        let waiter = Waiter { peer: Key::of_token(0).1, tag: 1, way: fosse_wire::cache::Way::None };
         let asked = purge::Purge { by, host: host.as_bytes(), port, text: text.as_bytes() };
         asked.check().unwrap();
         Purge::new(&asked, waiter, 10)

@@ -29,12 +29,12 @@ impl Keeper {
     }
 
     fn start_purge(&mut self, purge: Purge, counters: &Counters) -> Result<Vec<News>, WireError> {
-        let outdated = self.fills.ids(|fill| purge.may_have_fill(fill));
+        let outdated = self.fills.askers(|fill| purge.may_have_fill(fill));
         if purge.is_of_all() {
             self.store.forget_unkept();
         }
         self.purges.begin(purge)?;
-        Ok(outdated.into_iter().flat_map(|id| self.pass(id, PassCause::NotKept, counters)).collect())
+        Ok(outdated.into_iter().flat_map(|asker| self.pass(asker, PassCause::NotKept, counters)).collect())
     }
 
     /// Goes on with the purges for one turn. Returns word of one that is over.

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
 use fosse_arena::{ARENA_BYTES_MAX, Writer};
-use fosse_counters::cache as count;
+use fosse_counters::{Counters, cache as count};
 use fosse_die::warning;
 use fosse_eventloop::{
     Event, Interest,
@@ -15,11 +15,11 @@ use fosse_eventloop::{
 use fosse_inherit::Descriptors;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_session::Disconnect;
-use fosse_source::Source;
 use fosse_stage::{Gone, Input, Output};
 use fosse_sys::page::Page;
 use fosse_wire::{
-    cache::{FromCache, ToCache, split},
+    Outbox, WireError,
+    cache::{FromCache, ToCache, Way, split},
     frame::Hello,
     start::ToChild,
 };
@@ -28,7 +28,7 @@ use rustix::io::Errno;
 use crate::{
     PROGRAM,
     ask::{Ask, News, Now},
-    fill::Waiter,
+    fill::{Asker, Waiter},
     keeper::Keeper,
     limits::LANES_COUNT_MAX,
     peer::{Peer, check},
@@ -100,15 +100,18 @@ impl Server {
 
     /// Works on the messages of a lane: one read a turn, so that no lane waits long for another.
     fn serve(&mut self, process: &Process, key: Key, readable: bool) {
-        if let Err(reason) = self.work(process, key, readable) {
+        let mut news = Vec::new();
+        let worked = self.work(process, key, readable, &mut news);
+        // What a lane has said before it broke matters to others.
+        self.tell(news);
+        if let Err(reason) = worked {
             self.disconnect(process, key, reason);
         }
         self.with_news.insert(key.slot());
     }
 
-    fn work(&mut self, process: &Process, key: Key, readable: bool) -> Result<(), Disconnect> {
+    fn work(&mut self, process: &Process, key: Key, readable: bool, news: &mut Vec<News>) -> Result<(), Disconnect> {
         let now = now(process);
-        let mut news = Vec::new();
         let Some(peer) = self.lanes.get_mut(key) else { return Ok(()) };
         if readable {
             peer.socket.read(&mut peer.inbox, &peer.replies)?;
@@ -118,31 +121,9 @@ impl Server {
             let message = ToCache::decode(message)?;
             peer.heard = peer.heard.after(message == ToCache::Hello)?;
             check(peer.lane, &message)?;
-            let reply = match message {
-                ToCache::Hello => None,
-                ToCache::Ask { tag, validate, terms, wide, source, configuration, site, policy, key: name } => {
-                    let (waiter, source) = (Waiter { peer: key, tag }, Source::of_parts(wide, source));
-                    let ask = Ask { waiter, validate, terms, source, configuration, site, policy, key: name };
-                    self.keeper.ask(&ask, now, &mut self.output.outbox, &process.counters)
-                }
-                ToCache::Forget { tag, key: [] } => {
-                    let waiter = Waiter { peer: key, tag };
-                    news.extend(self.keeper.forget_all(waiter, &process.counters)?);
-                    None
-                }
-                ToCache::Forget { tag, key } => {
-                    news.extend(self.keeper.forget(key, &process.counters));
-                    Some(FromCache::Forgotten { tag })
-                }
-                ToCache::Purge { tag, purge } => {
-                    let waiter = Waiter { peer: key, tag };
-                    news.extend(self.keeper.begin_purge(&purge, waiter, &process.counters)?);
-                    None
-                }
-            };
-            reply.map_or(Ok(()), |reply| reply.encode(&mut peer.replies.bytes))?;
+            let follows = (&mut self.keeper, &mut self.output.outbox);
+            news.extend(follow(follows, (key, &message), now, &process.counters)?);
         }
-        self.tell(news);
         Ok(())
     }
 
@@ -160,7 +141,8 @@ impl Server {
     fn disconnect(&mut self, process: &Process, key: Key, reason: Disconnect) {
         let Some(peer) = self.lanes.remove(key) else { return };
         peer.socket.end(&process.event_loop);
-        self.keeper.forget_peer(key);
+        let news = self.keeper.forget_peer(key, now(process), &process.counters);
+        self.tell(news);
         if let Disconnect::Broken(why) = reason {
             process.counters.add(count::BROKEN, 1);
             warning(PROGRAM, format_args!("event=lane-broke lane={} why=\"{why}\"", peer.lane));
@@ -190,6 +172,32 @@ impl Server {
             }
         }
     }
+}
+
+/// Does what a message of a lane, or of fosse-status, says. Returns the replies.
+fn follow(
+    (keeper, out): (&mut Keeper, &mut Outbox),
+    (peer, message): (Key, &ToCache<'_>),
+    now: Now,
+    counters: &Counters,
+) -> Result<Vec<News>, WireError> {
+    Ok(match *message {
+        ToCache::Hello => Vec::new(),
+        ToCache::Ask { .. } => Ask::of(peer, message).map_or_else(Vec::new, |ask| keeper.ask(&ask, now, out, counters)),
+        ToCache::Head { tag, delay_ms, status, fields } => {
+            keeper.led_head((peer, tag), (delay_ms, status, fields), now, out, counters)
+        }
+        ToCache::Data { tag, bytes } => keeper.led_data((peer, tag), bytes, out, counters),
+        ToCache::End { tag } => keeper.whole(Asker::Lane(peer, tag), now, counters),
+        ToCache::Leave { tag, cause } => keeper.left((peer, tag), cause, now, counters),
+        ToCache::Forget { tag, key: [] } => keeper.forget_all(Waiter { peer, tag, way: Way::None }, counters)?,
+        ToCache::Forget { tag, key } => {
+            let mut news = keeper.forget(key, counters);
+            news.push((peer, FromCache::Forgotten { tag }));
+            news
+        }
+        ToCache::Purge { tag, purge } => keeper.begin_purge(&purge, Waiter { peer, tag, way: Way::None }, counters)?,
+    })
 }
 
 fn now(process: &Process) -> Now {

@@ -251,7 +251,7 @@ mod tests {
     }
 
     fn purge(store: &Store, by: By, host: &str, text: &str) -> Purge {
-        let waiter = Waiter { peer: Key::of_token(0).1, tag: 1 };
+        let waiter = Waiter { peer: Key::of_token(0).1, tag: 1, way: fosse_wire::cache::Way::None };
         Purge::new(&Asked { by, host: host.as_bytes(), port: 0, text: text.as_bytes() }, waiter, store.next_place())
     }
 

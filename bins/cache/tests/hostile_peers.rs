@@ -6,13 +6,16 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use fosse_arena::Reader;
 use fosse_counters::cache as count;
 use fosse_harness::{Session, Stage, wait_for};
 use fosse_settings::Cache as Settings;
 use fosse_stage::Input;
+use fosse_sys::page::PageReader;
 use fosse_wire::{
     Kind, PROTOCOL,
-    cache::{FromCache, PassCause, Terms, ToCache, split},
+    cache::{FromCache, LeaveCause, PassCause, Terms, ToCache, Way, split},
+    fields::Fields,
     purge::{By, Purge},
     request::{BodyLength, RequestHead},
     response::ResponseHead,
@@ -110,9 +113,33 @@ fn key(path: &str) -> Vec<u8> {
     key
 }
 
+/// As [`ask`], of a lane that may lead.
+fn leading(tag: u32, key: &[u8]) -> ToCache<'_> {
+    match ask(tag, key) {
+        ToCache::Ask { tag, validate, terms, wide, source, configuration, site, policy, key, fields, .. } => {
+            ToCache::Ask {
+                tag,
+                validate,
+                way: Way::Lane,
+                terms,
+                wide,
+                source,
+                configuration,
+                site,
+                policy,
+                key,
+                fields,
+            }
+        }
+        other => other,
+    }
+}
+
 fn ask(tag: u32, key: &[u8]) -> ToCache<'_> {
     let terms = Terms { silent_seconds: 600, ..Terms::default() };
-    ToCache::Ask { tag, validate: false, terms, wide: false, source: 1, configuration: 7, site: 0, policy: 0, key }
+    let (validate, way, fields) = (false, Way::Cache, Fields::default());
+    let (wide, source, configuration, site, policy) = (false, 1, 7, 0, 0);
+    ToCache::Ask { tag, validate, way, terms, wide, source, configuration, site, policy, key, fields }
 }
 
 fn frame(stream: u32, kind: Kind, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
@@ -304,4 +331,59 @@ fn a_memory_that_is_damaged_is_emptied_and_a_purge_goes_on_to_its_end() {
         assert_eq!(status.hears(), Some(FromCache::Purged { tag, responses }));
     }
     assert!(target.serves("/1"));
+}
+
+/// A head, a part of a body and its end, of the request of that tag.
+fn led(tag: u32, bytes: &[u8]) -> [ToCache<'_>; 3] {
+    let head = ToCache::Head { tag, delay_ms: 0, status: 200, fields: Fields::default() };
+    [head, ToCache::Data { tag, bytes }, ToCache::End { tag }]
+}
+
+#[test]
+fn a_lane_that_leads_keeps_what_it_was_told_to_lead_for_and_nothing_else() {
+    let target = Target::start();
+    let (mut leader, mut other) = (target.peer(0), target.peer(1));
+    leader.says(&[ToCache::Hello, leading(1, &key("/a"))]);
+    assert_eq!(leader.hears(), Some(FromCache::Hello));
+    assert!(matches!(leader.hears(), Some(FromCache::Lead { tag: 1, bytes_max: RESPONSE_BYTES_MAX })));
+    other.says(&[ToCache::Hello, leading(1, &key("/a"))]);
+    assert_eq!(other.hears(), Some(FromCache::Hello));
+    // Neither for a tag of another lane, nor for one that it never had, nor without a head, nor
+    // twice.
+    other.says(&led(1, b"evil"));
+    other.says(&led(7, b"evil"));
+    leader.says(&[ToCache::Data { tag: 1, bytes: b"evil" }]);
+    leader.says(&led(1, b"kept"));
+    leader.says(&led(1, b"evil"));
+    let Some(FromCache::Found { tag: 1, place, hash, collapsed: true, .. }) = other.hears() else { panic!() };
+    let (reader, mut record) = (Reader::new(PageReader::map(&target.memory).unwrap()), Vec::new());
+    assert!(reader.read(place, hash, &mut record) && record.ends_with(b"kept"));
+    assert_eq!(reader.find(hash, &mut record), Some(place));
+}
+
+#[test]
+fn where_a_lane_that_leads_ends_or_lies_the_next_one_leads() {
+    let target = Target::start();
+    let mut leaders: Vec<Peer> = (0..4).map(|lane| target.peer(lane)).collect();
+    for leader in &mut leaders {
+        leader.says(&[ToCache::Hello, leading(9, &key("/a"))]);
+        assert_eq!(leader.hears(), Some(FromCache::Hello));
+    }
+    let is_told = |leader: &mut Peer| matches!(leader.hears(), Some(FromCache::Lead { tag: 9, .. }));
+    let mut leaders = leaders.into_iter();
+    let mut gone = leaders.next().unwrap();
+    assert!(is_told(&mut gone));
+    drop(gone);
+    let mut broken = leaders.next().unwrap();
+    assert!(is_told(&mut broken));
+    broken.says(&[ToCache::Leave { tag: 9, cause: LeaveCause::Own }, ToCache::Hello]);
+    let mut long = leaders.next().unwrap();
+    assert!(is_told(&mut long));
+    let too_long = vec![0; 60_000];
+    let head = ToCache::Head { tag: 9, delay_ms: 0, status: 200, fields: Fields::default() };
+    let data = ToCache::Data { tag: 9, bytes: &too_long };
+    long.says(&[head, data, data]);
+    assert_eq!(long.hears(), Some(FromCache::Enough { tag: 9 }));
+    let mut last = leaders.next().unwrap();
+    assert_eq!(last.hears(), Some(FromCache::Pass { tag: 9, cause: PassCause::Full }));
 }

@@ -8,7 +8,11 @@ use fosse_die::warning;
 use fosse_eventloop::{Event, slab::Key};
 use fosse_fdpass::{Fit, Received};
 use fosse_stage::{Gone, Input};
-use fosse_wire::{Kind, StreamId, cache::FromCache, direct};
+use fosse_wire::{
+    Kind, StreamId,
+    cache::{FromCache, LeaveCause},
+    direct,
+};
 
 use crate::{
     PROGRAM,
@@ -109,8 +113,21 @@ pub(crate) fn on_cache(streams: &mut Streams, lane: &mut Lane<'_>) {
 
 /// Goes on with a stream to which the cache has replied, or never will.
 fn cache_replied(id: StreamId, reply: Option<FromCache>, streams: &mut Streams, lane: &mut Lane<'_>) {
-    let waits = |stream: &&mut Stream| stream.cached.as_ref().is_some_and(|cached| cached.tag != 0);
-    let Some(stream) = streams.get(id).filter(|stream| waits(stream) && !stream.response_ended) else { return };
+    let cached = |stream: &Stream| stream.cached.as_ref().map(|cached| (cached.tag != 0, cached.lead.is_some()));
+    let stream = streams.get(id).filter(|stream| !stream.response_ended);
+    let (stream, waits) = match (stream.as_ref().and_then(|stream| cached(stream)), stream) {
+        (Some((waits, leads)), Some(stream)) if waits || leads => (stream, waits),
+        _ => {
+            if let (Some(FromCache::Lead { tag, .. }), Some(cache)) = (reply, &mut lane.context.shared.cache) {
+                cache.leave(tag, LeaveCause::Own);
+            }
+            return;
+        }
+    };
+    if !waits {
+        // It leads, and the cache wants no more of it, or is gone.
+        return lookup::stop_leading(stream);
+    }
     let Some(policy) = &lane.policies.get(stream.policy).settings.cache else { return };
     let outcome = lookup::replied(stream, reply, policy, &mut lane.context);
     let news = lane.settle(stream, outcome);

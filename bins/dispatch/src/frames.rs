@@ -5,6 +5,7 @@ use fosse_settings::Dispatch as Settings;
 use fosse_source::Source;
 use fosse_wire::{
     Frame, Kind, StreamId, WireError,
+    cache::LeaveCause,
     frame::ResetReason,
     request::{self, RequestHead},
     response::{BACKEND_NONE, Cause},
@@ -12,6 +13,7 @@ use fosse_wire::{
 };
 
 use crate::{
+    cache::lead,
     context::{Context, Shared},
     exchange::{
         Outcome, admission, buffering, lease,
@@ -156,6 +158,7 @@ fn respond_denied(id: StreamId, verdict: &Verdict<'_>, context: &mut Context<'_>
 fn late_verdict(stream: &mut Stream, verdict: &Verdict<'_>, lane: &mut Lane<'_>) {
     lane.context.counters.add(count::VERDICTS, 1);
     lane.abandon(stream);
+    lead::leave(stream, LeaveCause::Own, lane.context.shared);
     // The response that says `pinned` may be the one that is denied, and then parse will not say
     // when its client is gone. The page in its place ends the client connection anyway.
     lane.upstream.unpin_client(stream.client_connection, &lane.context);
@@ -171,6 +174,7 @@ fn late_verdict(stream: &mut Stream, verdict: &Verdict<'_>, lane: &mut Lane<'_>)
 /// Ends a stream whose client went away, or was given up by parse.
 fn client_gone(stream: &mut Stream, lane: &mut Lane<'_>) {
     lane.abandon(stream);
+    lead::leave(stream, LeaveCause::Own, lane.context.shared);
     if !stream.response_ended {
         lane.context.shared.way(stream.is_encoded).reset(stream.id, ResetReason::Echo);
         stream.response_ended = true;

@@ -5,12 +5,14 @@ use fosse_eventloop::slab::Key;
 use fosse_settings::{Action, Backend, Dispatch as Settings};
 use fosse_wire::{
     Kind, StreamId,
+    cache::LeaveCause,
     frame::ResetReason,
     order::Forward,
     response::{BACKEND_NONE, Cause},
 };
 
 use crate::{
+    cache::lead,
     context::{Context, Shared},
     exchange::{
         Outcome, access,
@@ -204,6 +206,7 @@ impl Lane<'_> {
     /// body is told to keep it: no server takes it any more.
     pub(crate) fn end_response(&mut self, stream: &mut Stream) {
         stream.response_ended = true;
+        lead::leave(stream, LeaveCause::Own, self.context.shared);
         if stream.released > 0 && stream.forward == Forward::Open {
             self.context.shared.output.outbox.raw(stream.id, Kind::ReleaseCredit, &[0; 4]);
         }
@@ -287,6 +290,9 @@ impl Lane<'_> {
         self.abandon(stream);
         if stream.response_ended {
             return;
+        }
+        if status >= 500 {
+            lead::leave(stream, LeaveCause::Failed, self.context.shared);
         }
         self.end_response(stream);
         traffic::count_failure(stream, status, &self.context);

@@ -2,9 +2,10 @@
 
 use fosse_collections::{Change, Collection, Field, Record, RecordAddress};
 use fosse_source::Source;
-use fosse_wire::cache::{FromCache, PassCause, Terms, ToCache};
+use fosse_wire::cache::{FromCache, LeaveCause, PassCause, Terms, ToCache, Way};
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
+use fosse_wire::cursor::Cursor;
 use fosse_wire::encode::{Coding, EncodeHead};
 use fosse_wire::frame::{Hello, ResetReason};
 use fosse_wire::launch::{Launch, Program};
@@ -279,10 +280,17 @@ pub fn caches() -> Vec<Vec<u8>> {
     let (mut asks, mut replies) = (Vec::new(), Vec::new());
     let terms = Terms { set_cookie: true, silent_seconds: 60, ..Terms::default() };
     let (wide, source, configuration, site, policy) = (false, 0xc000_0201, 9, 1, 2);
-    let ask = ToCache::Ask { tag: 7, validate: true, terms, wide, source, configuration, site, policy, key: b"key" };
+    let mut list = Vec::new();
+    let _ = fields::put(&mut list, [(&b"Accept"[..], &b"a/b"[..])]);
+    let fields = fields::Fields::decode(&mut Cursor::new(&list)).unwrap_or_default();
+    let (tag, validate, way, key) = (7, true, Way::Lane, &b"key"[..]);
+    let ask = ToCache::Ask { tag, validate, way, terms, wide, source, configuration, site, policy, key, fields };
+    let head = ToCache::Head { tag, delay_ms: 8, status: 200, fields };
+    let (data, end) = (ToCache::Data { tag, bytes: b"body" }, ToCache::End { tag });
+    let leave = ToCache::Leave { tag, cause: LeaveCause::Own };
     let purge = Purge { by: By::Tag, host: b"a.example", port: 8080, text: b"tag" };
     let purge = ToCache::Purge { tag: 9, purge };
-    for message in [ToCache::Hello, ask, ToCache::Forget { tag: 8, key: b"key" }, purge] {
+    for message in [ToCache::Hello, ask, head, data, end, leave, ToCache::Forget { tag: 8, key: b"key" }, purge] {
         let _ = message.encode(&mut asks);
     }
     let (collapsed, validated, stale) = (true, false, true);
@@ -290,6 +298,8 @@ pub fn caches() -> Vec<Vec<u8>> {
         FromCache::Hello,
         FromCache::Found { tag: 7, place: 900, hash: 3, collapsed, validated, stale },
         FromCache::Pass { tag: 7, cause: PassCause::Full },
+        FromCache::Lead { tag: 7, bytes_max: 1 << 20 },
+        FromCache::Enough { tag: 7 },
         FromCache::Forgotten { tag: 8 },
         FromCache::Purged { tag: 9, responses: 10 },
     ] {

@@ -5,6 +5,7 @@ mod site;
 mod changes;
 mod collapses;
 mod keeps;
+mod leads;
 mod passes;
 mod poisoning;
 mod purges;

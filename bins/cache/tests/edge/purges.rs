@@ -131,29 +131,43 @@ fn words_that_choose_nothing_or_twice_are_refused_with_what_would_be_right() {
 #[test]
 fn a_response_that_was_asked_for_before_a_purge_is_not_kept_after_it() {
     for words in [&["a.example/slow"][..], &["--prefix", "a.example/"], &["--tag", "t"], &["--all"]] {
-        let gate = Arc::new((Mutex::new(false), Condvar::new()));
-        let held = Arc::clone(&gate);
-        let app = App::start(move |head, n| {
-            if head.starts_with("GET /slow") && n == 0 {
-                let (open, changed) = &*held;
-                drop(changed.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
-            }
-            ok("Cache-Control: max-age=600\r\nCache-Tag: t\r\n", &format!("{n}"))
-        });
-        let site = Arc::new(Site::of_lanes(2, app, ""));
-        let first = thread::spawn({
-            let site = Arc::clone(&site);
-            move || get(&site, "a.example", "/slow").text().into_owned()
-        });
-        wait_for("a fill under way", || (site.app.requests() == 1).then_some(()));
-        assert!(purge(&site, words).unwrap().ends_with(" purged\n"));
-        assert_eq!(first.join().unwrap(), "1", "{words:?}: it asks for itself");
+        for (keys, waits, own, next) in [("", true, "0", "1"), ("cache_key_only = true", false, "1", "2")] {
+            assert_asked_again(words, keys, waits, (own, next));
+        }
+    }
+}
+
+/// Purges while a response is asked for. Its client gets `own`, once the application has responded
+/// where it `waits` for that; what is kept afterwards is `next`.
+fn assert_asked_again(words: &[&str], keys: &str, waits: bool, (own, next): (&str, &str)) {
+    let gate = Arc::new((Mutex::new(false), Condvar::new()));
+    let held = Arc::clone(&gate);
+    let app = App::start(move |head, n| {
+        if head.starts_with("GET /slow") && n == 0 {
+            let (open, changed) = &*held;
+            drop(changed.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
+        }
+        ok("Cache-Control: max-age=600\r\nCache-Tag: t\r\n", &format!("{n}"))
+    });
+    let open = || {
         *gate.0.lock().unwrap() = true;
         gate.1.notify_all();
-        let kept = get(&site, "a.example", "/slow");
-        assert_eq!((kept.text().as_ref(), is_hit(&kept)), ("2", false), "{words:?}");
-        assert_eq!(get(&site, "a.example", "/slow").text(), "2", "{words:?}");
+    };
+    let site = Arc::new(Site::of_lanes(2, app, keys));
+    let first = thread::spawn({
+        let site = Arc::clone(&site);
+        move || get(&site, "a.example", "/slow").text().into_owned()
+    });
+    wait_for("a fill under way", || (site.app.requests() == 1).then_some(()));
+    assert!(purge(&site, words).unwrap().ends_with(" purged\n"));
+    if waits {
+        open();
     }
+    assert_eq!(first.join().unwrap(), own, "{words:?} {keys}");
+    open();
+    let kept = get(&site, "a.example", "/slow");
+    assert_eq!((kept.text().as_ref(), is_hit(&kept)), (next, false), "{words:?} {keys}");
+    assert_eq!(get(&site, "a.example", "/slow").text(), next, "{words:?} {keys}");
 }
 
 #[test]

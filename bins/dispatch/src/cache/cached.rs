@@ -1,7 +1,7 @@
 //! The part of a request that the cache has to do with.
 
 use fosse_settings::CachePolicy;
-use fosse_wire::cache::Terms;
+use fosse_wire::cache::{Terms, Way};
 
 /// A word about a response in Cache-Status (RFC 9211).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +55,17 @@ impl Status {
     }
 }
 
+/// The lead of a stream for others that want the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lead {
+    /// Number of the ask.
+    pub(super) tag: u32,
+    /// Bytes of a body that are kept.
+    pub(super) bytes_max: u64,
+    /// Its head has been passed on.
+    pub(super) is_kept: bool,
+}
+
 /// The part of a request that the cache has to do with.
 #[derive(Debug, Default)]
 pub(crate) struct Cached {
@@ -68,10 +79,19 @@ pub(crate) struct Cached {
     pub(crate) tag: u32,
     /// The terms of its route.
     pub(crate) terms: Terms,
+    /// Seconds for which its response is fresh, where it is passed on to be kept.
+    pub(crate) ttl_s: i64,
     /// Number of its site.
     pub(crate) site: u32,
     /// The kept response has to be confirmed for it.
     pub(crate) validate: bool,
+    /// The way to what is not kept.
+    pub(crate) way: Way,
+    /// The fields, as they lie in a frame, with which the application may be asked besides those of
+    /// its key.
+    pub(crate) more: Vec<u8>,
+    /// The response is passed on to the cache.
+    pub(crate) lead: Option<Lead>,
     /// A response that is no error changes what its target has.
     pub(crate) changes: bool,
 }

@@ -10,7 +10,8 @@ use fosse_eventloop::EventLoop;
 use fosse_source::Source;
 use fosse_wire::{
     StreamId,
-    cache::{FromCache, Terms, ToCache},
+    cache::{FromCache, LeaveCause, Terms, ToCache, Way},
+    fields::Fields,
 };
 
 use super::{cached::Status, changes::Changes, session::Session};
@@ -26,6 +27,8 @@ pub(crate) struct Cache {
     session: Option<Session>,
     /// Streams that wait for a reply, by the number of the ask.
     waiting: HashMap<u32, StreamId>,
+    /// Streams that lead.
+    leading: HashMap<u32, StreamId>,
     last_tag: u32,
     changes: Changes,
     /// The record that was found last.
@@ -44,6 +47,7 @@ impl Cache {
             token,
             session: None,
             waiting: HashMap::new(),
+            leading: HashMap::new(),
             last_tag: 0,
             changes: Changes::default(),
             record: Vec::new(),
@@ -64,21 +68,22 @@ impl Cache {
         waited
     }
 
-    /// Ends the session, if there is one. Returns the streams that waited for it.
+    /// Ends the session, if there is one. Returns the streams that waited for it, or led.
     fn end_session(&mut self, event_loop: &EventLoop) -> Vec<StreamId> {
         if let Some(session) = self.session.take() {
             session.end(event_loop);
         }
-        self.waiting.drain().map(|(_, id)| id).collect()
+        self.waiting.drain().chain(self.leading.drain()).map(|(_, id)| id).collect()
     }
 
     /// Asks for a response. Returns the number of the ask; `None` where there is nobody to ask.
     pub(super) fn ask(
         &mut self,
         stream: Option<StreamId>,
-        (source, site, policy, validate): (Source, u32, u32, bool),
+        (source, site, policy): (Source, u32, u32),
+        (validate, way): (bool, Way),
         terms: Terms,
-        key: &[u8],
+        (key, fields): (&[u8], Fields<'_>),
     ) -> Option<u32> {
         let session = self.session.as_mut()?;
         if self.waiting.len() >= limits::CACHE_ASKS_MAX {
@@ -86,7 +91,7 @@ impl Cache {
         }
         let tag = stream.map_or(0, |_| next_tag(&mut self.last_tag));
         let ((wide, source), configuration) = (source.parts(), self.configuration);
-        let ask = ToCache::Ask { tag, validate, terms, wide, source, configuration, site, policy, key };
+        let ask = ToCache::Ask { tag, validate, way, terms, wide, source, configuration, site, policy, key, fields };
         if !session.send(&ask) {
             return None;
         }
@@ -94,6 +99,22 @@ impl Cache {
             self.waiting.insert(tag, id);
         }
         Some(tag)
+    }
+
+    /// Passes a part of a response on that is to be kept. Returns false where the cache takes none.
+    pub(super) fn pass_on(&mut self, part: &ToCache<'_>) -> bool {
+        if let ToCache::End { tag } = part {
+            self.leading.remove(tag);
+        }
+        self.session.as_mut().is_some_and(|session| session.send(part))
+    }
+
+    /// Tells the cache that a request of this lane does not lead, or not any more.
+    pub(crate) fn leave(&mut self, tag: u32, cause: LeaveCause) {
+        self.leading.remove(&tag);
+        if let Some(session) = &mut self.session {
+            session.tell(&ToCache::Leave { tag, cause });
+        }
     }
 
     /// Has the cache forget what it keeps of the target of a key; everything, where it does not
@@ -119,7 +140,7 @@ impl Cache {
         counters: &Counters,
     ) -> Vec<(StreamId, Option<FromCache>)> {
         let Some(session) = &mut self.session else { return Vec::new() };
-        let mut replies = Vec::new();
+        let (mut replies, mut unwanted) = (Vec::new(), Vec::new());
         let end = loop {
             match session.next() {
                 Ok(Some(FromCache::Forgotten { tag })) => {
@@ -133,10 +154,21 @@ impl Cache {
                 Ok(Some(reply @ (FromCache::Found { tag, .. } | FromCache::Pass { tag, .. }))) => {
                     replies.extend(self.waiting.remove(&tag).map(|id| (id, Some(reply))));
                 }
+                Ok(Some(reply @ FromCache::Lead { tag, .. })) => match self.waiting.remove(&tag) {
+                    Some(id) => {
+                        self.leading.insert(tag, id);
+                        replies.push((id, Some(reply)));
+                    }
+                    None => unwanted.push(tag),
+                },
+                Ok(Some(reply @ FromCache::Enough { tag })) => {
+                    replies.extend(self.leading.remove(&tag).map(|id| (id, Some(reply))));
+                }
                 Ok(None) => break None,
                 Err(why) => break Some(why),
             }
         };
+        unwanted.into_iter().for_each(|tag| self.leave(tag, LeaveCause::Own));
         if let Some(why) = end {
             if let Some(why) = why {
                 counters.add(count::CACHE_BROKEN, 1);

@@ -1,12 +1,17 @@
-//! The key of a request: the head of the request that an application is asked with, and nothing
-//! that is not in it reaches the application. So no part of a request can change what others get
+//! The key of a request: the head of a request that an application is asked with, where nothing
+//! that is not in it may reach the application. So no part of a request can change what others get
 //! without being part of what tells them apart, whatever the application makes of it: fields,
 //! cookies and parameters that are not in the key are not in the request, and those that are stand
 //! there as they were compared, byte for byte.
 
 use fosse_http1::{members, trim};
 use fosse_settings::CachePolicy;
-use fosse_wire::{WireError, cache::KEY_BYTES_MAX, fields::FieldsWriter, request::RequestHead};
+use fosse_wire::{
+    WireError,
+    cache::KEY_BYTES_MAX,
+    fields::{Fields, FieldsWriter},
+    request::RequestHead,
+};
 
 /// Bytes before the head: the tag of the policy.
 const TAG_BYTES: usize = 8;
@@ -73,6 +78,19 @@ fn put_fields(out: &mut Vec<u8>, head: &RequestHead<'_>, policy: &CachePolicy) -
     }
     fields.finish();
     Ok(())
+}
+
+/// Returns whether a request names no coding of bodies but usual ones: what else stands there is
+/// not in the key.
+pub(super) fn has_usual_codings(fields: Fields<'_>) -> bool {
+    let is_usual = |member: &[u8]| {
+        let name = trim(member.split(|byte| *byte == b';').next().unwrap_or_default());
+        name.is_empty()
+            || name == b"*"
+            || [b"identity"].iter().any(|usual| name.eq_ignore_ascii_case(*usual))
+            || CODINGS.iter().any(|usual| name.eq_ignore_ascii_case(usual))
+    };
+    fields.all(b"accept-encoding").flat_map(members).all(is_usual)
 }
 
 /// Returns whether the responses of a policy that vary by this field of requests are told apart by

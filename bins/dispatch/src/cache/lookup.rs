@@ -3,17 +3,18 @@
 use fosse_caching::{Directives, Reply, State, Stored, reply, state};
 use fosse_counters::dispatch as count;
 use fosse_settings::CachePolicy;
+use fosse_source::Source;
 use fosse_wire::{
-    cache::{FromCache, Terms},
+    cache::{FromCache, Terms, Way},
     cursor::Cursor,
     fields::Fields,
     request::{BodyLength, RequestHead},
 };
 
 use super::{
-    cached::{Cached, Status, now_s, terms},
+    cached::{Cached, Lead, Status, now_s, terms},
     client::Cache,
-    key,
+    key, whole,
 };
 use crate::{
     context::{Context, Shared},
@@ -52,11 +53,10 @@ pub(crate) fn admit(
         stream.cached = Some(Box::new(Cached { status, ..Cached::default() }));
         wanted.only_if_cached.then_some(Outcome::Respond(504))
     };
-    if passes_by(head, policy) || key::write(&mut cache.key, head, policy).is_err() {
-        return pass(Status::Bypass);
-    }
-    if wanted.no_store {
-        return pass(Status::Request);
+    match passes_by(head, policy) || key::write(&mut cache.key, head, policy).is_err() {
+        true => return pass(Status::Bypass),
+        false if wanted.no_store => return pass(Status::Request),
+        false => {}
     }
     let found = find(cache, head, policy, &wanted);
     let terms = terms(policy, policy.cache_authorized && is_authorized(head));
@@ -66,19 +66,28 @@ pub(crate) fn admit(
         Found::Usable(reply, status) => {
             cache.reply = (reply, status);
             if status == Status::Stale {
-                let key = std::mem::take(&mut cache.key);
-                cache.ask(None, (source, head.site, head.policy, false), terms, &key);
-                cache.key = key;
+                make_fresh(cache, head, policy, (source, terms));
             }
             context.counters.add(if status == Status::Stale { count::CACHE_STALE } else { count::CACHE_HITS }, 1);
             Some(Outcome::RespondKept)
         }
         Found::Nothing | Found::Stale if wanted.only_if_cached => Some(Outcome::Respond(504)),
         Found::Nothing | Found::Stale => {
-            stream.cached = Some(Box::new(to_ask(cache.key.clone(), head, terms, &wanted)));
+            // Where nothing is kept, this lane asks, or whoever asked before it.
+            let more = if matches!(found, Found::Stale) { more(head, policy) } else { Vec::new() };
+            let way = way(head, policy);
+            stream.cached = Some(Box::new(Cached { way, more, ..to_ask(&cache.key, head, terms, &wanted) }));
             None
         }
     }
+}
+
+/// Has what was found made fresh, while it is used.
+fn make_fresh(cache: &mut Cache, head: &RequestHead<'_>, policy: &CachePolicy, (source, terms): (Source, Terms)) {
+    let (key, more) = (std::mem::take(&mut cache.key), more(head, policy));
+    let fields = Fields::decode(&mut Cursor::new(&more)).unwrap_or_default();
+    cache.ask(None, (source, head.site, head.policy), (false, Way::Cache), terms, (&key, fields));
+    cache.key = key;
 }
 
 /// Looks for what the memory has for the key that was made last.
@@ -93,8 +102,20 @@ fn find(cache: &mut Cache, head: &RequestHead<'_>, policy: &CachePolicy, wanted:
     }
 }
 
+/// Returns the fields with which the application may be asked besides those of the key of a
+/// request.
+fn more(head: &RequestHead<'_>, policy: &CachePolicy) -> Vec<u8> {
+    let mut out = Vec::new();
+    if whole::may_lead(head, policy) {
+        // They came in a frame, so they fit one.
+        let _ = whole::more(&mut out, head.fields, policy);
+    }
+    out
+}
+
 /// Notes what is asked for, for a request for which the memory has nothing.
-fn to_ask(key: Vec<u8>, head: &RequestHead<'_>, terms: Terms, wanted: &Directives) -> Cached {
+fn to_ask(key: &[u8], head: &RequestHead<'_>, terms: Terms, wanted: &Directives) -> Cached {
+    let key = key.to_vec();
     let mut fields = Vec::new();
     // They came in a frame, so they fit one.
     let _ = fosse_wire::fields::put(&mut fields, head.fields);
@@ -110,8 +131,12 @@ pub(crate) fn replied(
     context: &mut Context<'_>,
 ) -> Outcome {
     let Some(cached) = &mut stream.cached else { return Outcome::Continue };
-    let fields = std::mem::take(&mut cached.fields);
     cached.tag = 0;
+    let fields = std::mem::take(&mut cached.fields);
+    if let Some(FromCache::Lead { tag, bytes_max }) = reply_of_cache {
+        (cached.fields, cached.lead) = (fields, Some(Lead { tag, bytes_max, is_kept: false }));
+        return Outcome::Connect;
+    }
     let fields = Fields::decode(&mut Cursor::new(&fields)).unwrap_or_default();
     let Shared { cache: Some(cache), ahead, .. } = &mut *context.shared else { return Outcome::Connect };
     let Some(FromCache::Found { place, hash, collapsed, validated, stale, .. }) = reply_of_cache else {
@@ -135,6 +160,13 @@ pub(crate) fn replied(
     cache.reply = (reply(&stored, fields.into_iter(), stream.to_head), status);
     context.counters.add(if collapsed { count::CACHE_COLLAPSED } else { count::CACHE_MISSES }, 1);
     Outcome::RespondKept
+}
+
+/// Notes that the cache wants no more of the response of a stream that leads.
+pub(crate) fn stop_leading(stream: &mut Stream) {
+    if let Some(cached) = &mut stream.cached {
+        cached.lead = None;
+    }
 }
 
 /// Notes that the head of a stream's response has come from its server: what is kept of its target
@@ -168,6 +200,18 @@ fn passes_by(head: &RequestHead<'_>, policy: &CachePolicy) -> bool {
         || has(b"cookie") && policy.cache_key_cookies.is_none()
         || has(b"if-match")
         || has(b"if-unmodified-since")
+}
+
+/// Returns the way to a response that is not kept. One that may have no body is none to keep.
+fn way(head: &RequestHead<'_>, policy: &CachePolicy) -> Way {
+    let has = |name: &'static [u8]| head.fields.all(name).next().is_some();
+    let may_have_no_body = head.method == b"HEAD" || has(b"if-none-match") || has(b"if-modified-since");
+    match whole::may_lead(head, policy) {
+        _ if policy.cache_key_only => Way::Cache,
+        _ if may_have_no_body => Way::None,
+        true => Way::Lane,
+        false => Way::Cache,
+    }
 }
 
 fn is_authorized(head: &RequestHead<'_>) -> bool {

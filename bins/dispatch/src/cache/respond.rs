@@ -6,7 +6,8 @@ use fosse_caching::{Reply, Stored};
 use fosse_http1::{Field, write_number};
 use fosse_wire::{
     Kind, WireError,
-    fields::FieldsWriter,
+    cursor::Cursor,
+    fields::{Fields, FieldsWriter},
     request::BodyLength,
     response::{BACKEND_NONE, ResponseHead},
 };
@@ -42,8 +43,11 @@ impl Lane<'_> {
             return Outcome::Connect;
         };
         let key = std::mem::take(&mut cached.key);
-        let of = (source, cached.site, policy, cached.validate);
-        let Some(tag) = cache.ask(Some(stream.id), of, cached.terms, &key) else { return Outcome::Connect };
+        let (of, how) = ((source, cached.site, policy), (cached.validate, cached.way));
+        let fields = Fields::decode(&mut Cursor::new(&cached.more)).unwrap_or_default();
+        let Some(tag) = cache.ask(Some(stream.id), of, how, cached.terms, (&key, fields)) else {
+            return Outcome::Connect;
+        };
         cached.tag = tag;
         let time = std::time::Duration::from_millis(limits::CACHE_WAIT_MS_MAX);
         stream.start_limit(Limit::Cache, time, &mut self.context);

@@ -198,7 +198,7 @@ pub(crate) fn interim(
 ///
 /// # Errors
 /// [`WireError`] where the fields do not fit a frame.
-pub(super) fn put(
+pub(crate) fn put(
     body: &mut Vec<u8>,
     head: &ResponseHead<'_>,
     from: &BackendHead<'_>,

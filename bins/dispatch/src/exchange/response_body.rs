@@ -17,6 +17,7 @@ use super::{
     stream::{Lease, Stream},
 };
 use crate::{
+    cache::lead,
     context::Context,
     limits,
     upstream::{
@@ -164,7 +165,7 @@ fn use_bytes(
     let outcome = match next {
         Next::Read | Next::Hold => Outcome::Continue,
         Next::Broken(why) => Outcome::Failed(why),
-        Next::Done => ended(stream, used == bytes.len()),
+        Next::Done => ended(stream, used == bytes.len(), context),
     };
     (used, outcome)
 }
@@ -177,11 +178,13 @@ fn pass_on(stream: &mut Stream, at: &mut At, bytes: &[u8], context: &mut Context
     if ahead {
         let room = u64::try_from(context.shared.ahead.room(stream.source())).unwrap_or(u64::MAX);
         let (taken, data, next) = body_bytes(at, room, bytes);
+        lead::pass_on(stream, data, context.shared);
         stream.push_ahead(data, &mut context.shared.ahead);
         return (taken, next);
     }
     let (taken, data, next) = body_bytes(at, stream.credit, bytes);
     if !data.is_empty() {
+        lead::pass_on(stream, data, context.shared);
         stream.credit -= u64::try_from(data.len()).unwrap_or(u64::MAX);
         context.shared.way(stream.is_encoded).data(stream.id, Kind::ResponseData, data);
     }
@@ -203,22 +206,26 @@ pub(crate) fn pass_ahead(stream: &mut Stream, context: &mut Context<'_>) {
 }
 
 /// Ends the reading of a response: it is complete, or its client has to take the rest of it.
-fn ended(stream: &Stream, clean: bool) -> Outcome {
+fn ended(stream: &mut Stream, clean: bool, context: &mut Context<'_>) -> Outcome {
     if stream.has_named_file() {
         return Outcome::SendFile { clean };
     }
+    lead::end(stream, context.shared);
     if stream.is_ahead_empty() { Outcome::Complete { clean } } else { Outcome::ReadWhole { clean } }
 }
 
 /// Handles a backend that closed: right for a body that ends so, wrong in any other place.
-fn backend_ended(stream: &Stream, key: Key, connection: &mut Connection, context: &Context<'_>) -> Outcome {
+fn backend_ended(stream: &mut Stream, key: Key, connection: &mut Connection, context: &mut Context<'_>) -> Outcome {
     let unused = !connection.input.is_empty();
     match connection.at {
         At::UntilClose if unused => Outcome::Continue,
-        At::UntilClose => ended(stream, true),
+        At::UntilClose => ended(stream, true, context),
         At::Head if unused => Outcome::Failed(Failure::ClosedInHead),
         At::Head => Outcome::Failed(Failure::ClosedBeforeResponse),
-        At::Records(ref records) => records.closed().map_or_else(|| ended(stream, false), Outcome::Failed),
+        At::Records(ref records) => match records.closed() {
+            Some(why) => Outcome::Failed(why),
+            None => ended(stream, false, context),
+        },
         _ if stream.lease == Lease::Wanted => {
             // Bytes of a body that the client will be written, and the end will be seen again.
             connection.watch(key, Interest::empty(), context.event_loop);

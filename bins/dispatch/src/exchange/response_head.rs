@@ -25,7 +25,7 @@ use super::{
     traffic,
 };
 use crate::{
-    cache::lookup,
+    cache::{lead, lookup},
     context::{Context, Shared},
     limits,
     policies::Policy,
@@ -242,18 +242,21 @@ fn final_head(
 ) -> Result<(), Failure> {
     let now_ms = context.now_ms();
     let body = begin_body(connection, head, terms.backend.lenient_responses);
+    lead::offer(stream, head, body, terms.policy, context);
     let large = matches!(connection.at, At::Exact(length) if length >= limits::LEASE_BYTES_MIN);
     let kept: Vec<Field<'_>> = stream.send_file.as_ref().map(|file| file.kept(head).collect()).unwrap_or_default();
     // The application's word on a file goes before that of the file itself.
     let fields = kept.iter().copied().chain(head.fields.iter());
     let (selected, coding) = encoding::select(stream.wanted_coding, terms.policy, (head.status, fields), body);
     stream.is_encoded = coding.is_some();
-    let lease = large && terms.may_lease && stream.body == Body::Done && !stream.inspected && coding.is_none();
+    let is_led = stream.cached.as_ref().is_some_and(|cached| cached.lead.is_some());
+    let may_lease = terms.may_lease && stream.body == Body::Done && !stream.inspected && !is_led;
+    let lease = large && may_lease && coding.is_none();
     stream.lease = if lease { Lease::Wanted } else { Lease::No };
     stream.wait = Wait::Bytes;
     let to_parse = wire::ResponseHead { lease, body, ..to_parse(stream, connection, head.status, context) };
     let cookie = own_cookie(stream, terms);
-    let passed = stream.cached.as_ref().map(|cached| cached.status.value(0));
+    let passed = stream.cached.as_ref().map(|cached| cached.status.value(cached.ttl_s));
     let remove = Removed { logins: !stream.single_client, ..Removed::default() };
     let edits = (remove, changes(stream, terms.policy));
     let Shared { date, output, to_encode, .. } = &mut *context.shared;

@@ -64,7 +64,7 @@ impl SendFile {
     }
 
     /// Returns the fields of the application's response that go with that of a file.
-    pub(super) fn kept(&self, head: &ResponseHead<'_>) -> impl Iterator<Item = Field<'_>> {
+    pub(crate) fn kept(&self, head: &ResponseHead<'_>) -> impl Iterator<Item = Field<'_>> {
         let is_of_parts = |field: Field<'_>| field.is("content-type") && field.value.starts_with(b"multipart/");
         // Parts have a type of their own, by which their boundary is known.
         let (status, in_parts) = (head.status, head.fields.iter().any(is_of_parts));

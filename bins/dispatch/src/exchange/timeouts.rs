@@ -33,7 +33,12 @@ pub(crate) fn expired(
             Outcome::Continue
         }
         // Whoever fills it for others may take longer than this one has to wait.
-        Limit::Cache => Outcome::Connect,
+        Limit::Cache => {
+            if let Some(cached) = &mut stream.cached {
+                cached.tag = 0;
+            }
+            Outcome::Connect
+        }
         Limit::FirstByte => Outcome::Failed(Failure::NoResponse),
         Limit::Idle if stream.wait == Wait::FirstByte => Outcome::Failed(Failure::NoResponse),
         Limit::Write => {

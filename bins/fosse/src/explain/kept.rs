@@ -29,7 +29,9 @@ pub(super) fn line(policy: Option<&CachePolicy>) -> String {
         0 => "no response that does not say it".to_owned(),
         seconds => format!("{seconds} s where it does not say it"),
     };
-    format!("cache     GET and HEAD, told apart by {}{passes}; fresh as the response says, {silent}\n", key.join(", "))
+    let asked = if cache.cache_key_only { "; asked for by that alone" } else { "" };
+    let key = key.join(", ");
+    format!("cache     GET and HEAD, told apart by {key}{asked}{passes}; fresh as the response says, {silent}\n")
 }
 
 #[cfg(test)]
@@ -50,6 +52,7 @@ mod tests {
             cache_key_query: Some(Vec::new()),
             cache_key_cookies: Some(Vec::new()),
             cache_authorized: true,
+            cache_key_only: true,
             ..CachePolicy::default()
         };
         for (policy, expected) in [
@@ -63,7 +66,10 @@ mod tests {
                 "host and path, of the query page, cookies lang; with Authorization they pass by; fresh as the response \
                  says, 60 s where it does not say it",
             ),
-            (all, "host and path, Authorization; fresh as the response says, no response that does not say it"),
+            (
+                all,
+                "host and path, Authorization; asked for by that alone; fresh as the response says, no response that does not say it",
+            ),
         ] {
             assert_eq!(line(Some(&policy)), format!("cache     GET and HEAD, told apart by {expected}\n"));
         }

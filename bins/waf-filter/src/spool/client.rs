@@ -159,7 +159,7 @@ mod tests {
     fn a_spool_that_is_replaced_before_its_end_is_read_is_missed_for_its_bodies() {
         let log: Log = |_, text| SAID.with_borrow_mut(|said| said.push(text.to_string()));
         let (mut client, event_loop) = (SpoolClient::new(log), EventLoop::new().unwrap());
-        let mut replace = |client: &mut SpoolClient| {
+        let replace = |client: &mut SpoolClient| {
             let (ours, spool) =
                 socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
             (client.connect(ours, &event_loop, TOKEN).unwrap().len(), spool)

@@ -80,6 +80,7 @@ impl<'a> Policy<'a> {
         cache_errors: bool,
         cache_set_cookie: bool,
         cache_authorized: bool,
+        cache_key_only: bool,
         compress: Codings,
         compress_bytes_min: Bytes,
         compress_secrets: bool,

@@ -304,6 +304,8 @@ pub struct CachePolicy {
     pub cache_set_cookie: bool,
     /// Responses to authorised requests are kept, by what authorises them.
     pub cache_authorized: bool,
+    /// Applications are asked with what is in the key alone.
+    pub cache_key_only: bool,
 }
 
 /// The responses that fosse-encode encodes.

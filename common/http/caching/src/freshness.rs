@@ -130,7 +130,8 @@ fn lifetime(said: &Directives, fields: Fields<'_>, now: SystemTime) -> Option<u3
 
 /// Returns the age of a response as it comes (section 4.2.3).
 fn age(fields: Fields<'_>, now: SystemTime, delay: Duration) -> u32 {
-    let said = fields.all(b"age").next().and_then(delta_seconds).unwrap_or(0);
+    // Of a list the first member counts (section 5.1).
+    let said = fields.all(b"age").flat_map(members).next().and_then(delta_seconds).unwrap_or(0);
     let delay_s = u32::try_from(delay.as_secs()).unwrap_or(DELTA_SECONDS_MAX);
     let apparent = date_of(fields).and_then(|date| seconds_between(date, now)).unwrap_or(0);
     // Both are 2^31 at the most.
@@ -280,6 +281,7 @@ mod tests {
         assert_eq!(age(&[("Age", "10")]), 12);
         assert_eq!(age(&[("Age", "10"), ("Date", &early)]), 30);
         assert_eq!(age(&[("Age", "x"), ("Date", &late)]), 2);
+        assert_eq!([age(&[("Age", "10, 20")]), age(&[("Age", "10"), ("Age", "20")])], [12, 12]);
         assert_eq!(kept(&[("Cache-Control", "max-age=10"), ("Age", "10")]), Err(NotKept::Stale));
     }
 

@@ -82,8 +82,9 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// Fields of a 304 that say nothing of what is kept (RFC 9111, section 3.2).
-const NOT_MERGED: [&[u8]; 4] = [b"content-length", b"content-encoding", b"content-type", b"content-range"];
+/// Fields of a 304 that say nothing of what is kept (RFC 9111, section 3.2): they are of its bytes,
+/// which stay.
+const NOT_MERGED: [&[u8]; 5] = [b"content-length", b"content-encoding", b"content-range", b"content-md5", b"etag"];
 
 /// Writes the fields of a kept response after a 304 has confirmed it: those of the 304 in place of
 /// those with the same name.
@@ -134,14 +135,14 @@ mod tests {
             fields::put(&mut bytes, fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))).unwrap();
             bytes
         };
-        let old = list(&[("Date", "1"), ("Content-Type", "a/b"), ("X", "1"), ("Cache-Control", "max-age=1")]);
-        let new = list(&[("date", "2"), ("Content-Type", "c/d"), ("Cache-Control", "max-age=9"), ("Y", "3")]);
+        let old = list(&[("Date", "1"), ("ETag", "\"a\""), ("X", "1"), ("Cache-Control", "max-age=1")]);
+        let new = list(&[("date", "2"), ("ETag", "\"b\""), ("Cache-Control", "max-age=9"), ("Y", "3")]);
         let of = |bytes| Fields::decode(&mut Cursor::new(bytes)).unwrap();
         let mut out = Vec::new();
         let mut writer = FieldsWriter::new(&mut out);
         merge(of(&old), of(&new), &mut writer).unwrap();
         writer.finish();
-        let expected = [("Content-Type", "a/b"), ("X", "1"), ("date", "2"), ("Cache-Control", "max-age=9"), ("Y", "3")];
+        let expected = [("ETag", "\"a\""), ("X", "1"), ("date", "2"), ("Cache-Control", "max-age=9"), ("Y", "3")];
         assert_eq!(out, list(&expected));
     }
 }

@@ -84,6 +84,8 @@ pub fn try_enter(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Result<
     if policy.parent == Parent::DieWith {
         set_parent_process_death_signal(Some(Signal::KILL)).attempt("parent death signal")?;
         if getppid() != parent {
+            // A moment later the signal would have come. Nobody is left to be told more.
+            let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
             return Err(Refusal::new("parent death signal", "the parent is already gone"));
         }
     }

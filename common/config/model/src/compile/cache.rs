@@ -22,6 +22,7 @@ pub(super) fn policy(policy: &Policy<'_>) -> Option<blobs::CachePolicy> {
         cache_errors: policy.cache_errors() && policy.intercept_errors().is_empty(),
         cache_set_cookie: policy.cache_set_cookie(),
         cache_authorized: policy.cache_authorized(),
+        cache_key_only: policy.cache_key_only(),
     })
 }
 

@@ -176,9 +176,11 @@ section! {
         /// Another backend gets a copy of requests.
         mirror: Option<Check<Mirror>>, Absent("there are no copies");
         /// Responses to GET that say for how long they are fresh are kept for others
-        /// (RFC 9111). The application is asked for them with what is in the key alone: scheme,
-        /// host, path and query, and what the cache_key keys name. Requests with a cookie or
-        /// Authorization pass by, unless those keys say otherwise.
+        /// (RFC 9111). The key tells them apart: scheme, host, path and query, and what the
+        /// cache_key keys name. Requests with a cookie or Authorization pass by, unless those keys
+        /// say otherwise. The application is asked with the first request for it; where that has a
+        /// header that is not in the key and that applications may go by (Forwarded, Origin,
+        /// Range, all that begin with X-, and their like), with what is in the key alone.
         cache: bool, Default("false");
         /// Request headers that are in the key, and that the application gets. Of Accept-Encoding
         /// br, deflate, gzip and zstd count.
@@ -199,6 +201,10 @@ section! {
         /// Responses to requests with Authorization are kept too, where they say public,
         /// must-revalidate or s-maxage. Authorization is in the key.
         cache_authorized: bool, Default("false");
+        /// The application is asked with what is in the key alone, whatever the request is: nothing
+        /// else of one changes what others get. Where the response turns out not to be kept, the
+        /// request itself goes on as well, so that the application has two.
+        cache_key_only: bool, Default("false");
     }
 }
 
@@ -342,6 +348,8 @@ section! {
         cache_set_cookie: Option<bool>, Absent("as for the site");
         /// Responses to requests with Authorization are kept too.
         cache_authorized: Option<bool>, Absent("as for the site");
+        /// The application is asked with what is in the key alone.
+        cache_key_only: Option<bool>, Absent("as for the site");
     }
 }
 
