@@ -21,12 +21,15 @@ use crate::{
 type Hostile = fn(&Attack);
 
 /// Each is gone again and again until the attack is over.
-pub(super) const KINDS: [(&str, Hostile); 5] = [
+pub(super) const KINDS: [(&str, Hostile); 8] = [
     ("slow reads", slow_reads),
     ("slow uploads", slow_uploads),
     ("idle connections", idle_connections),
     ("bodies that take time", bodies_that_take_time),
     ("pipelined requests", pipelined_requests),
+    ("guessed passwords", guessed_passwords),
+    ("targets made up for the cache", made_up_targets),
+    ("bodies to be encoded", bodies_to_encode),
 ];
 
 /// Bytes of a body that takes a good part of a tenth of a second to evaluate.
@@ -35,6 +38,19 @@ const LONG_BYTES: u64 = 900_000;
 const LONG_AT_A_TIME: usize = 8;
 /// Requests in one write.
 const PIPELINED: usize = 64;
+
+/// Requests at a time for one of the sites below.
+const ASKED_AT_A_TIME: usize = 16;
+
+/// The file of those sites.
+pub(super) const FILE: &str = "text.txt";
+
+/// The sites that do something beside passing requests on, each before files, and those.
+pub(super) const SITES: &str = "[[site]]\nhosts = [\"members.test\"]\nbackend = \"files\"\n[site.basic_auth]\nusers = [\
+    \"a:$argon2id$v=19$m=19456,t=2,p=1$qNRi62f+MCS0z7mmr+a1dg$Oaf10r5Dcd9Qw3oDUc44wW9s1uv8b1HQ7PK1uSJWj+8\"]\n\
+    [[site]]\nhosts = [\"kept.test\"]\nbackend = \"files\"\ncache = true\ncache_seconds = 60\n\
+    [[site]]\nhosts = [\"coded.test\"]\nbackend = \"files\"\ncompress = [\"br\"]\n\
+    [[backend]]\nname = \"files\"\nfiles = \"{dir}/files\"\n";
 
 /// Waits until the attack is over or the connections are: what is refused comes again.
 fn hold(attack: &Attack, mut step: impl FnMut() -> bool) {
@@ -104,4 +120,48 @@ fn pipelined_requests(attack: &Attack) {
     let _ = stream.write_all(&bytes);
     let _ = stream.shutdown(Shutdown::Write);
     let _ = stream.read_to_end(&mut Vec::new());
+}
+
+/// Asks with heads that `request` writes, each by its number, a few at a time and each over a
+/// connection of its own.
+fn ask_for_long(attack: &Attack, request: impl Fn(u64) -> String + Sync) {
+    thread::scope(|scope| {
+        for _ in 0..ASKED_AT_A_TIME {
+            scope.spawn(|| {
+                while !attack.is_over_within(Duration::ZERO) {
+                    let Ok(mut stream) = sockets::connect_from(attack.last, attack.address, WAIT_MAX) else { return };
+                    let head = format!("{}Connection: close\r\n\r\n", request(next_id()));
+                    let _ = stream.write_all(head.as_bytes());
+                    let _ = stream.read_to_end(&mut Vec::new());
+                    attack.begin(1);
+                }
+            });
+        }
+    });
+}
+
+fn guessed_passwords(attack: &Attack) {
+    ask_for_long(attack, |id| {
+        let guess = base64_of([letter(id), b':', letter(id / 26)]);
+        format!("GET /{FILE} HTTP/1.1\r\nHost: members.test\r\nAuthorization: Basic {guess}\r\n")
+    });
+}
+
+fn made_up_targets(attack: &Attack) {
+    ask_for_long(attack, |id| format!("GET /{FILE}?{id} HTTP/1.1\r\nHost: kept.test\r\n"));
+}
+
+fn bodies_to_encode(attack: &Attack) {
+    ask_for_long(attack, |_| format!("GET /{FILE} HTTP/1.1\r\nHost: coded.test\r\nAccept-Encoding: br\r\n"));
+}
+
+fn letter(number: u64) -> u8 {
+    b'a' + (number % 26) as u8
+}
+
+/// Returns three bytes as the four letters that they are in base64 (RFC 4648, section 4).
+fn base64_of(bytes: [u8; 3]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let all = bytes.iter().fold(0_usize, |all, byte| all << 8 | usize::from(*byte));
+    [18, 12, 6, 0].iter().map(|place| char::from(LETTERS[all >> place & 63])).collect()
 }

@@ -7,7 +7,13 @@
 mod attack;
 mod kinds;
 
-use std::{net::SocketAddr, sync::Arc, thread, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use fosse_harness::{Dir, Edge};
 
@@ -28,8 +34,14 @@ use kinds::KINDS;
 const CONFIGURATION: &str = "lanes = 2\nuid_base = {uid_base}\n[[listen]]\naddress = \"{address}\"\n\
     [[site]]\ndefault = true\nbackend = \"a\"\n[[backend]]\nname = \"a\"\nservers = [\"unix:{dir}/a.sock\"]\n";
 
+/// Bytes of the file that is kept and encoded.
+const FILE_BYTES: usize = 300_000;
+
 /// Connections of each hostile address that opens many: as many as one may have.
 const CONNECTIONS: usize = 1000;
+
+/// Time between two lists of all connections.
+const BETWEEN_LISTS: Duration = Duration::from_millis(100);
 
 /// The nice value of whoever is hostile.
 const NICE: i32 = 19;
@@ -40,7 +52,7 @@ const NICE: i32 = 19;
 /// Where the well-behaved client is not served, or the edge breaks.
 #[must_use]
 pub fn run(extent: Extent) -> Report {
-    let edge = Edge::supervised(Dir::new(), CONFIGURATION);
+    let edge = start();
     let backend = extent.backend(&edge, "a");
     wait_served(&edge);
     let (mut report, address, count) = (Report::default(), edge.address().to_string(), extent.of(CONNECTIONS));
@@ -49,7 +61,8 @@ pub fn run(extent: Extent) -> Report {
     for (name, _) in KINDS {
         hostile.push(Apart::start(extent.program, &["hostile", name, &address, &count.to_string()]));
     }
-    Pace::new(extent.time).wait();
+    let lists = see_connections(&edge, extent.time);
+    report.row("lists of all connections", lists);
     for (mut apart, (name, _)) in hostile.into_iter().zip(KINDS) {
         report.row(format!("{name}: begun"), apart.ask().concat());
     }
@@ -59,6 +72,28 @@ pub fn run(extent: Extent) -> Report {
     assert_eq!(edge.alarms(), Vec::<String>::new());
     edge.stop();
     report
+}
+
+fn start() -> Edge {
+    let dir = Dir::new();
+    fs::create_dir(dir.join("files")).unwrap();
+    let line = "A line of text as people write it, which a coding makes shorter.\n";
+    fs::write(dir.join("files").join(kinds::FILE), line.repeat(FILE_BYTES / line.len())).unwrap();
+    Edge::supervised(dir, &[CONFIGURATION, kinds::SITES].concat())
+}
+
+/// Has all connections shown again and again for a time, as an operator does who looks for whoever
+/// is hostile. Returns how often.
+fn see_connections(edge: &Edge, time: Duration) -> u64 {
+    let (begun, mut lists, mut shown) = (Instant::now(), 0, 0);
+    let mut pace = Pace::new(BETWEEN_LISTS);
+    while begun.elapsed() < time {
+        shown += edge.status_page("/connections.txt").lines().count();
+        lists += 1;
+        pace.wait();
+    }
+    assert!(shown > 0, "nobody was connected");
+    lists
 }
 
 /// Is hostile in the way of that name, in a process that is nothing else, until it is asked how
