@@ -118,10 +118,12 @@ impl Open {
         }
     }
 
+    /// Takes what a lane says, whatever that is.
     fn take(&mut self, (pid, lane): (u32, u32), said: &Said, now_ms: u64) {
-        self.ended += said.ended;
+        self.ended = self.ended.wrapping_add(said.ended);
         said.rows.iter().for_each(|row| line(&mut self.text, lane, row, now_ms));
-        if !said.is_all {
+        // One that has more says some of it.
+        if !said.is_all && !said.rows.is_empty() {
             self.unfinished.insert(pid, lane);
         }
     }
@@ -175,4 +177,43 @@ fn line(out: &mut String, lane: u32, row: &ConnectionRow, now_ms: u64) {
         if row.site.is_empty() { "-" } else { &row.site },
         row.request
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use fosse_eventloop::slab::Slab;
+
+    use super::*;
+
+    fn open() -> Open {
+        let client = Slab::default().insert(()).unwrap();
+        Open {
+            client,
+            uid: 0,
+            wanted: Wanted::List,
+            number: 1,
+            waiting: BTreeMap::new(),
+            unfinished: BTreeMap::new(),
+            text: String::new(),
+            ended: 0,
+            until_ms: 0,
+        }
+    }
+
+    #[test]
+    fn a_lane_that_has_ended_more_than_there_are_ends_nothing_here() {
+        let mut open = open();
+        let said = Said { ended: u64::MAX, is_all: true, ..Said::default() };
+        (1..4).for_each(|lane| open.take((lane, lane), &said, 0));
+        assert_eq!(open.ended, u64::MAX - 2);
+    }
+
+    #[test]
+    fn a_lane_that_has_always_more_and_says_none_of_it_is_not_asked_again() {
+        let mut open = open();
+        open.take((1, 1), &Said::default(), 0);
+        assert!(open.unfinished.is_empty());
+        open.take((2, 2), &Said { rows: vec![ConnectionRow::default()], ..Said::default() }, 0);
+        assert_eq!(open.unfinished.len(), 1);
+    }
 }
