@@ -25,6 +25,25 @@ fn what_is_kept_of_a_target_is_forgotten_once_it_is_written_to() {
 }
 
 #[test]
+fn what_the_response_to_a_change_names_is_forgotten_too() {
+    let site = Site::new(
+        App::start(|head, n| match head.starts_with("POST") {
+            true => response(
+                201,
+                "Location: http://a.example/made\r\nContent-Location: /seen\r\nLocation: http://b.example/b\r\n",
+                "",
+            ),
+            false => ok("Cache-Control: max-age=60\r\n", &format!("{n}")),
+        }),
+        "",
+    );
+    let read = || ["/made", "/seen", "/b"].map(|target| site.seen(target, "").0);
+    assert_eq!(read(), ["0", "1", "2"]);
+    site.send("POST", "/all", "Content-Length: 0\r\n");
+    assert_eq!(read(), ["4", "5", "2"]);
+}
+
+#[test]
 fn a_refused_change_a_safe_method_and_another_target_change_nothing() {
     let site = site();
     assert_eq!(site.seen("/refused", "").0, "0");

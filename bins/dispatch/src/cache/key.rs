@@ -110,6 +110,36 @@ pub(crate) fn have_one_target(one: &[u8], other: &[u8]) -> bool {
     head(one).is_some_and(|one| Some(one) == head(other))
 }
 
+/// Returns the key of a request for what a reference names, which stands in the response to the
+/// request of `key`; `None` for one to another host, and for a relative one.
+pub(super) fn of_reference(key: &[u8], reference: &[u8]) -> Option<Vec<u8>> {
+    let (tag, head) = key.split_at_checked(TAG_BYTES)?;
+    let head = RequestHead::decode(head).ok()?;
+    let reference = trim(reference.split(|byte| *byte == b'#').next()?);
+    let target = path_at(reference, head.host)?;
+    let mut out = tag.to_vec();
+    let RequestHead { secure, host, host_port, .. } = head;
+    RequestHead { secure, method: b"GET", host, host_port, target, ..RequestHead::default() }.encode(&mut out).ok()?;
+    Some(out)
+}
+
+/// Returns path and query of a reference to a host, of whatever port.
+fn path_at<'r>(reference: &'r [u8], host: &[u8]) -> Option<&'r [u8]> {
+    let after = |prefix: &[u8]| {
+        reference.get(prefix.len()..).filter(|_| reference[..prefix.len()].eq_ignore_ascii_case(prefix))
+    };
+    let Some(rest) = [&b"http://"[..], b"https://", b"//"].iter().find_map(|prefix| after(prefix)) else {
+        return reference.starts_with(b"/").then_some(reference);
+    };
+    let end = rest.iter().position(|byte| *byte == b'/')?;
+    let (authority, path) = rest.split_at(end);
+    let is_port = |rest: &[u8]| rest.is_empty() || rest.first() == Some(&b':');
+    let is_host = authority.len() >= host.len()
+        && authority[..host.len()].eq_ignore_ascii_case(host)
+        && is_port(&authority[host.len()..]);
+    is_host.then_some(path)
+}
+
 /// Returns a target with those parameters of its query alone that are named, as they are written.
 fn with_parameters(target: &[u8], names: &[String]) -> Vec<u8> {
     let Some(at) = target.iter().position(|byte| *byte == b'?') else { return target.to_vec() };
@@ -193,6 +223,35 @@ mod tests {
             let (_, fields) = key("/", &[("Accept-Encoding", value)], &policy);
             assert_eq!(fields.first().map_or("", |(_, value)| value), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn what_a_response_refers_to_is_a_target_where_it_is_of_the_same_host() {
+        let mut one = vec![7; TAG_BYTES];
+        let (host, target) = (&b"a.example"[..], &b"/a"[..]);
+        RequestHead { method: b"GET", host, target, ..RequestHead::default() }.encode(&mut one).unwrap();
+        let of = |reference: &str| {
+            let key = of_reference(&one, reference.as_bytes())?;
+            let head = RequestHead::decode(&key[TAG_BYTES..]).unwrap();
+            assert_eq!(head.host, host);
+            Some(String::from_utf8(head.target.to_vec()).unwrap())
+        };
+        for (reference, expected) in [
+            ("/b?c=d#e", Some("/b?c=d")),
+            (" http://A.example/b", Some("/b")),
+            ("HTTPS://a.example:8443/b", Some("/b")),
+            ("//a.example/b", Some("/b")),
+            ("http://b.example/b", None),
+            ("http://a.example.evil/b", None),
+            ("http://a.examplez/b", None),
+            ("http://a.example", None),
+            ("http:/", None),
+            ("b", None),
+            ("", None),
+        ] {
+            assert_eq!(of(reference).as_deref(), expected, "{reference}");
+        }
+        assert_eq!(of_reference(b"short", b"/b"), None);
     }
 
     #[test]

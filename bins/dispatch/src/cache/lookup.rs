@@ -2,6 +2,7 @@
 
 use fosse_caching::{Directives, Reply, State, Stored, reply, state};
 use fosse_counters::dispatch as count;
+use fosse_http1::ResponseHead;
 use fosse_settings::CachePolicy;
 use fosse_source::Source;
 use fosse_wire::{
@@ -170,13 +171,18 @@ pub(crate) fn stop_leading(stream: &mut Stream) {
 }
 
 /// Notes that the head of a stream's response has come from its server: what is kept of its target
-/// is forgotten where the request has changed it (RFC 9111, section 4.4).
-pub(crate) fn note_head(stream: &mut Stream, status: u16, context: &mut Context<'_>) {
+/// is forgotten where the request has changed it, and so is what Location and Content-Location name
+/// (RFC 9111, section 4.4).
+pub(crate) fn note_head(stream: &mut Stream, head: &ResponseHead<'_>, context: &mut Context<'_>) {
     let Some(cached) = stream.cached.as_mut().filter(|cached| cached.changes) else { return };
-    if (200..400).contains(&status)
+    if (200..400).contains(&head.status)
         && let Some(cache) = &mut context.shared.cache
     {
-        cache.forget(std::mem::take(&mut cached.key));
+        let key = std::mem::take(&mut cached.key);
+        for field in head.fields.iter().filter(|field| field.is("location") || field.is("content-location")) {
+            key::of_reference(&key, field.value).into_iter().for_each(|named| cache.forget(named));
+        }
+        cache.forget(key);
         cached.changes = false;
     }
 }

@@ -81,7 +81,7 @@ pub(crate) fn head(
                 pins.bind(key, connection, stream.pin(), context.counters);
             }
             retried(connection, terms, &head, rest)?;
-            lookup::note_head(stream, head.status, context);
+            lookup::note_head(stream, &head, context);
             if is_replaced(stream, connection, terms, &head, context)? {
                 return Ok((end + skip_body(connection, rest), true));
             }
@@ -180,7 +180,7 @@ fn cgi_head(
     let head = strict_response(&head, terms.backend.lenient_responses)?;
     let head = ResponseHead::parse(&head, stream.to_head, &terms.head)?;
     retried(connection, terms, &head, b"")?;
-    lookup::note_head(stream, head.status, context);
+    lookup::note_head(stream, &head, context);
     if is_replaced(stream, connection, terms, &head, context)? {
         skip_body(connection, b"");
         return Ok(());
