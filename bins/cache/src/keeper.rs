@@ -37,7 +37,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(settings: Settings, writer: Writer, memory_bytes: u64) -> Self {
+    pub(crate) fn new(settings: Settings, writer: Writer, memory_bytes: u64, request: u64) -> Self {
         Self {
             settings,
             store: Store::new(writer),
@@ -45,7 +45,7 @@ impl Keeper {
             purges: Purges::default(),
             shares: Shares::new(memory_bytes / SHARE_DIVISOR),
             waiting: 0,
-            request: 0,
+            request,
         }
     }
 

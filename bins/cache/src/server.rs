@@ -46,6 +46,9 @@ pub struct BeforeLock {
     memory: Result<Page, Errno>,
     /// Keys the hashes of a memory that is new.
     random: (u64, u64),
+    /// The number before that of the first fill, which others of this edge and its other caches do
+    /// not have.
+    request: u64,
 }
 
 impl BeforeLock {
@@ -58,6 +61,7 @@ impl BeforeLock {
             output: Output::new(descriptors.required(1), Hello::default()),
             memory: Page::map_of(descriptors.required(8), most),
             random: (random.hash_one(1), random.hash_one(2)),
+            request: random.hash_one(3),
         }
     }
 }
@@ -79,10 +83,10 @@ impl Server {
     /// # Errors
     /// Where the memory could not be mapped, and those of epoll_ctl(2).
     pub fn new(process: &Process, mut given: Given, before: BeforeLock) -> Result<Self, ExitReason> {
-        let BeforeLock { input, output, memory, random } = before;
+        let BeforeLock { input, output, memory, random, request } = before;
         let memory = memory?;
         let bytes = u64::try_from(memory.words().len()).unwrap_or(0) * 8;
-        let keeper = Keeper::new(given.settings(), Writer::open(memory, random), bytes);
+        let keeper = Keeper::new(given.settings(), Writer::open(memory, random), bytes, request);
         process.event_loop.add(&input, token(TOKEN_RESPONSES), Interest::IN)?;
         Ok(Self { input, output, keeper, lanes: Slab::default(), with_news: BTreeSet::new() })
     }

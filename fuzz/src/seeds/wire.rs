@@ -290,7 +290,8 @@ pub fn caches() -> Vec<Vec<u8>> {
     let leave = ToCache::Leave { tag, cause: LeaveCause::Own };
     let purge = Purge { by: By::Tag, host: b"a.example", port: 8080, text: b"tag" };
     let purge = ToCache::Purge { tag: 9, purge };
-    for message in [ToCache::Hello, ask, head, data, end, leave, ToCache::Forget { tag: 8, key: b"key" }, purge] {
+    let forget = [b"key".as_slice(), b""].map(|key| ToCache::Forget { tag: 8, key });
+    for message in [ToCache::Hello, ask, head, data, end, leave, purge].into_iter().chain(forget) {
         let _ = message.encode(&mut asks);
     }
     let (collapsed, validated, stale) = (true, false, true);

@@ -1,5 +1,7 @@
 //! What is kept outlives the process that keeps it, and configurations that say the same of it.
 
+use std::collections::BTreeSet;
+
 use fosse_harness::wait_for;
 use rustix::process::Signal;
 
@@ -33,4 +35,21 @@ fn what_is_kept_outlives_a_cache_that_is_killed_and_requests_pass_meanwhile() {
     site.wait_for_cache();
     let (body, status) = site.seen("/a", "");
     assert_eq!((body.as_str(), status.starts_with("fosse; hit")), ("0", true));
+}
+
+#[test]
+fn two_questions_never_have_one_number_though_two_caches_ask_them() {
+    let site = numbered();
+    let asked = |path| {
+        (0..20).for_each(|n| assert_eq!(site.get(&format!("{path}/{n}"), "").status, 200));
+        let heads = site.app.heads();
+        let lines = heads.iter().flat_map(|head| head.lines()).filter_map(|line| line.strip_prefix("X-Request-ID: "));
+        lines.map(str::to_owned).collect::<BTreeSet<String>>()
+    };
+    let before = asked("/a");
+    site.edge.process("cache").signal(Signal::KILL);
+    wait_for("the next cache", || site.edge.log().contains("event=replaced program=cache").then_some(()));
+    site.wait_for_cache();
+    let after = asked("/b");
+    assert!(!before.is_empty() && !after.is_empty() && before.is_disjoint(&after), "{before:?} {after:?}");
 }
