@@ -84,6 +84,8 @@ pub struct Server {
     /// Memory that a flood has left.
     heap: HeapTrimmer,
     is_draining: bool,
+    /// It asks for responses that are kept.
+    is_for_cache: bool,
 }
 
 impl Server {
@@ -99,7 +101,7 @@ impl Server {
         let mut server = Self::of(settings, input, (output, encode), connect, clients);
         server.policies.keys = given.optional_settings(14).unwrap_or_default();
         if fills {
-            server.clients = Clients::none();
+            (server.clients, server.is_for_cache) = (Clients::none(), true);
         }
         let configuration = server.settings.configuration;
         server.shared.cache =
@@ -134,6 +136,7 @@ impl Server {
             clients: Clients::default(),
             heap: HeapTrimmer::default(),
             is_draining: false,
+            is_for_cache: false,
         }
     }
 
@@ -244,14 +247,16 @@ impl Server {
     }
 
     /// Returns the way in which the program ends that has lost a peer: with nothing under way that
-    /// is a clean end.
+    /// is a clean end, and where it asks for a cache always, which is replaced at each reload.
     fn exit_reason(&self, process: &Process, gone: Gone) -> ExitReason {
         // A turn has several peers: one may be found gone with the frames of another just worked
         // on.
         if gone.is_departure() {
             process.counters.set(STREAM_CONNECTION, 0);
         }
-        if gone == Gone::End && (self.is_draining || self.streams.is_empty()) {
+        if gone == Gone::End && (self.is_draining || self.streams.is_empty())
+            || gone.is_departure() && self.is_for_cache
+        {
             return ExitReason::Done;
         }
         ExitReason::Failed(format!("lane: {gone}"))

@@ -1,8 +1,12 @@
 //! What is kept outlives the process that keeps it, and configurations that say the same of it.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, mpsc},
+    thread,
+};
 
-use fosse_harness::wait_for;
+use fosse_harness::{WAIT_MAX, is_alive, wait_for};
 use rustix::process::Signal;
 
 use crate::site::{App, Site, ok};
@@ -52,4 +56,30 @@ fn two_questions_never_have_one_number_though_two_caches_ask_them() {
     site.wait_for_cache();
     let after = asked("/b");
     assert!(!before.is_empty() && !after.is_empty() && before.is_disjoint(&after), "{before:?} {after:?}");
+}
+
+#[test]
+fn a_reload_while_something_is_asked_for_is_no_failure() {
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let site = Site::new(
+        App::start(move |head, _| {
+            if head.contains(" /slow ") {
+                wait.lock().unwrap().recv_timeout(WAIT_MAX).unwrap();
+            }
+            ok("Cache-Control: max-age=600\r\n", "it")
+        }),
+        "",
+    );
+    let before: Vec<u32> = site.edge.children_of("dispatch").iter().map(|process| process.pid).collect();
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| site.get("/slow", "").status);
+        wait_for("the question", || site.app.heads().iter().any(|head| head.contains(" /slow ")).then_some(()));
+        assert!(site.edge.fosse(&["reload"]).status.success());
+        // The cache's question, and then that of the lane which waited for it.
+        (0..2).for_each(|_| go.send(()).unwrap());
+        assert_eq!(slow.join().unwrap(), 200);
+    });
+    wait_for("the end of all of before", || before.iter().all(|pid| !is_alive(*pid)).then_some(()));
+    assert!(!site.edge.log().contains("fatal"), "{}", site.edge.log());
 }
