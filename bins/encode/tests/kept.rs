@@ -13,8 +13,13 @@ const FIELDS: &str = "Content-Type: text/html\r\nETag: \"v\"\r\nCache-Control: m
 
 /// An edge that keeps responses and encodes them; its application has one of [`LENGTH`] bytes.
 fn keeping(more: &str) -> (Application, Edge) {
-    let application = Application::start(|_, to| {
-        let fields = format!("{FIELDS}Content-Length: {LENGTH}\r\n");
+    keeping_with("", more)
+}
+
+/// The same, with more fields of the application.
+fn keeping_with(more_fields: &'static str, more: &str) -> (Application, Edge) {
+    let application = Application::start(move |_, to| {
+        let fields = format!("{FIELDS}{more_fields}Content-Length: {LENGTH}\r\n");
         to.write_all(&with(200, &fields, &text(LENGTH))).is_ok()
     });
     let edge = edge(&application, &format!("{CODED}\ncache = true\n{more}"), "");
@@ -44,6 +49,15 @@ fn wait_until_nothing_is_left(edge: &Edge) {
 
 fn is_hit(response: &Response) -> bool {
     response.header("cache-status").is_some_and(|status| status.starts_with("fosse; hit"))
+}
+
+#[test]
+fn what_differs_by_coding_says_so_whatever_is_left_out_of_the_applications_fields() {
+    let (_application, edge) = keeping_with("Vary: X-Other\r\n", "response_headers.remove = [\"Vary\"]");
+    for is_kept in [false, true] {
+        let response = ask(&edge, "GET /", &["Accept-Encoding: gzip"]);
+        assert_eq!((response.header("vary"), is_hit(&response)), (Some("Accept-Encoding"), is_kept));
+    }
 }
 
 #[test]

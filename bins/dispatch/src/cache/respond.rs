@@ -187,7 +187,9 @@ fn put_fields(
 ) -> Result<(), WireError> {
     let age_s = stored.age_s_at(now_s()).unwrap_or(0);
     let mut to = FieldsWriter::new(out);
-    for (name, value) in stored.fields.into_iter().filter(|(name, _)| reply.has(name)) {
+    let is_left_out = |name: &[u8]| changes.is_some_and(|changes| changes.edits.drop(name));
+    let passes = |name: &[u8]| reply.has(name) && !is_left_out(name);
+    for (name, value) in stored.fields.into_iter().filter(|(name, _)| passes(name)) {
         let value = selected.changed(&Field { name, value });
         match &changes {
             None => to.push(name, &value)?,
