@@ -163,3 +163,18 @@ fn a_request_says_what_it_wants_of_a_cache() {
     assert_eq!(body(&site, "/a", "Cache-Control: no-store\r\n"), "2");
     assert_eq!(body(&site, "/a", "Cache-Control: min-fresh=100\r\n"), "3");
 }
+
+#[test]
+fn what_a_site_changes_of_a_response_it_changes_of_what_is_kept() {
+    let site = Site::new(
+        App::start(|_, _| ok("Cache-Control: max-age=60\r\nX-Where: http://inner/a\r\nX-Inner: 1\r\n", "it")),
+        "response_headers.remove = [\"X-Inner\"]\nresponse_headers.set = { X-New = \"1\" }\n\
+         [[site.response_headers.replace]]\nheader = \"X-Where\"\nregex = \"^http://inner\"\nvalue = \"https://outer\"",
+    );
+    for (lines, status) in [("Cookie: a=b\r\n", "bypass"), ("", "uri-miss"), ("", "hit")] {
+        let response = site.get("/a", lines);
+        assert!(response.header("cache-status").unwrap().contains(status), "{}", response.head);
+        let changed = ["x-where", "x-inner", "x-new"].map(|name| response.header(name));
+        assert_eq!(changed, [Some("https://outer/a"), None, Some("1")], "{status}");
+    }
+}

@@ -186,14 +186,15 @@ fn put_fields(
     (changes, mut selected): (Option<Changes<'_>>, Selected),
 ) -> Result<(), WireError> {
     let age_s = stored.age_s_at(now_s()).unwrap_or(0);
-    let mut to = FieldsWriter::new(out);
+    let (mut to, mut bytes_left) = (FieldsWriter::new(out), limits::REPLACED_BYTES_MAX);
     let is_left_out = |name: &[u8]| changes.is_some_and(|changes| changes.edits.drop(name));
     let passes = |name: &[u8]| reply.has(name) && !is_left_out(name);
     for (name, value) in stored.fields.into_iter().filter(|(name, _)| passes(name)) {
-        let value = selected.changed(&Field { name, value });
-        match &changes {
-            None => to.push(name, &value)?,
-            Some(changes) => changes.pass(&mut to, name, &value)?,
+        let field = Field { name, value };
+        match changes.map(|changes| changes.value(&field, &mut bytes_left)).transpose()? {
+            Some(value) if value.is_empty() && !field.value.is_empty() => {}
+            Some(value) => to.push(name, &selected.changed(&Field { value: &value, ..field }))?,
+            None => to.push(name, &selected.changed(&field))?,
         }
     }
     if selected.varies {

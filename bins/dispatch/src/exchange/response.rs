@@ -101,22 +101,11 @@ pub(crate) struct Changes<'a> {
 
 impl Changes<'_> {
     /// Returns the value of a field for clients; empty where nothing of it is left.
-    fn value<'v>(&self, field: &Field<'v>, bytes_left: &mut usize) -> Result<Cow<'v, [u8]>, WireError> {
+    pub(crate) fn value<'v>(&self, field: &Field<'v>, bytes_left: &mut usize) -> Result<Cow<'v, [u8]>, WireError> {
         let outside = self.outside.and_then(|outside| outside.value(field.name, field.value));
         let value = outside.map_or(Cow::Borrowed(field.value), Cow::Owned);
         let replaced = self.edits.replaced(field.name, value, self.values, bytes_left);
         replaced.map_err(|_| WireError::Field("values to search"))
-    }
-
-    /// Writes a field of a response as far as it passes: with paths as clients know them.
-    pub(crate) fn pass(&self, to: &mut FieldsWriter<'_>, name: &[u8], value: &[u8]) -> Result<(), WireError> {
-        if self.edits.drop(name) {
-            return Ok(());
-        }
-        match self.outside.and_then(|outside| outside.value(name, value)) {
-            Some(outside) => to.push(name, &outside),
-            None => to.push(name, value),
-        }
     }
 
     /// Writes the fields that are added to a message. `has` tells whether it has one of that name,
