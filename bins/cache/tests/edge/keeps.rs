@@ -178,3 +178,16 @@ fn what_a_site_changes_of_a_response_it_changes_of_what_is_kept() {
         assert_eq!(changed, [Some("https://outer/a"), None, Some("1")], "{status}");
     }
 }
+
+#[test]
+fn an_error_that_is_kept_is_shown_to_nobody_where_the_site_has_a_page_for_it() {
+    let site = Site::new(
+        App::start(|_, _| response(404, "Cache-Control: max-age=60\r\n", "a trace of the application")),
+        "cache_errors = true\nintercept_errors = [\"404\"]",
+    );
+    for _ in 0..3 {
+        let shown = site.get("/a", "");
+        assert_eq!(shown.status, 404);
+        assert!(!shown.text().contains("trace"), "{}", shown.text());
+    }
+}
