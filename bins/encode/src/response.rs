@@ -235,8 +235,7 @@ impl Response {
     /// # Errors
     /// [`Fault`]
     pub(crate) fn flush(&mut self, shared: &mut Shared) -> Result<(), Fault> {
-        // A client that takes nothing now has no use for it.
-        if !self.is_dirty || self.sent < self.out.len() {
+        if !self.awaits_pause() {
             return Ok(());
         }
         self.is_dirty = false;
@@ -362,9 +361,10 @@ impl Response {
         self.end.is_some()
     }
 
-    /// Returns whether its encoder holds bytes that the client could take now.
+    /// Returns whether its encoder holds bytes that the client could take now: one that has not
+    /// taken what is there has no use for more, unless it is the head that waits.
     pub(crate) const fn awaits_pause(&self) -> bool {
-        self.is_dirty && self.sent == self.out.len()
+        self.is_dirty && (self.head.is_some() || self.sent == self.out.len())
     }
 
     /// Counts the turns of the process as spent for its client.

@@ -249,6 +249,20 @@ fn a_client_that_reads_nothing_keeps_what_it_has_until_it_leaves() {
 }
 
 #[test]
+fn what_is_encoded_of_a_response_that_pauses_goes_on_however_little_it_is() {
+    let (application, sender) = in_pieces();
+    let edge = edge(&application, CODED, "");
+    // What an encoder hands out by itself is a few bytes of the first and less than 16 KiB of all.
+    for length in [10, 1000, 50_000, 90_000] {
+        let mut reader = Reader::new(&edge, "gzip");
+        sender.send(Some(text(length))).unwrap();
+        let text = text(length);
+        reader.until("gzip", &text[length - 10..]);
+        sender.send(None).unwrap();
+    }
+}
+
+#[test]
 fn an_encode_that_is_killed_makes_no_part_look_whole_and_is_replaced() {
     let (application, sender) = in_pieces();
     let edge = edge(&application, CODED, "");
