@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) output: Output,
     /// Frames for encode, where there is one and no filter lies between.
     pub(crate) to_encode: Option<Output>,
+    /// There is an encode, where one is wanted.
+    pub(crate) can_encode: bool,
     /// Ends of the limits of streams, by slot.
     pub(crate) deadlines: Deadlines,
     /// Streams with bytes for their backend, sent at the end of the turn.
@@ -73,6 +75,7 @@ impl Shared {
         Self {
             output,
             to_encode,
+            can_encode: true,
             deadlines: Deadlines::default(),
             sends: Vec::new(),
             date: Date::default(),

@@ -14,6 +14,7 @@
 mod cache;
 mod context;
 pub mod descriptors;
+mod encode_session;
 mod events;
 mod exchange;
 mod fill;

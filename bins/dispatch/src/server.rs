@@ -72,7 +72,9 @@ impl BeforeLock {
 pub struct Server {
     input: Input,
     /// Credit from encode.
-    from_encode: Option<Input>,
+    pub(crate) from_encode: Option<Input>,
+    /// The descriptor to read of a session with another encode, of which that to write is to come.
+    next_encode: Option<OwnedFd>,
     /// Socket over which parse lends those of clients.
     client_sockets: Option<OwnedFd>,
     pub(crate) settings: Settings,
@@ -127,6 +129,7 @@ impl Server {
         Self {
             input,
             from_encode,
+            next_encode: None,
             client_sockets,
             upstream: Upstream::new(&settings, connect),
             shared: Shared::new(output, to_encode, settings.lane_response_bytes_max),
@@ -172,7 +175,8 @@ impl Server {
     pub fn take(&mut self, event: Event, event_loop: &EventLoop, counters: &Counters) -> Result<(), Gone> {
         let (kind, key) = Key::of_token(event.token);
         if kind == token::ENCODE {
-            return self.take_credit(event_loop, counters);
+            self.take_credit(event_loop, counters);
+            return Ok(());
         }
         let (input, client_sockets, streams, mut lane) = self.parts(event_loop, counters);
         match kind {
@@ -194,13 +198,15 @@ impl Server {
     }
 
     /// Takes what encode grants.
-    fn take_credit(&mut self, event_loop: &EventLoop, counters: &Counters) -> Result<(), Gone> {
+    fn take_credit(&mut self, event_loop: &EventLoop, counters: &Counters) {
         // It is needed beside the parts, which are lent out of the same.
-        let Some(mut encode) = self.from_encode.take() else { return Ok(()) };
+        let Some(mut encode) = self.from_encode.take() else { return };
         let (_, _, streams, mut lane) = self.parts(event_loop, counters);
         let taken = on_credit(&mut encode, streams, &mut lane);
         self.from_encode = Some(encode);
-        taken
+        if let Err(gone) = taken {
+            self.lose_encode(gone, event_loop, counters);
+        }
     }
 
     /// Ends the requests and idle connections whose time is over.
@@ -240,8 +246,9 @@ impl Server {
         if let Some(cache) = &mut self.shared.cache {
             cache.flush(event_loop);
         }
-        if let Some(encode) = &mut self.shared.to_encode {
-            encode.flush(event_loop, token::of(token::TO_ENCODE))?;
+        let encode = self.shared.to_encode.as_mut();
+        if let Some(Err(gone)) = encode.map(|encode| encode.flush(event_loop, token::of(token::TO_ENCODE))) {
+            self.lose_encode(gone, event_loop, counters);
         }
         self.shared.output.flush(event_loop, token::of(token::OUTPUT))
     }
@@ -292,6 +299,14 @@ impl Service for Server {
                 let (_, _, streams, mut lane) = self.parts(&process.event_loop, &process.counters);
                 begin_cache(fd, streams, &mut lane);
                 Ok(())
+            }
+            Order::Give(ToChild::Encode { writes: false, .. }, fd) => {
+                self.next_encode = Some(fd);
+                Ok(())
+            }
+            Order::Give(ToChild::Encode { writes: true, .. }, writes) => {
+                let Some(reads) = self.next_encode.take() else { return Err(ExitReason::broken_protocol("start")) };
+                Ok(self.begin_encode((reads, writes), &process.event_loop, &process.counters)?)
             }
             // Orders for other programs.
             Order::Tell(_) | Order::Give(..) => Ok(()),

@@ -268,9 +268,9 @@ impl Conn {
     pub(crate) fn leave_exchange(&mut self, reason: ResetReason, context: &mut Context, out: &mut Outbox) {
         if self.exchange.open && !self.exchange.discard {
             out.reset(self.stream, reason);
-            if self.exchange.is_encoded {
+            if let Some(encode) = context.to_encode.as_mut().filter(|_| self.exchange.is_encoded) {
                 // dispatch may have sent all of the response, and will not end it again.
-                context.towards_response(true, out).reset(self.stream, reason);
+                encode.outbox.reset(self.stream, reason);
             }
             self.exchange.forward_done = true;
             self.exchange.discard = true;

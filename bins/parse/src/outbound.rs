@@ -102,7 +102,8 @@ impl Conn {
             }
             // Its head was still held there: it was cut by its server, or has no client any more.
             (Way::Encode, Kind::Reset) if self.exchange.back == Return::Waiting => Ok(true),
-            (Way::Ring, Kind::RequestCredit) => Ok(true),
+            // The second is that of whoever has sent the response to encode, which is gone.
+            (Way::Ring, Kind::RequestCredit | Kind::Reset) => Ok(true),
             (Way::Ring, Kind::Response) if ResponseHead::decode(frame.body)?.interim => Ok(false),
             _ => Err(WireError::Order(frame.kind)),
         }

@@ -12,15 +12,17 @@ use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_stage::{Gone, Input, Output};
 use fosse_sys::memory::HeapTrimmer;
 use fosse_sys::page::{Page, PageReader};
+use fosse_wire::Kind;
 use fosse_wire::channel::{Connection, Tally};
 use fosse_wire::start::ToChild;
-use fosse_wire::{Frame, Kind, WireError};
 
 use crate::accept_channel::{AcceptChannel, FromAccept};
 use crate::access::AccessLog;
 use crate::conn::Way;
 use crate::context::Context;
 use crate::drain::Drain;
+use crate::encoded::Encoded;
+use crate::frames::on_frame;
 use crate::inspect::Inspector;
 use crate::lease_channel::LeaseChannel;
 use crate::limits::{LAST_WORDS_MS_MAX, READ_BYTES_MAX};
@@ -47,7 +49,7 @@ pub struct Server {
     input: Input,
     output: Output,
     /// Responses by way of fosse-encode.
-    from_encode: Option<Input>,
+    encoded: Encoded,
     clients: Table,
     peers: Peers,
     context: Context,
@@ -76,9 +78,7 @@ impl Server {
         let access = access.filter(|_| settings.blob.access_log);
         let accept = given.required(8);
         process.event_loop.add(&input, RING_IN, Interest::IN)?;
-        if let Some(encode) = &from_encode {
-            process.event_loop.add(encode, ENCODE_IN, Interest::IN)?;
-        }
+        let encoded = Encoded::watch(from_encode, ENCODE_IN, &process.event_loop)?;
         process.event_loop.add(&accept, ACCEPT, Interest::IN)?;
         let peers = Peers { accept: AcceptChannel::new(Some(accept)), lease: LeaseChannel::new(given.optional(9)) };
         let mut context = Context::new(settings, Rc::clone(&process.counters), request_first);
@@ -92,12 +92,12 @@ impl Server {
         let buffer = vec![0; READ_BYTES_MAX].into_boxed_slice();
         let (clients, heap) = (Table::default(), HeapTrimmer::default());
         let inspector = Inspector::new(given.optional(15).and_then(|fd| PageReader::map(fd).ok()));
-        Ok(Self { input, output, from_encode, clients, peers, context, buffer, inspector, heap, ending: None })
+        Ok(Self { input, output, encoded, clients, peers, context, buffer, inspector, heap, ending: None })
     }
 
     /// Response frames, each to its connection.
-    fn on_frames(&mut self) -> Result<(), Gone> {
-        let Self { input, output, clients, context, .. } = self;
+    fn on_frames(&mut self, event_loop: &EventLoop) -> Result<(), Gone> {
+        let Self { input, output, encoded, clients, context, .. } = self;
         // An end is looked at after the frames before it: a response that came whole is written.
         let end = input.read();
         while let Some(frame) = input.next_frame()? {
@@ -107,6 +107,10 @@ impl Server {
                 output.outbox.forward(&frame);
                 continue;
             }
+            if frame.kind == Kind::Reset {
+                // A response that encode had sent whole before it was gone is whole.
+                encoded.read_all(event_loop, clients, context, output);
+            }
             on_frame(&frame, Way::Ring, clients, context, output)?;
         }
         context.counters.set(count::STREAM_CONNECTION, 0);
@@ -114,14 +118,10 @@ impl Server {
     }
 
     /// The same of responses that fosse-encode has encoded.
-    fn on_encoded_frames(&mut self) -> Result<(), Gone> {
-        let Self { from_encode: Some(input), output, clients, context, .. } = self else { return Ok(()) };
-        let end = input.read();
-        while let Some(frame) = input.next_frame()? {
-            on_frame(&frame, Way::Encode, clients, context, output)?;
-        }
+    fn on_encoded_frames(&mut self, event_loop: &EventLoop) {
+        let Self { encoded, output, clients, context, .. } = self;
+        encoded.read(event_loop, clients, context, output);
         context.counters.set(count::STREAM_CONNECTION, 0);
-        end.map(drop)
     }
 
     fn on_client(&mut self, event: Event) {
@@ -258,9 +258,7 @@ impl Server {
     fn shut_down(&mut self, event_loop: &mut EventLoop) {
         // A closed ring is always ready and would keep this loop awake.
         let _ = event_loop.remove(&self.input);
-        if let Some(encode) = &self.from_encode {
-            let _ = event_loop.remove(encode);
-        }
+        self.encoded.lose(event_loop, &mut self.context);
         // Responses end their connections now, and idle ones go back to accept.
         self.context.drain = Drain::Ending;
         self.clients.watch_idle();
@@ -300,8 +298,8 @@ impl Service for Server {
 
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         match event.token {
-            RING_IN => self.on_frames().map_err(ring)?,
-            ENCODE_IN => self.on_encoded_frames().map_err(ring)?,
+            RING_IN => self.on_frames(&process.event_loop).map_err(ring)?,
+            ENCODE_IN => self.on_encoded_frames(&process.event_loop),
             RING_OUT | ENCODE_OUT => {}
             ACCEPT => {
                 if let Err(reason) = self.on_connections(&process.event_loop) {
@@ -314,7 +312,7 @@ impl Service for Server {
         Ok(())
     }
 
-    fn on_start_message(&mut self, _: &Process, order: Order) -> Result<(), ExitReason> {
+    fn on_start_message(&mut self, process: &Process, order: Order) -> Result<(), ExitReason> {
         match order {
             Order::Drain => self.drain(),
             // Whatever else came in this turn is written as well.
@@ -322,6 +320,10 @@ impl Service for Server {
             Order::Give(ToChild::Addresses { listener, .. }, fd) => {
                 let taken = self.context.sources.take_list(listener, fd);
                 taken.map_err(|why| ExitReason::Failed(format!("addresses listener={listener}: {why}")))?;
+            }
+            Order::Give(ToChild::Encode { writes, .. }, fd) => {
+                let Self { encoded, output, clients, context, .. } = self;
+                encoded.take_end(fd, writes, &process.event_loop, clients, context, output)?;
             }
             Order::Tell(_) | Order::Give(..) => return Err(ExitReason::broken_protocol("start")),
         }
@@ -345,8 +347,10 @@ impl Service for Server {
         inspector.turn(clients, &process.event_loop, peers, context, &mut output.outbox);
         self.settle(&process.event_loop);
         self.output.flush(&process.event_loop, RING_OUT).map_err(ring)?;
-        if let Some(encode) = &mut self.context.to_encode {
-            encode.flush(&process.event_loop, ENCODE_OUT).map_err(ring)?;
+        let encode = self.context.to_encode.as_mut();
+        if encode.is_some_and(|encode| encode.flush(&process.event_loop, ENCODE_OUT).is_err()) {
+            let Self { encoded, output, clients, context, .. } = self;
+            encoded.end(&process.event_loop, clients, context, output);
         }
         match self.ending.take() {
             Some(reason) => Err(reason),
@@ -369,31 +373,7 @@ impl Service for Server {
     }
 }
 
-/// Hands a frame of a response to its connection.
-#[inline]
-fn on_frame(
-    frame: &Frame<'_>,
-    way: Way,
-    clients: &mut Table,
-    context: &mut Context,
-    output: &mut Output,
-) -> Result<(), Gone> {
-    let client = u32::try_from(frame.stream.slot()).ok().and_then(|slot| clients.queued(slot));
-    let Some(client) = client else { return Ok(late(frame.kind)?) };
-    // If a frame breaks this process, its last sign of life names the connection.
-    context.counters.work_on(client.conn.record.id, client.conn.named_source());
-    Ok(client.conn.on_frame(frame, way, context, &mut output.outbox)?)
-}
-
 /// The ring is dead; clients get their last words.
 fn ring(gone: Gone) -> ExitReason {
     ExitReason::Failed(format!("another program of its lane: {gone}"))
-}
-
-/// Accepts what may come for a free slot: frames that crossed the end of their stream.
-const fn late(kind: Kind) -> Result<(), WireError> {
-    match kind {
-        Kind::RequestCredit | Kind::Reset => Ok(()),
-        kind => Err(WireError::Order(kind)),
-    }
 }

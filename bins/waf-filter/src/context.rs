@@ -27,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) stalled: Queue,
     /// Credit for long bodies comes round from dispatch. In a shell none does.
     pub(crate) has_release_credit: bool,
+    /// There is an encode, where one is wanted.
+    pub(crate) can_encode: bool,
     /// A body is back from the spool, or on its way.
     pub(crate) is_reading_back: bool,
     /// Time of this turn, in milliseconds of the monotonic clock.
@@ -55,6 +57,7 @@ impl Context {
             read_backs: Queue::default(),
             stalled: Queue::default(),
             has_release_credit: true,
+            can_encode: true,
             is_reading_back: false,
             now_ms: 0,
         }

@@ -101,13 +101,13 @@ impl Filter {
     /// [`WireError`]: dispatch broke the protocol, and the session with it is over.
     pub fn on_response_frame(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
         // What belongs to no stream parse checks as it does without this filter.
-        let Some(exchange) = self.slots.get_mut(frame.stream).filter(|_| !goes_round(frame.kind)) else {
+        let Some(exchange) = self.slots.get_mut(frame.stream).filter(|_| !response::frames::goes_round(frame.kind))
+        else {
             out.to_parse.forward(frame);
             return Ok(());
         };
         if matches!(exchange.response.path, ResponsePath::Pass) {
-            response::frames::pass(frame, &mut exchange.response, out);
-            return Ok(());
+            return response::frames::pass(frame, &mut exchange.response, self.context.can_encode, out);
         }
         self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
         response::frames::on_frame(frame, exchange, &mut self.context, out)?;
@@ -123,6 +123,19 @@ impl Filter {
             return Err(WireError::Order(frame.kind));
         }
         self.on_response_credit(frame, out)
+    }
+
+    /// Begins to send responses to encode that are to be encoded: there is another one.
+    pub(crate) const fn begin_encode(&mut self) {
+        self.context.can_encode = true;
+    }
+
+    /// Ends the responses that encode has, as it is gone; those that begin from now on go on as
+    /// they are. Returns how many of them had not ended here.
+    pub(crate) fn lose_encode(&mut self, out: &mut Outputs<'_>) -> usize {
+        self.context.can_encode = false;
+        let Self { slots, context, .. } = self;
+        slots.iter_mut().map(|exchange| usize::from(response::evaluate::lose(exchange, context, out))).sum()
     }
 
     /// Gives those that wait for time their slices, one each at most, one slice's time together.
@@ -384,9 +397,4 @@ impl Filter {
             }
         }
     }
-}
-
-/// Tells whether frames of this kind go on to parse whatever becomes of the response.
-const fn goes_round(kind: Kind) -> bool {
-    matches!(kind, Kind::RequestCredit | Kind::ReleaseCredit)
 }

@@ -1,7 +1,7 @@
 //! The directions in which frames leave.
 
 use fosse_stage::{Input, Output};
-use fosse_wire::Outbox;
+use fosse_wire::{Kind, Outbox, StreamId, WireError, encode::EncodeHead};
 
 /// The outboxes of all directions.
 #[derive(Debug)]
@@ -19,6 +19,24 @@ impl Outputs<'_> {
     pub(crate) const fn way(&mut self, is_encoded: bool) -> &mut Outbox {
         if is_encoded { self.to_encode } else { self.to_parse }
     }
+
+    /// Sends a head on: to encode where it is to be encoded and can be, else to parse, as it is.
+    ///
+    /// # Errors
+    /// [`WireError`] where a head that is to be encoded is none.
+    pub(crate) fn head(
+        &mut self,
+        (stream, kind): (StreamId, Kind),
+        head: &[u8],
+        can_encode: bool,
+    ) -> Result<(), WireError> {
+        if kind == Kind::Encode && !can_encode {
+            let plain = EncodeHead::decode(head)?.response;
+            return self.to_parse.frame(stream, Kind::Response, |body| plain.encode(body));
+        }
+        self.way(kind == Kind::Encode).raw(stream, kind, head);
+        Ok(())
+    }
 }
 
 /// The descriptors of the response path: from dispatch to parse, and to encode.
@@ -32,22 +50,22 @@ pub(crate) struct Back {
 
 /// Calls `work` with the outboxes of a stage's outputs. Without a response path those of responses
 /// are thrown away, and stay empty: no response is ever taken.
-pub(crate) fn with_outputs<E>(
+pub(crate) fn with_outputs<T>(
     forward: &mut Output,
     back: Option<&mut Back>,
-    work: impl FnOnce(&mut Outputs<'_>) -> Result<(), E>,
-) -> Result<(), E> {
+    work: impl FnOnce(&mut Outputs<'_>) -> T,
+) -> T {
     let (to_parse, encode) = back.map(|back| (&mut back.to_parse, back.encode.as_mut())).unzip();
     let to_encode = encode.flatten().map(|(_, to)| to);
     with_outboxes(forward, (to_parse, to_encode), work)
 }
 
 /// Calls `work` with the outboxes of these outputs.
-pub(crate) fn with_outboxes<E>(
+pub(crate) fn with_outboxes<T>(
     forward: &mut Output,
     (to_parse, to_encode): (Option<&mut Output>, Option<&mut Output>),
-    work: impl FnOnce(&mut Outputs<'_>) -> Result<(), E>,
-) -> Result<(), E> {
+    work: impl FnOnce(&mut Outputs<'_>) -> T,
+) -> T {
     let (mut nowhere, mut nowhere_else) = (Outbox::default(), Outbox::default());
     let to_parse = to_parse.map_or(&mut nowhere, |output| &mut output.outbox);
     let to_encode = to_encode.map_or(&mut nowhere_else, |output| &mut output.outbox);

@@ -3,12 +3,14 @@
 use std::os::fd::OwnedFd;
 
 use fosse_counters::{DRAINING, STREAM_CONNECTION};
-use fosse_eventloop::{Event, Interest, clock_us};
+use fosse_die::warning;
+use fosse_eventloop::{Event, EventLoop, Interest, clock_us};
 use fosse_service::{ExitReason, Order, Process, Service};
 use fosse_stage::{Gone, Input, Output};
 use fosse_wire::start::ToChild;
 
 use crate::{
+    PROGRAM,
     filter::Filter,
     outputs::{Back, with_outboxes, with_outputs},
 };
@@ -30,6 +32,8 @@ pub(crate) struct Server {
     output: Output,
     /// The way back, where some site has its responses inspected.
     back: Option<Back>,
+    /// The descriptor to read of a session with another encode, of which that to write is to come.
+    next_encode: Option<OwnedFd>,
     is_draining: bool,
 }
 
@@ -52,7 +56,7 @@ impl Server {
                 process.event_loop.add(credit, TOKEN_ENCODE, Interest::IN)?;
             }
         }
-        Ok(Self { filter, input, output, back, is_draining: false })
+        Ok(Self { filter, input, output, back, next_encode: None, is_draining: false })
     }
 
     fn read_requests(&mut self) -> Result<(), Gone> {
@@ -91,6 +95,35 @@ impl Server {
         })
     }
 
+    /// Begins a session with another encode, in place of the one before.
+    fn begin_encode(&mut self, (reads, writes): (OwnedFd, OwnedFd), process: &Process) -> Result<(), ExitReason> {
+        if self.back.as_ref().is_some_and(|back| back.encode.is_some()) {
+            self.lose_encode(Gone::End, &process.event_loop);
+        }
+        let Some(back) = &mut self.back else { return Err(ExitReason::broken_protocol("start")) };
+        let credit = Input::of_session(reads);
+        process.event_loop.add(&credit, TOKEN_ENCODE, Interest::IN)?;
+        back.encode = Some((credit, Output::of_session(writes)));
+        self.filter.begin_encode();
+        Ok(())
+    }
+
+    /// Ends the responses that encode has, as it is gone or not itself any more.
+    fn lose_encode(&mut self, why: Gone, event_loop: &EventLoop) {
+        let Self { filter, output, back, .. } = self;
+        // Both are one socket, so closing one of them does not take it out of epoll.
+        if let Some((credit, mut to_encode)) = back.as_mut().and_then(|back| back.encode.take()) {
+            let _ = event_loop.remove(&credit);
+            to_encode.leave(event_loop);
+        }
+        let to_parse = back.as_mut().map(|back| &mut back.to_parse);
+        let lost = with_outboxes(output, (to_parse, None), |out| filter.lose_encode(out));
+        // At the end of a lane its programs go in any order.
+        if lost > 0 || !why.is_departure() {
+            warning(PROGRAM, format_args!("event=encode-lost responses={lost} why=\"{why}\""));
+        }
+    }
+
     fn read_spool(&mut self) -> Result<(), Gone> {
         let Self { filter, output, back, .. } = self;
         with_outputs(output, back.as_mut(), |out| Ok(filter.read_spool(out)?))
@@ -118,10 +151,12 @@ impl Server {
         process.counters.set(STREAM_CONNECTION, 0);
         self.filter.flush_store(event_loop, TOKEN_STORE).map_err(Gone::Failed)?;
         self.filter.flush_spool(event_loop, TOKEN_SPOOL).map_err(Gone::Failed)?;
+        let encode = self.back.as_mut().and_then(|back| back.encode.as_mut());
+        if let Some(Err(gone)) = encode.map(|(_, to)| to.flush(event_loop, TOKEN_TO_ENCODE)) {
+            self.lose_encode(gone, event_loop);
+        }
         self.output.flush(event_loop, TOKEN_OUTPUT)?;
-        let Some(back) = &mut self.back else { return Ok(()) };
-        back.to_parse.flush(event_loop, TOKEN_BACK_OUTPUT)?;
-        back.encode.as_mut().map_or(Ok(()), |(_, to)| to.flush(event_loop, TOKEN_TO_ENCODE))
+        self.back.as_mut().map_or(Ok(()), |back| back.to_parse.flush(event_loop, TOKEN_BACK_OUTPUT))
     }
 
     /// Returns how the program ends whose peer is gone.
@@ -153,7 +188,12 @@ impl Service for Server {
         let done = match event.token {
             TOKEN_INPUT => self.read_requests(),
             TOKEN_BACK_INPUT => self.read_responses(),
-            TOKEN_ENCODE => self.read_encode(),
+            TOKEN_ENCODE => {
+                if let Err(gone) = self.read_encode() {
+                    self.lose_encode(gone, &process.event_loop);
+                }
+                Ok(())
+            }
             TOKEN_STORE if event.readable() => {
                 self.filter.read_store();
                 Ok(())
@@ -175,6 +215,11 @@ impl Service for Server {
                 self.filter.connect_store(fd, &process.event_loop, TOKEN_STORE)?;
             }
             Order::Give(ToChild::Spool { .. }, fd) => self.connect_spool(process, fd)?,
+            Order::Give(ToChild::Encode { writes: false, .. }, fd) => self.next_encode = Some(fd),
+            Order::Give(ToChild::Encode { writes: true, .. }, writes) => {
+                let Some(reads) = self.next_encode.take() else { return Err(ExitReason::broken_protocol("start")) };
+                self.begin_encode((reads, writes), process)?;
+            }
             Order::End => return Err(self.exit_reason(process, Gone::End)),
             // Orders for other programs.
             Order::Tell(_) | Order::Give(..) => {}

@@ -12,6 +12,7 @@ use fosse_wire::{
 
 use crate::{
     evaluation::Evaluation,
+    outputs::Outputs,
     request::{buffered::BufferedRequest, release::Release},
     response::{
         buffered::{BufferedResponse, PendingResponse},
@@ -86,6 +87,16 @@ pub(crate) struct Response {
     pub(crate) path: ResponsePath,
     /// Its head has gone to encode, and all that follows goes there.
     pub(crate) is_encoded: bool,
+    /// It goes to encode, and has ended here: encode may still have some of it.
+    pub(crate) is_all_encoded: bool,
+}
+
+impl Response {
+    /// Ends it for parse, with nothing after it.
+    pub(crate) fn reset(&mut self, stream: StreamId, reason: ResetReason, out: &mut Outputs<'_>) {
+        out.way(self.is_encoded).reset(stream, reason);
+        self.is_all_encoded = self.is_encoded;
+    }
 }
 
 /// A request and its response.
@@ -114,6 +125,7 @@ impl Exchange {
                 room_bytes: u64::from(WINDOW_BYTES_INITIAL),
                 path: ResponsePath::Pass,
                 is_encoded: false,
+                is_all_encoded: false,
             },
         }
     }
@@ -171,6 +183,11 @@ impl Slots {
     /// request.
     pub(crate) fn get_mut(&mut self, stream: StreamId) -> Option<&mut Exchange> {
         self.0.get_mut(stream.slot())?.as_mut().filter(|exchange| exchange.ids.stream == stream)
+    }
+
+    /// Returns all exchanges, those that are over as well.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Exchange> {
+        self.0.iter_mut().flatten()
     }
 
     /// Returns the stream of the largest buffered bodies of the source that has most in them; among

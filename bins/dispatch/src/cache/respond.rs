@@ -123,6 +123,7 @@ impl Lane<'_> {
     ) -> Result<Range<usize>, Outcome> {
         let policy = self.policies.get(stream.policy);
         let (selected, coding) = select(stream, stored, policy, reply);
+        let coding = coding.filter(|_| self.context.shared.can_encode);
         stream.is_encoded = coding.is_some();
         let reply = if coding.is_some() { &Reply::Whole } else { reply };
         let part = match reply {

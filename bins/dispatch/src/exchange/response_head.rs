@@ -248,6 +248,7 @@ fn final_head(
     // The application's word on a file goes before that of the file itself.
     let fields = kept.iter().copied().chain(head.fields.iter());
     let (selected, coding) = encoding::select(stream.wanted_coding, terms.policy, (head.status, fields), body);
+    let coding = coding.filter(|_| context.shared.can_encode);
     stream.is_encoded = coding.is_some();
     let is_led = stream.cached.as_ref().is_some_and(|cached| cached.lead.is_some());
     let may_lease = terms.may_lease && stream.body == Body::Done && !stream.inspected && !is_led;

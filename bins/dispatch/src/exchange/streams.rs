@@ -13,6 +13,8 @@ const STREAMS_MAX: usize = MIRROR_SLOT_FIRST as usize;
 pub(crate) struct Streams {
     slots: Vec<Option<Box<Stream>>>,
     live: usize,
+    /// The last stream of each slot, where its response went to encode, which may still have it.
+    ended_encoded: Vec<Option<StreamId>>,
     /// Ended streams, each with the memory of its output, for the next ones.
     #[expect(clippy::vec_box, reason = "they go into the slots as they are")]
     spare: Vec<Box<Stream>>,
@@ -55,12 +57,27 @@ impl Streams {
         let place = self.slots.get_mut(id.slot())?;
         let mut stream = place.take_if(|s| s.id == id)?;
         self.live -= 1;
+        if stream.is_encoded && self.ended_encoded.len() <= id.slot() {
+            self.ended_encoded.resize(id.slot() + 1, None);
+        }
+        if let Some(last) = self.ended_encoded.get_mut(id.slot()) {
+            *last = stream.is_encoded.then_some(id);
+        }
         let counted = (stream.held_counted, stream.buffered);
         if self.spare.len() < SPARE_BUFFERS_MAX && stream.out.capacity() <= SPARE_BUFFER_BYTES_MAX {
             stream.out.clear();
             self.spare.push(stream);
         }
         Some(counted)
+    }
+
+    /// Returns the streams whose responses encode may have: those that live, and those that have
+    /// ended and whose slots nobody has used since. These are forgotten.
+    pub(crate) fn take_encoded(&mut self) -> (Vec<StreamId>, Vec<StreamId>) {
+        let live = self.iter().filter(|stream| stream.is_encoded).map(|stream| stream.id).collect();
+        let ended = std::mem::take(&mut self.ended_encoded);
+        let is_free = |id: &StreamId| self.slots.get(id.slot()).is_none_or(Option::is_none);
+        (live, ended.into_iter().flatten().filter(is_free).collect())
     }
 
     /// Returns the number of live streams.

@@ -112,7 +112,8 @@ impl Children {
         let Some(process) = self.slab.get_mut(key) else { return };
         process.ready = true;
         process.still_ticks = 0;
-        if process.lane.is_none() && self.losses.take_program(process.program) {
+        let is_replaced = process.lane.is_none() || process.program == Program::Encode;
+        if is_replaced && self.losses.take_program(process.program) {
             info(PROGRAM, format_args!("event=replaced program={}", process.program.name()));
         }
     }

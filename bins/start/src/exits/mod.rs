@@ -1,5 +1,5 @@
 //! Exits: that of a child is a message. It is reported, a source may be penalised for it, and a
-//! lane dies with it.
+//! lane dies with it, but for one that loses its encode.
 
 pub(crate) mod kernel_log;
 pub(crate) mod reap;
@@ -75,6 +75,9 @@ fn zygote_exited(state: &mut State, reload: &mut Reload, key: Key, end: End) {
 
 /// Takes a process out of its lane, which dies with it. A reload fails where it was one of its own.
 fn lane_lost(state: &mut State, reload: &mut Reload, (number, key): (u32, Key), program: Program, end: End) {
+    if program == Program::Encode && state.lanes.lose_encode(number, key) {
+        return;
+    }
     let until_ms = state.event_loop.now_ms().saturating_add(limits::DYING_MS_MAX);
     let Some(loss) = state.lanes.lose(number, key, until_ms) else { return };
     report_crash(state, loss.suspect);
@@ -97,6 +100,10 @@ fn unexpected(process: &Process, end: End, lanes: &mut Lanes) -> Option<Exit> {
     let exit = Exit { program: process.program, lane: None, pid: process.pid, end };
     let Some(lane) = process.lane.and_then(|number| lanes.find_mut(number)) else { return Some(exit) };
     let exit = Exit { lane: Some(lane.number), ..exit };
+    if process.program == Program::Encode && lane.state == LaneState::Live {
+        // Nobody follows it. It follows another, or has said why it cannot go on.
+        return Some(exit).filter(|exit| !exit.end.follows_another());
+    }
     if lane.state.is_wanted() && end.follows_another() {
         lane.suspect = Some(exit);
         return None;
@@ -122,7 +129,8 @@ fn report_crash(state: &mut State, exit: Option<Exit>) {
     } else {
         warning(PROGRAM, format_args!("event=exited program={name}{lane} pid={pid} {end}"));
     }
-    state.children.losses.note(program, exit.lane);
+    // A lane goes on without its encode, and gets another.
+    state.children.losses.note(program, exit.lane.filter(|_| program != Program::Encode));
     if end.own_fault() {
         state.children.crashed(program, state.event_loop.now_ms());
     }

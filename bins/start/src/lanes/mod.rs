@@ -1,6 +1,7 @@
 //! The lanes: each with its processes, its channel and its state.
 
 pub(crate) mod connections;
+pub(crate) mod encode;
 pub(crate) mod stages;
 
 use std::os::fd::OwnedFd;
@@ -163,6 +164,17 @@ impl Lanes {
         }
         let suspect = if is_gone { self.all.remove(at).suspect } else { None };
         Some(Loss { state, generation, suspect })
+    }
+
+    /// Takes its encode out of a lane that goes on without it. Returns false where it does not: a
+    /// lane that is being started is started whole.
+    pub(crate) fn lose_encode(&mut self, number: u32, process: Key) -> bool {
+        let goes_on = |lane: &&mut Lane| matches!(lane.state, LaneState::Live | LaneState::Draining(_));
+        let Some(lane) = self.find_mut(number).filter(goes_on).filter(|lane| lane.processes.len() > 1) else {
+            return false;
+        };
+        lane.processes.retain(|key| *key != process);
+        true
     }
 
     /// Closes the channels that connections come over, and drains every lane: what the channels

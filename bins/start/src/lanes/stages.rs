@@ -14,7 +14,7 @@ use crate::{
     PROGRAM,
     children::{Children, process::Process},
     generation::Generation,
-    lanes::{Lane, LaneState, Lanes},
+    lanes::{Lane, LaneState, Lanes, encode::Sockets},
     launch::{
         launcher::SpawnContext,
         spawn::{pair, spawn},
@@ -57,34 +57,18 @@ impl Channels {
         Ok((channels, accept))
     }
 
-    /// Puts encode before parse, beside the way that responses take which are not encoded. It gets
-    /// its responses from the last program that sees them all: the filter, where it judges
-    /// responses, else dispatch. Either socket carries frames one way and their credit the other,
-    /// and each end is two descriptors, one to read and one to write.
+    /// Gives encode its place beside the way that responses take which are not encoded.
     fn add_encode(&mut self, inspect_responses: bool) -> Result<(), Errno> {
-        let ((from_encode, to_encode), (responses, credit)) = both_ways()?;
-        let ((from_parse, to_parse), (encoded, parse_credit)) = both_ways()?;
-        let upstream = match &mut self.filter {
+        let Sockets { upstream: (from_encode, to_encode), parse: (encoded, credit), encode } = Sockets::new()?;
+        let (channels, from, to) = match &mut self.filter {
             Some(filter) if inspect_responses => (filter, 10, 11),
             _ => (&mut self.dispatch, 16, 17),
         };
-        let (channels, from, to) = upstream;
         channels.extend([(from, from_encode), (to, to_encode)]);
-        self.parse.extend([(12, encoded), (13, parse_credit)]);
-        self.encode = Some(vec![(0, responses), (1, to_parse), (3, from_parse), (4, credit)]);
+        self.parse.extend([(12, encoded), (13, credit)]);
+        self.encode = Some(encode);
         Ok(())
     }
-}
-
-/// One end of a socket pair, to read and to write.
-type End = (OwnedFd, OwnedFd);
-
-/// Makes a socket pair of which each end is two descriptors.
-fn both_ways() -> Result<(End, End), Errno> {
-    let (one, other) = pair(SocketType::STREAM)?;
-    let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3);
-    let copies = (copy(&one)?, copy(&other)?);
-    Ok(((one, copies.0), (other, copies.1)))
 }
 
 type FilterChannels = (Option<Vec<(u8, OwnedFd)>>, OwnedFd, OwnedFd);

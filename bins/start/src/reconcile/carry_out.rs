@@ -1,9 +1,10 @@
 //! Carrying out the steps of the life of processes.
 
 use fosse_wire::launch::Program;
+use rustix::io::Errno;
 
 use crate::{
-    lanes::stages,
+    lanes::{encode, stages},
     launch::{launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions, zygote},
     options::Options,
     reconcile::{lifecycle::Action, view::in_force},
@@ -24,6 +25,7 @@ pub(crate) fn carry_out(state: &mut State, action: Action, reload: &Reload, opti
         Action::Start(Program::Accept) => return start_accept(state),
         Action::StartLane(core) => return start_lane(state, core),
         Action::StartBound(number) => return start_bound(state, number),
+        Action::StartEncode(lane) => start_encode(state, lane),
         Action::Start(program) => start_service(state, program, reload, options),
         Action::CloseLanes => state.lanes.close(u64::MAX),
         Action::Leave(key) => state.children.leave(key),
@@ -98,6 +100,17 @@ fn start_bound(state: &mut State, number: u32) -> Result<(), String> {
         state.children.not_started(program, errno, state.event_loop.now_ms());
         format!("unable to start fosse-{}: {errno}", program.name())
     })
+}
+
+fn start_encode(state: &mut State, lane: u32) {
+    let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+    let now_ms = state.event_loop.now_ms();
+    match encode::replace(&mut state.lanes, &mut state.children, cx, lane) {
+        Ok(()) => {}
+        // The lane itself is about to be found dead.
+        Err(Errno::PIPE | Errno::CONNRESET | Errno::SRCH) => state.children.not_now(Program::Encode, now_ms),
+        Err(errno) => state.children.not_started(Program::Encode, errno, now_ms),
+    }
 }
 
 fn start_lane(state: &mut State, core: u32) -> Result<(), String> {

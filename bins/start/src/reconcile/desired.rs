@@ -27,6 +27,8 @@ pub(crate) struct Desired {
     pub generation: u32,
     /// The cores that should have a lane of this generation; none where no lane may be started.
     pub cores: Vec<u32>,
+    /// Each lane of this generation should have an encode.
+    pub encodes: bool,
     /// Somebody waits for this generation: no pause of a program delays it.
     pub is_urgent: bool,
     /// Lanes that drain may be asked to.

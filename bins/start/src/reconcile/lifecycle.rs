@@ -20,6 +20,8 @@ pub(crate) enum Action {
     StartBound(u32),
     /// Starts a lane of the current generation on this core.
     StartLane(u32),
+    /// Starts another encode for the lane of this number.
+    StartEncode(u32),
     /// Closes the channels that lanes get connections over, so that each finishes what it has.
     CloseLanes,
     /// Asks a process to finish and go.
@@ -138,5 +140,13 @@ fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
     if desired.is_urgent || stages.into_iter().all(|program| seen.may_start(program)) {
         let missing = seen.lanes.missing_cores(desired.cores.clone(), desired.generation);
         actions.extend(missing.into_iter().map(Action::StartLane));
+    }
+    if desired.encodes && seen.may_start(Program::Encode) {
+        let has_encode = |lane: &Lane| {
+            seen.members.iter().any(|member| member.program == Program::Encode && member.lane == Some(lane.number))
+        };
+        let of_generation = |lane: &&Lane| lane.state == LaneState::Live && lane.generation == desired.generation;
+        let lacking = seen.lanes.iter().filter(of_generation).filter(|lane| !has_encode(lane));
+        actions.extend(lacking.map(|lane| Action::StartEncode(lane.number)));
     }
 }

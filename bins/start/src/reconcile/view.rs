@@ -27,6 +27,7 @@ pub(crate) fn desired(state: &State, reload: &Reload) -> Desired {
         passwords: passwords(state),
         generation: state.generation.number,
         cores: cores(state, reload),
+        encodes: state.generation.has_encode(),
         is_urgent: reload.waits_for_lanes(),
         drains: ending.is_some() || !reload.waits_for_accept(),
         ending,

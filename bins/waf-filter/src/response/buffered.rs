@@ -138,9 +138,17 @@ impl BufferedResponse {
 
     /// Sends the head on; returns the rest, which follows as there is room and `gives_way` where
     /// memory is used up, and the evaluation, which is over.
-    pub(crate) fn release(self, stream: StreamId, gives_way: bool, out: &mut Outputs<'_>) -> (Evaluation, Flow) {
+    ///
+    /// # Errors
+    /// [`WireError`] where the head does not read as it did before.
+    pub(crate) fn release(
+        self,
+        stream: StreamId,
+        (gives_way, can_encode): (bool, bool),
+        out: &mut Outputs<'_>,
+    ) -> Result<(Evaluation, Flow), WireError> {
         let (kind, head) = &self.head;
-        out.way(self.is_encoded()).raw(stream, *kind, head);
-        (*self.pending.evaluation, Flow::new(self.body, self.end, u64::from(self.credit_bytes), gives_way))
+        out.head((stream, *kind), head, can_encode)?;
+        Ok((*self.pending.evaluation, Flow::new(self.body, self.end, u64::from(self.credit_bytes), gives_way)))
     }
 }

@@ -185,8 +185,8 @@ fn conclude(
     }
     let gives_way = profile.waf == WafMode::Block;
     context.memory.release_pending(buffered.pending.bytes());
-    exchange.response.is_encoded = buffered.is_encoded();
-    let (evaluation, flow) = buffered.release(exchange.ids.stream, gives_way, out);
+    exchange.response.is_encoded = buffered.is_encoded() && context.can_encode;
+    let (evaluation, flow) = buffered.release(exchange.ids.stream, (gives_way, context.can_encode), out)?;
     context.evaluator.close(evaluation);
     pump(Box::new(flow), exchange, context, out);
     Ok(())
@@ -195,8 +195,10 @@ fn conclude(
 /// Sends on what there is room for.
 pub(super) fn pump(mut flow: Box<Flow>, exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) {
     let before = flow.buffered_bytes();
-    let Response { room_bytes, is_encoded, .. } = &mut exchange.response;
+    let Response { room_bytes, is_encoded, is_all_encoded, .. } = &mut exchange.response;
+    let has_end = flow.end.is_some();
     let is_over = flow.pump(exchange.ids.stream, room_bytes, *is_encoded, out);
+    *is_all_encoded = *is_encoded && has_end && is_over;
     let after = if is_over { 0 } else { flow.buffered_bytes() };
     context.memory.release(before - after);
     exchange.response.path = if is_over { ResponsePath::Pass } else { ResponsePath::Flow(flow) };
@@ -224,7 +226,7 @@ pub(crate) fn give_way(exchange: &mut Exchange, context: &mut Context, out: &mut
             buffered.is_part = true;
             return proceed_unless_late(buffered, exchange, context, out);
         }
-        ResponsePath::Flow(flow) => cut(&flow, exchange, context, out),
+        ResponsePath::Flow(flow) => cut(&flow, ResetReason::Limit, exchange, context, out),
         path => exchange.response.path = path,
     }
     Ok(())
@@ -232,15 +234,37 @@ pub(crate) fn give_way(exchange: &mut Exchange, context: &mut Context, out: &mut
 
 /// Ends a response in the middle. parse hears of it once dispatch has ended the exchange, since it
 /// uses the stream's slot again then.
-fn cut(flow: &Flow, exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) {
+fn cut(flow: &Flow, reason: ResetReason, exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) {
     context.memory.release(flow.buffered_bytes());
     if flow.end.is_some() {
         // dispatch has sent its end, and will send no other.
-        return out.way(exchange.response.is_encoded).reset(exchange.ids.stream, ResetReason::Limit);
+        return exchange.response.reset(exchange.ids.stream, reason, out);
     }
-    exchange.response.path = ResponsePath::Abandoned(ResetReason::Limit);
+    abandon(reason, exchange, context, out);
+}
+
+fn abandon(reason: ResetReason, exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) {
+    exchange.response.path = ResponsePath::Abandoned(reason);
     end_request(exchange, context);
-    out.to_dispatch.reset(exchange.ids.stream, ResetReason::Limit);
+    out.to_dispatch.reset(exchange.ids.stream, reason);
+}
+
+/// Ends a response that encode has, and which is gone. Returns whether it had not ended here.
+pub(crate) fn lose(exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) -> bool {
+    let Response { is_encoded, is_all_encoded, .. } = exchange.response;
+    if !is_encoded {
+        return false;
+    }
+    // What parse hears of it goes there from now on.
+    exchange.response.is_encoded = false;
+    match std::mem::take(&mut exchange.response.path) {
+        ResponsePath::Flow(flow) => cut(&flow, ResetReason::Backend, exchange, context, out),
+        // encode may have passed all of it on, and parse takes no note of it then.
+        ResponsePath::Pass if is_all_encoded => out.to_parse.reset(exchange.ids.stream, ResetReason::Backend),
+        ResponsePath::Pass => abandon(ResetReason::Backend, exchange, context, out),
+        path => exchange.response.path = path,
+    }
+    !is_all_encoded
 }
 
 /// Puts a verdict in the place of a response: dispatch sends another, which passes.

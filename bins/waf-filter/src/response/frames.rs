@@ -32,14 +32,15 @@ pub(crate) fn on_frame(
 ) -> Result<(), WireError> {
     let response = &mut exchange.response;
     match (&response.path, frame.kind) {
-        (ResponsePath::Pass, _) => pass(frame, response, out),
+        (ResponsePath::Pass, _) => pass(frame, response, context.can_encode, out)?,
         (ResponsePath::Replaced, Kind::Response) => {
             check_replacement(frame)?;
             response.path = ResponsePath::Pass;
             out.to_parse.forward(frame);
         }
         (ResponsePath::Abandoned(reason), Kind::ResponseEnd | Kind::Reset) => {
-            out.way(response.is_encoded).reset(frame.stream, *reason);
+            let reason = *reason;
+            response.reset(frame.stream, reason, out);
             response.path = ResponsePath::Pass;
         }
         (ResponsePath::Replaced, Kind::ResponseData | Kind::ResponseEnd | Kind::Reset)
@@ -52,10 +53,28 @@ pub(crate) fn on_frame(
     Ok(())
 }
 
+/// Tells whether frames of this kind go on to parse whatever becomes of the response.
+pub(crate) const fn goes_round(kind: Kind) -> bool {
+    matches!(kind, Kind::RequestCredit | Kind::ReleaseCredit)
+}
+
 /// Passes a frame of a response on by its way.
-pub(crate) fn pass(frame: &Frame<'_>, response: &mut Response, out: &mut Outputs<'_>) {
-    response.is_encoded |= frame.kind == Kind::Encode;
+///
+/// # Errors
+/// [`WireError`] where the head of a response that is to be encoded is none.
+pub(crate) fn pass(
+    frame: &Frame<'_>,
+    response: &mut Response,
+    can_encode: bool,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    if frame.kind == Kind::Encode {
+        response.is_encoded = can_encode;
+        return out.head((frame.stream, frame.kind), frame.body, can_encode);
+    }
+    response.is_all_encoded = response.is_encoded && matches!(frame.kind, Kind::ResponseEnd | Kind::Reset);
     out.way(response.is_encoded).forward(frame);
+    Ok(())
 }
 
 /// Checks that what comes in the place of a denied response is dispatch's own.
@@ -107,6 +126,7 @@ fn on_reset(
     // A client that has seen nothing of it gets another response from parse, one that has seen a
     // part a reset.
     pending::forget(std::mem::take(&mut exchange.response.path), frame.stream, context)?;
+    exchange.response.is_all_encoded = exchange.response.is_encoded;
     out.way(exchange.response.is_encoded).forward(frame);
     Ok(())
 }

@@ -61,7 +61,7 @@ pub(crate) fn on_client_gone(
     };
     if is_ended {
         // dispatch has sent its end, and will send no other.
-        out.way(exchange.response.is_encoded).reset(stream, ResetReason::Echo);
+        exchange.response.reset(stream, ResetReason::Echo, out);
     } else if matches!(given_up, ResponsePath::Buffer(_) | ResponsePath::Flow(_)) {
         exchange.response.path = ResponsePath::Abandoned(ResetReason::Echo);
     }

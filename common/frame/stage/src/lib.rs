@@ -76,6 +76,13 @@ impl Input {
         Self { fd, socket, inbox: Inbox::default(), hello: None }
     }
 
+    /// Takes over a descriptor of a session that began later, when a lock forbids to ask what it
+    /// is: a socket, or reading it fails.
+    #[must_use]
+    pub fn of_session(fd: OwnedFd) -> Self {
+        Self { fd, socket: true, inbox: Inbox::default(), hello: None }
+    }
+
     /// Returns whether [`Input::read`] never waits: false for pipes and files, which are not to be
     /// watched.
     #[must_use]
@@ -157,6 +164,23 @@ impl Output {
         let mut outbox = Outbox::default();
         outbox.hello(hello);
         Self { fd, socket, outbox, armed: false }
+    }
+
+    /// Takes over a descriptor of a session that began later, as [`Input::of_session`].
+    #[must_use]
+    pub fn of_session(fd: OwnedFd) -> Self {
+        let mut outbox = Outbox::default();
+        outbox.hello(Hello::default());
+        Self { fd, socket: true, outbox, armed: false }
+    }
+
+    /// Stops watching for room: to be called before it is dropped where another descriptor of the
+    /// same socket stays open.
+    pub fn leave(&mut self, event_loop: &EventLoop) {
+        if std::mem::take(&mut self.armed) {
+            // It may be gone with the peer already.
+            let _ = event_loop.remove(&self.fd);
+        }
     }
 
     /// Writes what can be written, once (to a pipe or a file: everything, waiting). Where something

@@ -135,6 +135,14 @@ pub enum ToChild {
         /// The lane.
         lane: u32,
     },
+    /// parse, and whoever sends responses to encode: one of the two descriptors of a socket to
+    /// another fosse-encode, in place of the one before. That to read comes first.
+    Encode {
+        /// The lane.
+        lane: u32,
+        /// The descriptor is the one to write.
+        writes: bool,
+    },
 }
 
 /// From a child to start.
@@ -182,6 +190,7 @@ impl ToChild {
                 | Self::Spool { .. }
                 | Self::Passwords { .. }
                 | Self::Cache { .. }
+                | Self::Encode { .. }
         )
     }
 
@@ -215,6 +224,7 @@ impl ToChild {
             Self::Spool { lane } => Raw { kind: 16, c: lane, ..Raw::default() },
             Self::Passwords { lane } => Raw { kind: 18, c: lane, ..Raw::default() },
             Self::Cache { lane } => Raw { kind: 19, c: lane, ..Raw::default() },
+            Self::Encode { lane, writes } => Raw { kind: 20, a: u8::from(writes), c: lane, ..Raw::default() },
             Self::PageEnd { program, number, pid } => Raw { kind: 17, a: program, b: 0, c: number, d: u64::from(pid) },
         }
         .encode()
@@ -255,6 +265,7 @@ impl ToChild {
             17 => Self::PageEnd { program: raw.a, number: raw.c, pid: narrow(raw.d)? },
             18 => Self::Passwords { lane: raw.c },
             19 => Self::Cache { lane: raw.c },
+            20 => Self::Encode { lane: raw.c, writes: raw.a == 1 },
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -317,6 +328,8 @@ mod tests {
             ToChild::Spool { lane: 4 },
             ToChild::Passwords { lane: 4 },
             ToChild::Cache { lane: 4 },
+            ToChild::Encode { lane: 4, writes: false },
+            ToChild::Encode { lane: 4, writes: true },
             ToChild::Reload { number: 1, progress: ReloadProgress::Begun, generation: 0 },
             ToChild::Reload { number: u32::MAX, progress: ReloadProgress::FailedForGood, generation: u32::MAX },
         ];

@@ -28,6 +28,7 @@ impl World {
             Action::Start(program) => return self.start(program),
             Action::StartLane(core) => return self.start_lane(core),
             Action::StartBound(number) => return self.start_bound(number),
+            Action::StartEncode(lane) => return self.start_encode(lane),
         }
         Ok(())
     }
@@ -79,9 +80,19 @@ impl World {
         Ok(())
     }
 
+    fn start_encode(&mut self, number: u32) -> Result<(), ()> {
+        self.refuses(Program::Encode)?;
+        let there = self.keys(|process| process.program == Program::Encode && process.lane == Some(number));
+        assert!(there.is_empty(), "two encodes of one lane");
+        let key = self.make(Program::Encode, Some(number));
+        self.state.lanes.find_mut(number).unwrap().processes.push(key);
+        Ok(())
+    }
+
     fn start_lane(&mut self, core: u32) -> Result<(), ()> {
         let number = self.state.lanes.take_number().unwrap();
-        let stages = [Program::Parse, Program::WafFilter, Program::Dispatch, Program::Connect];
+        let mut stages = vec![Program::Parse, Program::WafFilter, Program::Dispatch, Program::Connect];
+        stages.extend(self.state.generation.has_encode().then_some(Program::Encode));
         let begun = stages[..1 + self.dice.roll(3)].to_vec();
         if self.refuses(Program::Parse).is_err() {
             for program in begun {

@@ -48,6 +48,9 @@ impl World {
         if self.has_checks {
             next.blobs.insert(Program::Prober, fosse_sys::memfd::sealed("checks", b"checks").unwrap());
         }
+        if self.has_encode {
+            next.blobs.insert(Program::Encode, fosse_sys::memfd::sealed("encode", b"encode").unwrap());
+        }
         if self.has_rules {
             next.rules = Some(fosse_sys::memfd::sealed("rules", b"rules").unwrap());
         }

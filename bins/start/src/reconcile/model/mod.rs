@@ -53,6 +53,7 @@ struct World {
     has_rules: bool,
     has_checks: bool,
     has_files: bool,
+    has_encode: bool,
     is_over: bool,
 }
 
@@ -82,6 +83,7 @@ impl World {
             has_rules: seed.is_multiple_of(3),
             has_checks: seed.is_multiple_of(4),
             has_files: seed.is_multiple_of(2),
+            has_encode: seed.is_multiple_of(5),
             is_over: false,
         }
     }
@@ -159,13 +161,14 @@ impl World {
         let State { children, lanes, services, generation, listeners, .. } = &self.state;
         assert_eq!(lanes.live(generation.number), LANES as usize, "{lanes:?}");
         assert_eq!(lanes.iter().count(), LANES as usize, "{lanes:?}");
-        assert!(lanes.iter().all(|lane| lane.processes.len() == 4));
+        let stages = 4 + usize::from(self.has_encode);
+        assert!(lanes.iter().all(|lane| lane.processes.len() == stages));
         let outside = 3
             + usize::from(generation.rules.is_some())
             + usize::from(services.store.is_some())
             + 2 * usize::from(self.has_checks)
             + 3 * usize::from(self.has_files);
-        assert_eq!(children.iter().count(), 4 * LANES as usize + outside, "{:?}", self.state.seen());
+        assert_eq!(children.iter().count(), stages * LANES as usize + outside, "{:?}", self.state.seen());
         assert!(services.bound.iter().all(|one| one.generation == generation.number));
         assert!(services.bound.are_ready(generation.number, children));
         assert_eq!(services.store.is_some(), generation.keeps_records);
