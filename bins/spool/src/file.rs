@@ -3,9 +3,10 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_sys::file::{read_at, write_at};
 use rustix::{
     fs::{FallocateFlags, fallocate, fstat},
-    io::{Errno, pread, pwrite},
+    io::Errno,
 };
 
 use crate::extents::Segment;
@@ -35,19 +36,8 @@ impl File {
     /// As pwrite(2).
     pub(crate) fn write(&self, segments: &[Segment], mut bytes: &[u8]) -> Result<(), Errno> {
         for segment in segments {
-            let (mut part, later) = bytes.split_at(segment.length);
-            let mut at = segment.at;
-            while !part.is_empty() {
-                match pwrite(&self.0, part, at) {
-                    Ok(0) => return Err(Errno::IO),
-                    Ok(length) => {
-                        part = &part[length..];
-                        at += u64::try_from(length).unwrap_or(0);
-                    }
-                    Err(Errno::INTR) => {}
-                    Err(errno) => return Err(errno),
-                }
-            }
+            let (part, later) = bytes.split_at(segment.length);
+            write_at(&self.0, part, segment.at)?;
             bytes = later;
         }
         Ok(())
@@ -61,18 +51,7 @@ impl File {
         for segment in segments {
             let from = to.len();
             to.resize(from + segment.length, 0);
-            let (mut room, mut at) = (&mut to[from..], segment.at);
-            while !room.is_empty() {
-                match pread(&self.0, &mut *room, at) {
-                    Ok(0) => return Err(Errno::IO),
-                    Ok(length) => {
-                        room = &mut room[length..];
-                        at += u64::try_from(length).unwrap_or(0);
-                    }
-                    Err(Errno::INTR) => {}
-                    Err(errno) => return Err(errno),
-                }
-            }
+            read_at(&self.0, &mut to[from..], segment.at)?;
         }
         Ok(())
     }

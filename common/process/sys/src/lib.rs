@@ -7,6 +7,7 @@
 
 pub mod blob;
 pub mod fd;
+pub mod file;
 pub mod memfd;
 pub mod memory;
 pub mod openat2;
