@@ -36,8 +36,8 @@ use rustix::process::Pid;
 /// The environment variable that names the descriptor of the table.
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
 /// The version of the table: who reads another is no successor.
-pub(crate) const VERSION: &str = "fosseu13";
-const MAGIC: [u8; 8] = *b"fosseu13";
+pub(crate) const VERSION: &str = "fosseu14";
+const MAGIC: [u8; 8] = *b"fosseu14";
 
 /// The state that a predecessor has left.
 pub(crate) struct Inheritance {
@@ -94,6 +94,11 @@ pub(crate) fn encode<'e>(
     w.fds(&lanes.checks)?;
     w.fds(&lanes.states)?;
     w.fds(&lanes.addresses)?;
+    w.list(&lanes.kept, |w, (memory, bytes)| {
+        w.fd(memory);
+        w.long(*bytes);
+        Ok(())
+    })?;
     w.list(lanes.iter(), Writer::lane)?;
     w.uncounted(&children.uncounted)?;
     w.list(children.iter().map(|(_, process)| process), Writer::process)?;
@@ -127,8 +132,7 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
     let fork_server = ForkServer { pid, channel: r.fd()? };
     let mut penalties = Penalties::default();
     r.list(Reader::strike)?.into_iter().for_each(|strike| penalties.keep(strike));
-    let shared = [r.list(Reader::fd)?.pop(), r.list(Reader::fd)?.pop(), r.list(Reader::fd)?.pop()];
-    let lanes = Lanes::of(r.list(Reader::lane)?, next_lane, shared);
+    let lanes = r.lanes(next_lane)?;
     let uncounted = r.uncounted()?;
     let processes = r.list(Reader::process)?;
     let bound = r.list(|r| {
@@ -303,6 +307,15 @@ impl Reader<'_> {
         (0..self.0.u32()?).map(|_| each(self)).collect()
     }
 
+    /// Reads the lanes with the pages and the memory that all of them have.
+    fn lanes(&mut self, next_number: u32) -> Result<Lanes, WireError> {
+        let shared = [self.list(Self::fd)?.pop(), self.list(Self::fd)?.pop(), self.list(Self::fd)?.pop()];
+        let kept = self.list(|r| Ok((r.fd()?, r.0.u64()?)))?.pop();
+        let mut lanes = Lanes::of(self.list(Self::lane)?, next_number, shared);
+        lanes.kept = kept;
+        Ok(lanes)
+    }
+
     fn job(&mut self) -> Result<Job, WireError> {
         match Program::from_byte(self.0.u8()?)? {
             Program::Static => {
@@ -346,16 +359,8 @@ impl Reader<'_> {
             _ => return Err(WireError::Field("state")),
         };
         let accept_end = self.list(Self::fd)?.pop();
-        Ok(Lane {
-            number,
-            generation,
-            core,
-            processes: Vec::new(),
-            accept_end,
-            state,
-            suspect: None,
-            given: state != LaneState::Starting,
-        })
+        let given = state != LaneState::Starting;
+        Ok(Lane { number, generation, core, processes: Vec::new(), accept_end, state, suspect: None, given })
     }
 
     fn uncounted(&mut self) -> Result<Uncounted, WireError> {
