@@ -48,6 +48,7 @@ targets! {
     "bundle.bundle", target::bundle::bundle, files::bundles, &[];
     "bundle.pages", target::bundle::pages, files::pages, &[];
     "bundle.parts", target::bundle::parts, files::parts, &[];
+    "cache.disk", target::cache::disk, files::disks, &[];
     "caching.directives", target::caching::directives, http::cache_controls, http::TOKENS;
     "caching.records", target::caching::records, wire::records, &[];
     "cidr.image", target::cidr::image, files::images, &[];

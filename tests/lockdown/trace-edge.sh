@@ -121,6 +121,7 @@ python3 "$work/backend.py" "$work/app.sock" "$app" "$names" &
 backend=$!
 
 mkdir -p "$work/etc/rules"
+mkdir -m 700 "$work/kept"
 echo 192.0.2.0/24 > "$work/etc/deny.txt"
 cat > "$work/etc/rules/one.conf" <<'RULES'
 SecRule ARGS "@contains nothing-sends-this" "id:1,phase:2,deny"
@@ -133,11 +134,13 @@ lanes = 1
 scheduling = "batch"
 access_log = "access.log"
 status_socket = "$work/status.sock"
+cache_directory = "$work/kept"
 deny = ["deny.txt"]
 name_servers = ["127.0.0.1:1", "[::1]:1", "127.0.0.1:$names", "[::1]:$names"]
 
 [limits]
 lane_held_bytes_max = "1 MiB"
+cache_disk_bytes_max = "128 MiB"
 
 [[listen]]
 address = "127.0.0.1:$listen"
@@ -286,6 +289,7 @@ ask "$there/%00"
 ask "$there/..%2f..%2fetc/passwd"
 [ ! -S "$work/status.sock" ] || ask --unix-socket "$work/status.sock" http://localhost/metrics
 [ ! -S "$work/status.sock" ] || ask --unix-socket "$work/status.sock" -X POST http://localhost/servers/drain/none
+[ ! -S "$work/status.sock" ] || ask --unix-socket "$work/status.sock" -X POST "http://localhost/purge/all/*"
 # A client that sends nonsense, one that aborts, one that resets in mid-answer.
 python3 - "$listen" <<'PYTHON'
 import socket, struct, sys, time

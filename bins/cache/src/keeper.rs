@@ -1,7 +1,6 @@
 //! What becomes of an ask and of a response: kept, confirmed, or passed by. No socket; the clock is
 //! the caller's.
 
-use fosse_arena::Writer;
 use fosse_caching::{Directives, State, Stored, state};
 use fosse_counters::{Counters, cache as count};
 use fosse_eventloop::slab::Key;
@@ -17,10 +16,20 @@ use crate::{
     fill::{Asked, Asker, Fill, Waiter, can_be_confirmed},
     fills::Fills,
     limits::{FILL_MS_MAX, FILLS_COUNT_MAX, FILLS_SOURCE_MAX, SHARE_DIVISOR, WAITERS_COUNT_MAX},
+    purge::At,
     purges::Purges,
     shares::Shares,
     store::Store,
+    volume::Counts,
 };
+
+/// A kept response that was found.
+#[derive(Debug)]
+struct Before {
+    place: u64,
+    bytes: Vec<u8>,
+    from_disk: bool,
+}
 
 /// Everything but the sockets.
 #[derive(Debug)]
@@ -37,10 +46,10 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(settings: Settings, writer: Writer, memory_bytes: u64, request: u64) -> Self {
+    pub(crate) fn new(settings: Settings, store: Store, memory_bytes: u64, request: u64) -> Self {
         Self {
             settings,
-            store: Store::new(writer),
+            store,
             fills: Fills::default(),
             purges: Purges::default(),
             shares: Shares::new(memory_bytes / SHARE_DIVISOR),
@@ -49,11 +58,21 @@ impl Keeper {
         }
     }
 
-    /// Sets the gauges.
-    pub(crate) fn count(&self, counters: &Counters) {
+    /// Sets the gauges, and counts what has happened on the disk.
+    pub(crate) fn count(&mut self, counters: &Counters) {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         counters.set(count::ENTRIES, number(self.store.len()));
         counters.set(count::UNDER_WAY, number(self.fills.len()));
+        counters.set(count::ON_DISK, number(self.store.on_disk()));
+        let Counts { read, written, made_room, lost } = self.store.take_disk_counts();
+        for (counter, count) in [
+            (count::DISK_READ, read),
+            (count::DISK_WRITTEN, written),
+            (count::MADE_ROOM, made_room),
+            (count::DISK_LOST, lost),
+        ] {
+            counters.add(counter, count);
+        }
     }
 
     /// Takes an ask. Returns the replies, to it and to others.
@@ -69,13 +88,14 @@ impl Keeper {
             return pass_by(ask.waiter, PassCause::Full, counters);
         }
         let before = self.find(hash, ask.key, counters);
-        let kept = before.as_ref().and_then(|(place, bytes)| Some((*place, Stored::decode(bytes).ok()?)));
+        let kept = before.as_ref().and_then(|before| Some((before, Stored::decode(&before.bytes).ok()?)));
         let state_of = |kept: &Stored<'_>| state(kept, &Directives::default(), now.seconds());
         match &kept {
-            Some((place, kept)) if !ask.validate && state_of(kept) == State::Fresh => {
-                // Another lane has asked for it meanwhile.
-                let (Waiter { peer, tag, .. }, place, collapsed) = (ask.waiter, *place, true);
-                let found = FromCache::Found { tag, place, hash, collapsed, validated: false, stale: false };
+            Some((Before { place, from_disk, .. }, kept)) if !ask.validate && state_of(kept) == State::Fresh => {
+                // It was on the disk, or another lane has asked for it meanwhile.
+                let (Waiter { peer, tag, .. }, place, from_disk) = (ask.waiter, *place, *from_disk);
+                let (collapsed, validated, stale) = (!from_disk, false, false);
+                let found = FromCache::Found { tag, place, hash, collapsed, validated, stale, from_disk };
                 (tag != 0).then_some((peer, found)).into_iter().collect()
             }
             // What is kept is confirmed from here, and used here where that fails.
@@ -91,7 +111,7 @@ impl Keeper {
         &mut self,
         ask: &Ask<'_>,
         hash: u64,
-        before: Option<(u64, Vec<u8>)>,
+        before: Option<Before>,
         now: Now,
         out: &mut Outbox,
         counters: &Counters,
@@ -109,7 +129,7 @@ impl Keeper {
             counters.add(count::FILLS, 1);
             return vec![self.lead(ask, hash, now)];
         }
-        if !has_room || !self.begin(ask, hash, before.map(|(_, bytes)| bytes), now, out) {
+        if !has_room || !self.begin(ask, hash, before.map(|before| before.bytes), now, out) {
             counters.add(count::REFUSED, 1);
             return pass_by(ask.waiter, PassCause::Full, counters);
         }
@@ -117,15 +137,25 @@ impl Keeper {
         Vec::new()
     }
 
-    /// Returns what is kept for a key and stays.
-    fn find(&mut self, hash: u64, key: &[u8], counters: &Counters) -> Option<(u64, Vec<u8>)> {
-        let (place, bytes) = self.store.find(hash, key)?;
-        if !self.purges.is_empty() && Stored::decode(&bytes).is_ok_and(|stored| self.purges.take(place, &stored)) {
+    /// Returns what is kept for a key and stays. What is on the disk alone comes into the memory.
+    fn find(&mut self, hash: u64, key: &[u8], counters: &Counters) -> Option<Before> {
+        let (at, bytes) = match self.store.find(hash, key) {
+            Some((place, bytes)) => (At::Memory(place), bytes),
+            None => self.store.find_on_disk(hash, key).map(|(number, bytes)| (At::Disk(number), bytes))?,
+        };
+        if !self.purges.is_empty() && Stored::decode(&bytes).is_ok_and(|stored| self.purges.take(at, &stored)) {
             self.store.forget(hash);
             counters.add(count::FORGOTTEN, 1);
             return None;
         }
-        Some((place, bytes))
+        match at {
+            At::Memory(place) => Some(Before { place, bytes, from_disk: false }),
+            At::Disk(_) => {
+                let (place, made_room) = self.store.promote(hash, &bytes);
+                counters.add(count::MADE_ROOM, u64::try_from(made_room).unwrap_or(0));
+                place.map(|place| Before { place, bytes, from_disk: true })
+            }
+        }
     }
 
     /// Lets a request wait for a fill that is under way, or has its lane go on with that where it
@@ -233,7 +263,7 @@ impl Keeper {
         self.waiting -= fill.waiters.len();
         let reply = |(at, waiter): (usize, &Waiter)| {
             let (tag, hash, collapsed) = (waiter.tag, fill.hash, is_led || at > 0);
-            (waiter.peer, FromCache::Found { tag, place, hash, collapsed, validated, stale })
+            (waiter.peer, FromCache::Found { tag, place, hash, collapsed, validated, stale, from_disk: false })
         };
         fill.waiters.iter().enumerate().map(reply).collect()
     }

@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+mod about;
 mod ask;
+pub mod disk;
 mod fill;
 mod fills;
 mod heads;
@@ -19,6 +21,9 @@ mod responses;
 pub mod server;
 mod shares;
 mod store;
+mod targets;
+mod volume;
+mod walk;
 
 /// The name in messages.
 pub(crate) const PROGRAM: &str = "fosse-cache";

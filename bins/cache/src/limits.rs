@@ -41,3 +41,15 @@ pub(crate) const SHARE_DIVISOR: u64 = 8;
 pub(crate) const SHARE_MS: u64 = 60_000;
 /// Sources whose share is counted; when there are more all begin again.
 pub(crate) const SHARES_COUNT_MAX: usize = 65_536;
+/// Time that a call to the disk may take before the disk is left alone for a while: lanes wait for
+/// it.
+pub(crate) const DISK_SLOW_MS: u64 = 1000;
+/// That while, and the time after a write that has failed.
+pub(crate) const DISK_PAUSE_MS: u64 = 10_000;
+/// Responses that a purge reads from the disk in a turn, where their marks do not say that it is
+/// not about them: some milliseconds where the disk has to be asked.
+pub(crate) const PURGE_TURN_READS_MAX: usize = 64;
+/// Slots of the disk's index that a purge looks at in a turn, in memory.
+pub(crate) const PURGE_TURN_SLOTS_MAX: usize = 16_384;
+/// Bytes that are written to the disk in a turn: what lanes wait for comes in between.
+pub(crate) const DISK_TURN_BYTES_MAX: usize = 16 << 20;

@@ -1,8 +1,8 @@
 //! fosse-cache: keeps responses for all lanes.
 //!
 //! Hears from start on fd 7 of lanes, whose dispatch asks it for responses; asks applications for
-//! those by request frames on fd 1 and response frames on fd 0, over a dispatch of its own. What it
-//! keeps lies in the memory on fd 8, which every lane reads and it alone writes.
+//! those by request frames on fd 1 and response frames on fd 0. What it keeps lies in the memory on
+//! fd 8, which every lane reads, and in the files on fd 9 and 10.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use fosse_cache::{
     policy::POLICY,
     server::{BeforeLock, Server},
 };
-use fosse_inherit::{Expected, LINES, MEMORY, MESSAGES, STREAM};
+use fosse_inherit::{Expected, FILE, LINES, MEMORY, MESSAGES, STREAM};
 use fosse_service::{Spec, Startup, Usage};
 
 const USAGE: Usage = Usage::of_stage("fosse-cache", "keeps responses for all lanes");
@@ -26,6 +26,8 @@ const SPEC: Spec = Spec {
         Expected::optional(6, MEMORY, "counter page"),
         Expected::required(7, MESSAGES, "start"),
         Expected::required(8, MEMORY, "memory for responses"),
+        Expected::optional(9, FILE, "index of the responses on the disk"),
+        Expected::optional(10, FILE, "responses on the disk"),
     ],
     lingers: false,
 };

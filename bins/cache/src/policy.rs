@@ -1,5 +1,5 @@
 //! What fosse-cache may do after lock-down: hear lanes, reply to them, and speak frames with its
-//! own dispatch. The memory is mapped before.
+//! own dispatch. The memory is mapped before; the disk is two files that it is given.
 
 use fosse_lockdown::{Args, Policy, Row, call};
 
@@ -13,6 +13,8 @@ pub const POLICY: Policy = Policy {
         Row::seen(call::SENDTO, Args::SENDTO_PEER, "replies, request frames"),
         Row::seen(call::RECVMSG, Args::Any, "lanes from start"),
         Row::seen(call::SENDMSG, Args::Any, "readiness to start"),
+        Row::seen(call::PWRITE64, Args::Any, "responses onto the disk, and their removal"),
+        Row::seen(call::FDATASYNC, Args::Any, "what was purged stays so"),
     ],
     ..Policy::NOTHING
 };

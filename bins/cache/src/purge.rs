@@ -1,7 +1,6 @@
 //! A purge: which kept responses it is about, and how far it has come.
 
 use fosse_caching::Stored;
-use fosse_http1::{members, trim};
 use fosse_wire::{
     cache::FromCache,
     fields::Fields,
@@ -10,9 +9,38 @@ use fosse_wire::{
 };
 
 use crate::{
+    about,
+    disk::{About, of_tag, of_target},
     fill::{Fill, Waiter},
     key::head_of,
 };
+
+/// A kept response: by its place in the memory, or its number on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    Memory(u64),
+    Disk(u64),
+}
+
+/// The subjects of responses on the disk that a purge may be about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sieve {
+    host: Option<u32>,
+    target: Option<u64>,
+    marks: u64,
+    /// It says all: the response need not be read.
+    pub(crate) is_enough: bool,
+}
+
+impl Sieve {
+    /// Returns whether a purge may be about a response.
+    pub(crate) fn may_be(&self, about: &About) -> bool {
+        let (of_application, of_client) = about.targets;
+        self.host.is_none_or(|host| about.host == host)
+            && self.target.is_none_or(|target| [of_application, of_client].contains(&target))
+            && about.marks & self.marks == self.marks
+    }
+}
 
 /// A purge under way.
 #[derive(Debug)]
@@ -25,24 +53,27 @@ pub(crate) struct Purge {
     host: Vec<u8>,
     port: u16,
     text: Vec<u8>,
-    /// The place from which on everything is newer than the purge.
-    pub(crate) before: u64,
-    /// The first place that it has not looked at.
-    pub(crate) next: u64,
+    /// The place in the memory and the number on the disk from which on everything is newer than
+    /// the purge.
+    pub(crate) before: (u64, u64),
+    /// The first ones that it has not looked at.
+    pub(crate) next: (u64, u64),
+    /// It has looked at the whole memory.
+    pub(crate) is_through_memory: bool,
     /// Kept responses that have gone.
     pub(crate) responses: u64,
 }
 
 impl Purge {
-    /// Begins one; `before` is the place of the next record.
-    pub(crate) fn new(asked: &purge::Purge<'_>, waiter: Waiter, before: u64) -> Self {
+    /// Begins one; `before` is place and number of what is kept next.
+    pub(crate) fn new(asked: &purge::Purge<'_>, waiter: Waiter, before: (u64, u64)) -> Self {
         let purge::Purge { by, host, port, text } = *asked;
-        let (is_of_lane, host, text) = (false, host.to_vec(), text.to_vec());
-        Self { waiter, is_of_lane, by, host, port, text, before, next: 0, responses: 0 }
+        let (is_of_lane, host, text, next) = (false, host.to_vec(), text.to_vec(), (0, 0));
+        Self { waiter, is_of_lane, by, host, port, text, before, next, is_through_memory: false, responses: 0 }
     }
 
     /// Begins one of everything, for a lane.
-    pub(crate) fn for_lane(waiter: Waiter, before: u64) -> Self {
+    pub(crate) fn for_lane(waiter: Waiter, before: (u64, u64)) -> Self {
         let all = purge::Purge { by: By::All, host: b"", port: 0, text: b"" };
         Self { is_of_lane: true, ..Self::new(&all, waiter, before) }
     }
@@ -52,11 +83,27 @@ impl Purge {
         self.is_of_lane && other.is_of_lane && self.waiter.peer == other.waiter.peer
     }
 
-    /// Returns the word of its end.
-    pub(crate) const fn reply(&self) -> FromCache {
+    /// Returns the word of its end. `is_partial`: the disk could not be written.
+    pub(crate) const fn reply(&self, is_partial: bool) -> FromCache {
+        let Self { waiter: Waiter { tag, .. }, responses, .. } = *self;
         match self.is_of_lane {
-            true => FromCache::Forgotten { tag: self.waiter.tag },
-            false => FromCache::Purged { tag: self.waiter.tag, responses: self.responses },
+            true => FromCache::Forgotten { tag },
+            false => FromCache::Purged { tag, responses, is_partial },
+        }
+    }
+
+    /// Returns what a response on the disk has to be about.
+    pub(crate) fn sieve(&self, keys: about::Keys) -> Sieve {
+        let marks = match self.by {
+            By::All | By::Target => 0,
+            By::Tag => of_tag(keys, &self.text),
+            By::Prefix => of_target(keys, &self.text),
+        };
+        Sieve {
+            host: (!self.host.is_empty()).then(|| about::host(keys, &self.host)),
+            target: self.target().map(|(host, target)| about::target(keys, host, target)),
+            marks,
+            is_enough: self.is_of_all(),
         }
     }
 
@@ -70,9 +117,13 @@ impl Purge {
         self.by == By::All && self.host.is_empty()
     }
 
-    /// Returns whether it is about a response that was kept at a place.
-    pub(crate) fn has(&self, place: u64, stored: &Stored<'_>) -> bool {
-        place < self.before && self.may_have(stored.key) && self.has_tag(stored.fields)
+    /// Returns whether it is about a response that was kept there.
+    pub(crate) fn has(&self, at: At, stored: &Stored<'_>) -> bool {
+        let is_older = match at {
+            At::Memory(place) => place < self.before.0,
+            At::Disk(number) => number < self.before.1,
+        };
+        is_older && self.may_have(stored.key) && self.has_tag(stored.fields)
     }
 
     /// Returns whether it is, or may be, about what is asked for: tags are not known before a head.
@@ -97,19 +148,8 @@ impl Purge {
     }
 
     fn has_tag(&self, fields: Fields<'_>) -> bool {
-        self.by != By::Tag || tags(fields).any(|tag| tag == self.text.as_slice())
+        self.by != By::Tag || about::tags(fields).any(|tag| tag == self.text.as_slice())
     }
-}
-
-/// Returns the tags of a response: those of Cache-Tag have commas between them, those of
-/// Surrogate-Key spaces.
-fn tags(fields: Fields<'_>) -> impl Iterator<Item = &[u8]> {
-    fields.into_iter().flat_map(|(name, value)| {
-        let with_commas = Some(value).filter(|_| name.eq_ignore_ascii_case(b"cache-tag"));
-        let with_spaces = Some(value).filter(|_| name.eq_ignore_ascii_case(b"surrogate-key"));
-        let spaced = with_spaces.into_iter().flat_map(|value| value.split(|byte| *byte == b' ').map(trim));
-        with_commas.into_iter().flat_map(members).chain(spaced)
-    })
 }
 
 #[cfg(test)]
@@ -123,7 +163,7 @@ mod tests {
         let waiter = Waiter { peer: Key::of_token(0).1, tag: 1, way: fosse_wire::cache::Way::None };
         let asked = purge::Purge { by, host: host.as_bytes(), port, text: text.as_bytes() };
         asked.check().unwrap();
-        Purge::new(&asked, waiter, 10)
+        Purge::new(&asked, waiter, (10, 20))
     }
 
     fn has(purge: &Purge, place: u64, (target, received): (&str, &str), list: &[(&str, &str)]) -> bool {
@@ -136,7 +176,7 @@ mod tests {
         fosse_wire::fields::put(&mut fields, list.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())))
             .unwrap();
         let fields = Fields::decode(&mut Cursor::new(&fields)).unwrap();
-        purge.has(place, &Stored { key: &key, fields, ..Stored::default() })
+        purge.has(At::Memory(place), &Stored { key: &key, fields, ..Stored::default() })
     }
 
     #[test]

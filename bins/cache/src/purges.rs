@@ -7,7 +7,7 @@ use fosse_wire::WireError;
 
 use crate::{
     limits::{PURGE_TURN_RESPONSES_MAX, PURGES_COUNT_MAX},
-    purge::Purge,
+    purge::{At, Purge},
     store::Store,
 };
 
@@ -35,8 +35,8 @@ impl Purges {
 
     /// Returns whether a kept response is one that is to go, and counts it as gone with the first
     /// purge that is about it.
-    pub(crate) fn take(&mut self, place: u64, stored: &Stored<'_>) -> bool {
-        let purge = self.0.iter_mut().find(|purge| purge.has(place, stored));
+    pub(crate) fn take(&mut self, at: At, stored: &Stored<'_>) -> bool {
+        let purge = self.0.iter_mut().find(|purge| purge.has(at, stored));
         purge.map(|purge| purge.responses += 1).is_some()
     }
 

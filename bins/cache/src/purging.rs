@@ -17,7 +17,8 @@ impl Keeper {
         waiter: Waiter,
         counters: &Counters,
     ) -> Result<Vec<News>, WireError> {
-        self.start_purge(Purge::new(asked, waiter, self.store.next_place()), counters)
+        let next = self.store.next();
+        self.start_purge(Purge::new(asked, waiter, next), counters)
     }
 
     /// Begins to forget all that is kept, for a lane that cannot say any more what has changed.
@@ -25,7 +26,8 @@ impl Keeper {
     /// # Errors
     /// [`WireError::Credit`] for one that has not waited for the end of the last time.
     pub(crate) fn forget_all(&mut self, waiter: Waiter, counters: &Counters) -> Result<Vec<News>, WireError> {
-        self.start_purge(Purge::for_lane(waiter, self.store.next_place()), counters)
+        let next = self.store.next();
+        self.start_purge(Purge::for_lane(waiter, next), counters)
     }
 
     fn start_purge(&mut self, purge: Purge, counters: &Counters) -> Result<Vec<News>, WireError> {
@@ -41,6 +43,7 @@ impl Keeper {
     pub(crate) fn purge(&mut self, counters: &Counters) -> Option<News> {
         let (over, gone) = self.purges.work(&mut self.store);
         counters.add(count::FORGOTTEN, gone);
-        over.map(|purge| (purge.waiter.peer, purge.reply()))
+        let is_partial = self.store.is_disk_unsafe();
+        over.map(|purge| (purge.waiter.peer, purge.reply(is_partial)))
     }
 }

@@ -5,9 +5,9 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
-use fosse_arena::{ARENA_BYTES_MAX, Writer};
+use fosse_arena::{ARENA_BYTES_MAX, Writer, key_of};
 use fosse_counters::{Counters, cache as count};
-use fosse_die::warning;
+use fosse_die::{alert, warning};
 use fosse_eventloop::{
     Event, Interest,
     slab::{Key, Slab, token},
@@ -28,10 +28,13 @@ use rustix::io::Errno;
 use crate::{
     PROGRAM,
     ask::{Ask, News, Now},
+    disk::{Disk, Keys},
     fill::{Asker, Waiter},
     keeper::Keeper,
-    limits::LANES_COUNT_MAX,
+    limits::{DISK_TURN_BYTES_MAX, LANES_COUNT_MAX},
     peer::{Peer, check},
+    store::Store,
+    volume::Volume,
 };
 
 const TOKEN_RESPONSES: u8 = 1;
@@ -44,8 +47,8 @@ pub struct BeforeLock {
     input: Input,
     output: Output,
     memory: Result<Page, Errno>,
-    /// Keys the hashes of a memory that is new.
-    random: (u64, u64),
+    /// Keys of a memory and a disk that are new.
+    keys: Keys,
     /// The number before that of the first fill, which others of this edge and its other caches do
     /// not have.
     request: u64,
@@ -55,13 +58,15 @@ impl BeforeLock {
     /// Makes them: streams are asked for their type, the memory is mapped.
     #[must_use]
     pub fn of(descriptors: &mut Descriptors) -> Self {
-        let (random, most) = (RandomState::new(), usize::try_from(ARENA_BYTES_MAX).unwrap_or(usize::MAX));
+        let (hash, seal) = (RandomState::new(), RandomState::new());
+        let most = usize::try_from(ARENA_BYTES_MAX).unwrap_or(usize::MAX);
+        let pair = |random: &RandomState| (random.hash_one(1), random.hash_one(2));
         Self {
             input: Input::new(descriptors.required(0)),
             output: Output::new(descriptors.required(1), Hello::default()),
             memory: Page::map_of(descriptors.required(8), most),
-            random: (random.hash_one(1), random.hash_one(2)),
-            request: random.hash_one(3),
+            keys: Keys { hash: pair(&hash), seal: pair(&seal) },
+            request: hash.hash_one(3),
         }
     }
 }
@@ -78,15 +83,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes over the memory with what is in it, and waits for lanes.
+    /// Takes over memory and disk with what is in them, and waits for lanes.
     ///
     /// # Errors
     /// Where the memory could not be mapped, and those of epoll_ctl(2).
     pub fn new(process: &Process, mut given: Given, before: BeforeLock) -> Result<Self, ExitReason> {
-        let BeforeLock { input, output, memory, random, request } = before;
+        let BeforeLock { input, output, memory, keys, request } = before;
         let memory = memory?;
         let bytes = u64::try_from(memory.words().len()).unwrap_or(0) * 8;
-        let keeper = Keeper::new(given.settings(), Writer::open(memory, random), bytes, request);
+        let keeper = Keeper::new(given.settings(), store(&mut given, memory, keys), bytes, request);
         process.event_loop.add(&input, token(TOKEN_RESPONSES), Interest::IN)?;
         Ok(Self { input, output, keeper, lanes: Slab::default(), with_news: BTreeSet::new() })
     }
@@ -204,6 +209,18 @@ fn follow(
     })
 }
 
+/// Takes over the memory, and the disk where there is one: hashes are the same in both.
+fn store(given: &mut Given, memory: Page, keys: Keys) -> Store {
+    let keys = Keys { hash: key_of(&memory).unwrap_or(keys.hash), ..keys };
+    let files = given.optional(9).zip(given.optional(10));
+    let disk = files.and_then(|(index, responses)| {
+        let opened = Disk::open(index, responses, keys);
+        opened.inspect_err(|errno| alert(PROGRAM, format_args!("event=no-cache-disk error=\"{errno}\""))).ok()
+    });
+    let key = disk.as_ref().map_or(keys.hash, |(disk, _)| disk.hash_key());
+    Store::new(Writer::with_key(memory, key), disk.map(|(disk, found)| Volume::new(disk, found)))
+}
+
 fn now(process: &Process) -> Now {
     Now { ms: process.event_loop.now_ms(), time: SystemTime::now() }
 }
@@ -242,13 +259,16 @@ impl Service for Server {
     }
 
     fn wait_ms_max(&self, _process: &Process) -> Option<u64> {
-        (!self.keeper.purges.is_empty()).then_some(0)
+        (!self.keeper.purges.is_empty() || self.keeper.store.has_unwritten()).then_some(0)
     }
 
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
         let over = self.keeper.purge(&process.counters);
         self.tell(over.into_iter().collect());
         self.write_replies(process);
-        self.output.flush(&process.event_loop, token(TOKEN_REQUESTS)).map_err(lost)
+        self.output.flush(&process.event_loop, token(TOKEN_REQUESTS)).map_err(lost)?;
+        // Last: nobody waits for it.
+        self.keeper.store.write_to_disk(DISK_TURN_BYTES_MAX);
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
-//! What is kept: the records in the memory, and by what else than their keys they are found.
+//! What is kept: the records in the memory and on the disk, and by what else than their keys they
+//! are found.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher as _, RandomState};
+use std::collections::{HashMap, VecDeque};
 use std::iter;
 
 use fosse_arena::{Record, Writer};
@@ -9,15 +9,19 @@ use fosse_caching::Stored;
 use fosse_wire::request::RequestHead;
 
 use crate::{
+    about,
     key::head_of,
-    limits::{PURGE_LOOK_BYTES, UNKEPT_COUNT_MAX, UNKEPT_MS},
-    purge::Purge,
+    limits::{UNKEPT_COUNT_MAX, UNKEPT_MS},
+    targets::Targets,
+    volume::{Counts, Volume},
 };
 
-/// A kept response.
+/// A kept response. Where it is in the memory and on the disk it is the same in both.
 #[derive(Debug)]
 struct Entry {
-    record: Record,
+    record: Option<Record>,
+    /// Its number on the disk.
+    number: Option<u64>,
     /// Those of the application's target, and of the client's where that is another one.
     targets: (u64, Option<u64>),
 }
@@ -32,23 +36,30 @@ impl Entry {
 /// Everything that is kept.
 #[derive(Debug)]
 pub(crate) struct Store {
-    writer: Writer,
-    random: RandomState,
+    pub(crate) writer: Writer,
+    pub(crate) volume: Option<Volume>,
+    /// Keys the numbers of targets, and of what else a response on the disk is about.
+    keys: (u64, u64),
     entries: HashMap<u64, Entry>,
     /// The entries of a target, whatever else is in their keys.
-    by_target: HashMap<u64, HashSet<u64>>,
+    by_target: Targets,
+    /// Those that are to be written to the disk.
+    unwritten: VecDeque<u64>,
     /// Keys whose responses are not kept, each until a time.
     unkept: HashMap<u64, u64>,
 }
 
 impl Store {
-    /// Takes over a memory with what is in it.
-    pub(crate) fn new(writer: Writer) -> Self {
+    /// Takes over a memory with what is in it, and a disk whose hashes have the same key.
+    pub(crate) fn new(writer: Writer, volume: Option<Volume>) -> Self {
+        let (a, b) = writer.key();
         let mut store = Self {
             writer,
-            random: RandomState::new(),
+            volume,
+            keys: (a, !b),
             entries: HashMap::new(),
-            by_target: HashMap::new(),
+            by_target: Targets::default(),
+            unwritten: VecDeque::new(),
             unkept: HashMap::new(),
         };
         let found: Vec<Record> = store.writer.records().filter(|record| store.writer.holds(*record)).collect();
@@ -59,46 +70,156 @@ impl Store {
                 Err(_) => store.writer.remove(record),
             }
         }
+        store.take_over_disk();
         store
     }
 
+    /// Enters what is on the disk. What the memory has another response for is removed there.
+    fn take_over_disk(&mut self) {
+        let Some(volume) = &self.volume else { return };
+        let slots: Vec<_> = volume.disk().slots().copied().collect();
+        let mut removed = Vec::new();
+        for slot in slots {
+            let Some(entry) = self.entries.get(&slot.hash) else {
+                let (of_application, of_client) = slot.about.targets;
+                let targets = (of_application, Some(of_client).filter(|number| *number != 0));
+                self.insert(slot.hash, Entry { record: None, number: Some(slot.number), targets });
+                continue;
+            };
+            let of_memory = entry.record.map(|record| self.writer.bytes(record.place));
+            let is_same = |volume: &Volume| of_memory.is_none_or(|bytes| volume.disk().has(&slot, &bytes));
+            if self.volume.as_ref().is_some_and(is_same)
+                && let Some(entry) = self.entries.get_mut(&slot.hash)
+            {
+                removed.extend(entry.number.replace(slot.number));
+            } else {
+                removed.push(slot.number);
+            }
+        }
+        removed.into_iter().for_each(|number| self.remove_from_disk(number));
+        let only_in_memory = self.entries.iter().filter(|(_, entry)| entry.number.is_none());
+        self.unwritten = only_in_memory.map(|(hash, _)| *hash).collect();
+    }
+
+    /// Returns the number of responses that are kept.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Returns the number of those on the disk.
+    pub(crate) fn on_disk(&self) -> usize {
+        self.volume.as_ref().map_or(0, Volume::len)
+    }
+
+    pub(crate) fn take_disk_counts(&mut self) -> Counts {
+        self.volume.as_mut().map(Volume::take_counts).unwrap_or_default()
     }
 
     pub(crate) fn hash(&self, key: &[u8]) -> u64 {
         self.writer.hash(key)
     }
 
-    /// Returns the record of a key, with its place.
+    /// Returns the record of a key in the memory, with its place.
     pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<(u64, Vec<u8>)> {
-        let record = self.entries.get(&hash)?.record;
+        let record = self.entries.get(&hash)?.record?;
         let bytes = self.writer.bytes(record.place);
-        let is_it = Stored::decode(&bytes).is_ok_and(|stored| stored.key == key);
-        is_it.then_some((record.place, bytes))
+        is_of(key, &bytes).then_some((record.place, bytes))
     }
 
-    /// Keeps a response. Returns its place, and the number of others that made room; `None` where
-    /// it does not fit.
+    /// Reads the record of a key from the disk, with its number there.
+    pub(crate) fn find_on_disk(&mut self, hash: u64, key: &[u8]) -> Option<(u64, Vec<u8>)> {
+        let number = self.entries.get(&hash)?.number?;
+        let bytes = self.volume.as_mut()?.read(number);
+        if bytes.is_none() && !self.volume.as_ref().is_some_and(|volume| volume.disk().holds(number)) {
+            self.leave_disk(hash, number);
+        }
+        bytes.filter(|bytes| is_of(key, bytes)).map(|bytes| (number, bytes))
+    }
+
+    /// Puts a record of the disk into the memory too. Returns its place, and the number of others
+    /// that are kept no more; `None` where it does not fit. One that would soon make room on the
+    /// disk is written there again: who is asked for stays.
+    pub(crate) fn promote(&mut self, hash: u64, bytes: &[u8]) -> (Option<u64>, usize) {
+        let (record, gone) = self.put_record(hash, bytes);
+        let Some(entry) = self.entries.get_mut(&hash) else { return (None, gone) };
+        entry.record = record;
+        if self.volume.as_ref().zip(entry.number).is_some_and(|(volume, number)| volume.disk().is_old(number)) {
+            self.unwritten.push_back(hash);
+        }
+        (record.map(|record| record.place), gone)
+    }
+
+    /// Keeps a response. Returns its place, and the number of others that are kept no more; `None`
+    /// where it does not fit.
     pub(crate) fn put(&mut self, hash: u64, stored: &Stored<'_>) -> (Option<u64>, usize) {
         let mut bytes = Vec::with_capacity(stored.body.len() + stored.key.len() + 1024);
         if stored.encode(&mut bytes).is_err() {
             return (None, 0);
         }
+        // Whoever takes the disk over must not find the one before.
+        if let Some(number) = self.entries.get_mut(&hash).and_then(|entry| entry.number.take()) {
+            self.remove_from_disk(number);
+        }
+        let (record, gone) = self.put_record(hash, &bytes);
+        let Some(record) = record else {
+            self.leave_if_nowhere(hash);
+            return (None, gone);
+        };
+        self.enter(record, stored);
+        self.unkept.remove(&hash);
+        if self.volume.is_some() {
+            self.unwritten.push_back(hash);
+        }
+        (Some(record.place), gone)
+    }
+
+    /// Writes a record into the memory. Returns it, and the number of others that are kept no more.
+    fn put_record(&mut self, hash: u64, bytes: &[u8]) -> (Option<Record>, usize) {
         let mut gone = Vec::new();
-        let record = self.writer.put(hash, &bytes, |record| gone.push(record));
+        let record = self.writer.put(hash, bytes, |record| gone.push(record));
         let before = self.entries.len();
         for old in gone {
             // A newer one with the same hash is not gone.
-            if self.entries.get(&old.hash).is_some_and(|entry| entry.record == old) {
-                self.leave(old.hash);
+            let entry = self.entries.get_mut(&old.hash).filter(|entry| entry.record == Some(old));
+            if let Some(entry) = entry {
+                entry.record = None;
+                self.leave_if_nowhere(old.hash);
             }
         }
-        let made_room = before - self.entries.len();
-        let Some(record) = record else { return (None, made_room) };
-        self.enter(record, stored);
-        self.unkept.remove(&hash);
-        (Some(record.place), made_room)
+        (record, before - self.entries.len())
+    }
+
+    /// Returns whether something is to be written to the disk.
+    pub(crate) fn has_unwritten(&self) -> bool {
+        !self.unwritten.is_empty()
+    }
+
+    /// Writes to the disk what is not there yet: some bytes more than `bytes_max` at most.
+    pub(crate) fn write_to_disk(&mut self, bytes_max: usize) {
+        let mut written = 0;
+        while written < bytes_max
+            && let Some(hash) = self.unwritten.pop_front()
+        {
+            let Some(Entry { record: Some(record), number, .. }) = self.entries.get(&hash) else { continue };
+            let (bytes, number_before) = (self.writer.bytes(record.place), *number);
+            written += bytes.len();
+            let Ok(stored) = Stored::decode(&bytes) else { continue };
+            let about = about::of(self.keys, &stored);
+            let Some(volume) = &mut self.volume else { return };
+            let mut gone = Vec::new();
+            let number = volume.write(hash, about, &bytes, |slot| gone.push((slot.hash, slot.number)));
+            let before = self.entries.len();
+            gone.into_iter().for_each(|(hash, number)| self.leave_disk(hash, number));
+            if let Some(volume) = &mut self.volume {
+                volume.note_room(before - self.entries.len());
+            }
+            let Some(entry) = self.entries.get_mut(&hash).filter(|_| number.is_some()) else { continue };
+            let replaced = std::mem::replace(&mut entry.number, number);
+            if let Some(number) = replaced.filter(|_| replaced == number_before) {
+                self.remove_from_disk(number);
+            }
+        }
+        self.close_unsafe_disk();
     }
 
     /// Notes that the response of a key is not one to keep.
@@ -116,26 +237,22 @@ impl Store {
         self.unkept.get(&hash).is_some_and(|until_ms| *until_ms > now_ms)
     }
 
-    /// Forgets the response of a key.
+    /// Forgets the response of a key, wherever it is.
     pub(crate) fn forget(&mut self, hash: u64) {
-        if let Some(entry) = self.entries.get(&hash) {
-            self.writer.remove(entry.record);
-            self.leave(hash);
-        }
+        let Some(entry) = self.entries.get(&hash) else { return };
+        let Entry { record, number, .. } = *entry;
+        record.into_iter().for_each(|record| self.writer.remove(record));
+        number.into_iter().for_each(|number| self.remove_from_disk(number));
+        self.leave(hash);
     }
 
     /// Forgets all responses for the target of a key. Returns how many there were.
     pub(crate) fn forget_target(&mut self, key: &[u8]) -> usize {
         let target = self.target_of(key);
         self.unkept.remove(&self.hash(key));
-        let all = self.by_target.get(&target).cloned().unwrap_or_default();
+        let all = self.by_target.of(target);
         all.iter().for_each(|hash| self.forget(*hash));
         all.len()
-    }
-
-    /// Returns the place from which on responses will be kept.
-    pub(crate) const fn next_place(&self) -> u64 {
-        self.writer.next_place()
     }
 
     /// Forgets which keys have responses that are not kept.
@@ -143,40 +260,16 @@ impl Store {
         self.unkept.clear();
     }
 
-    /// Goes on with a purge: looks at `responses_max` at most. Returns whether it is over.
-    pub(crate) fn purge(&mut self, purge: &mut Purge, responses_max: usize) -> bool {
-        let of_target = purge.target().and_then(|(host, target)| self.records_of(host, target, responses_max));
-        let is_over = of_target.is_some();
-        let looked_at = of_target.unwrap_or_else(|| self.records_between(purge.next, purge.before, responses_max));
-        purge.next = looked_at.last().map_or(purge.before, |record| record.place + 1);
-        for record in &looked_at {
-            if self.is_one_to_purge(purge, *record) {
-                self.forget(record.hash);
-                purge.responses += 1;
-            }
-        }
-        is_over || looked_at.len() < responses_max
+    /// Returns the hashes of the responses of a target; `None` where they are more than
+    /// `count_max`.
+    pub(crate) fn hashes_of(&self, host: &[u8], target: &[u8], count_max: usize) -> Option<Vec<u64>> {
+        let number = self.number_of(host, target);
+        (self.by_target.count(number) <= count_max).then(|| self.by_target.of(number))
     }
 
-    /// Returns the records of a target; `None` where they are more than `count_max`.
-    fn records_of(&self, host: &[u8], target: &[u8], count_max: usize) -> Option<Vec<Record>> {
-        let Some(all) = self.by_target.get(&self.number_of(host, target)) else { return Some(Vec::new()) };
-        let records = || all.iter().filter_map(|hash| self.entries.get(hash)).map(|entry| entry.record).collect();
-        (all.len() <= count_max).then(records)
-    }
-
-    fn is_one_to_purge(&self, purge: &Purge, record: Record) -> bool {
-        let is_kept = self.entries.get(&record.hash).is_some_and(|entry| entry.record == record);
-        let has = |bytes: &[u8]| Stored::decode(bytes).map(|stored| purge.has(record.place, &stored));
-        is_kept
-            && has(&self.writer.first_bytes(record.place, PURGE_LOOK_BYTES))
-                .or_else(|_| has(&self.writer.bytes(record.place)))
-                .unwrap_or(true)
-    }
-
-    /// Returns the first records from a place on, up to another place.
-    fn records_between(&self, from: u64, before: u64, count_max: usize) -> Vec<Record> {
-        self.writer.records_from(from).take_while(|record| record.place < before).take(count_max).collect()
+    /// Returns where the response with a hash is: in the memory, and on the disk.
+    pub(crate) fn places_of(&self, hash: u64) -> (Option<Record>, Option<u64>) {
+        self.entries.get(&hash).map_or((None, None), |entry| (entry.record, entry.number))
     }
 
     /// Returns the number that stands for host and target of a key.
@@ -185,140 +278,76 @@ impl Store {
         self.number_of(host, target)
     }
 
+    /// Returns what keys the numbers of hosts, targets and tags.
+    pub(crate) const fn keys(&self) -> (u64, u64) {
+        self.keys
+    }
+
     fn number_of(&self, host: &[u8], target: &[u8]) -> u64 {
-        self.random.hash_one((host, target))
+        about::target(self.keys, host, target)
+    }
+
+    /// Returns whether what was removed may be on the disk still.
+    pub(crate) fn is_disk_unsafe(&self) -> bool {
+        self.volume.as_ref().is_some_and(Volume::is_unsafe)
+    }
+
+    /// Stops using a disk on which something could not be removed: what is there is not believed
+    /// any more.
+    pub(crate) fn close_unsafe_disk(&mut self) {
+        if !self.volume.as_ref().is_some_and(|volume| volume.is_unsafe() && !volume.is_closed()) {
+            return;
+        }
+        let on_disk: Vec<_> = self.entries.iter().filter_map(|(hash, entry)| Some((*hash, entry.number?))).collect();
+        on_disk.into_iter().for_each(|(hash, number)| self.leave_disk(hash, number));
+        self.volume.iter_mut().for_each(Volume::close);
+    }
+
+    fn remove_from_disk(&mut self, number: u64) {
+        self.volume.iter_mut().for_each(|volume| volume.remove(number));
+    }
+
+    /// Notes that a response is not on the disk any more.
+    fn leave_disk(&mut self, hash: u64, number: u64) {
+        if let Some(entry) = self.entries.get_mut(&hash).filter(|entry| entry.number == Some(number)) {
+            entry.number = None;
+            self.leave_if_nowhere(hash);
+        }
+    }
+
+    fn leave_if_nowhere(&mut self, hash: u64) {
+        if self.places_of(hash) == (None, None) {
+            self.leave(hash);
+        }
     }
 
     fn enter(&mut self, record: Record, stored: &Stored<'_>) {
+        let number = self.entries.get(&record.hash).and_then(|entry| entry.number);
         self.leave(record.hash);
-        let head = head_of(stored.key);
-        let number = |target| self.number_of(head.host, target);
-        let received = Some(head.received).filter(|received| !received.is_empty()).map(number);
-        let entry = Entry { record, targets: (number(head.target), received) };
+        let targets = about::targets(self.keys, stored.key);
+        self.insert(record.hash, Entry { record: Some(record), number, targets });
+    }
+
+    fn insert(&mut self, hash: u64, entry: Entry) {
         for target in entry.targets() {
-            self.by_target.entry(target).or_default().insert(record.hash);
+            self.by_target.add(target, hash);
         }
-        self.entries.insert(record.hash, entry);
+        self.entries.insert(hash, entry);
     }
 
     /// Takes an entry out of all tables.
     fn leave(&mut self, hash: u64) {
         let Some(entry) = self.entries.remove(&hash) else { return };
         for target in entry.targets() {
-            take_out(&mut self.by_target, target, hash);
+            self.by_target.remove(target, hash);
         }
     }
 }
 
-fn take_out(table: &mut HashMap<u64, HashSet<u64>>, of: u64, hash: u64) {
-    if let Some(all) = table.get_mut(&of) {
-        all.remove(&hash);
-        if all.is_empty() {
-            table.remove(&of);
-        }
-    }
+/// Returns whether a record is one of a key.
+fn is_of(key: &[u8], bytes: &[u8]) -> bool {
+    Stored::decode(bytes).is_ok_and(|stored| stored.key == key)
 }
 
 #[cfg(test)]
-mod tests {
-    use fosse_eventloop::slab::Key;
-    use fosse_sys::page::Page;
-    use fosse_wire::purge::{By, Purge as Asked};
-
-    use super::*;
-    use crate::{fill::Waiter, key::KEY_TAG_BYTES};
-
-    /// A store with `count` responses, of which every third is of another host.
-    fn store(count: usize) -> Store {
-        let bytes = u64::try_from(count).unwrap() * 1100 + (16 << 20);
-        let memory = fosse_sys::memfd::page("memory", bytes).unwrap();
-        let page = Page::map_of(&memory, usize::try_from(bytes).unwrap()).unwrap();
-        let mut store = Store::new(Writer::open(page, (1, 2)));
-        for n in 0..count {
-            let mut key = vec![0; KEY_TAG_BYTES];
-            let (host, target) = (if n % 3 == 0 { "b" } else { "a" }, format!("/{n}"));
-            let head = RequestHead {
-                method: b"GET",
-                host: host.as_bytes(),
-                target: target.as_bytes(),
-                ..RequestHead::default()
-            };
-            head.encode(&mut key).unwrap();
-            let hash = store.hash(&key);
-            assert!(store.put(hash, &Stored { key: &key, body: b"body", ..Stored::default() }).0.is_some());
-        }
-        store
-    }
-
-    fn purge(store: &Store, by: By, host: &str, text: &str) -> Purge {
-        let waiter = Waiter { peer: Key::of_token(0).1, tag: 1, way: fosse_wire::cache::Way::None };
-        Purge::new(&Asked { by, host: host.as_bytes(), port: 0, text: text.as_bytes() }, waiter, store.next_place())
-    }
-
-    #[test]
-    fn a_purge_looks_at_so_many_responses_a_turn_and_no_more() {
-        for (by, host, text, kept, turns) in [
-            (By::All, "", "", 0, 10),
-            (By::All, "a", "", 334, 10),
-            (By::Tag, "", "none", 1000, 10),
-            (By::Prefix, "a", "/99", 994, 10),
-            (By::Target, "a", "/7", 999, 0),
-            (By::Target, "a", "/6", 1000, 0),
-        ] {
-            let mut store = store(1000);
-            let mut purge = purge(&store, by, host, text);
-            let mut seen = 0;
-            while !store.purge(&mut purge, 100) {
-                seen += 1;
-                assert!(purge.responses <= seen * 100);
-            }
-            assert_eq!((store.len(), seen), (kept, turns), "{by:?} {host} {text}");
-            assert_eq!(usize::try_from(purge.responses).unwrap(), 1000 - kept);
-        }
-    }
-
-    #[test]
-    #[ignore = "a measurement"]
-    fn how_long_a_turn_of_a_purge_of_a_million_takes() {
-        use crate::limits::PURGE_TURN_RESPONSES_MAX;
-        for (by, host, text) in [(By::Tag, "", "none"), (By::Prefix, "a", "/9"), (By::All, "", "")] {
-            let mut store = store(1_000_000);
-            let mut purge = purge(&store, by, host, text);
-            let (begun, mut longest) = (std::time::Instant::now(), std::time::Duration::ZERO);
-            loop {
-                let turn = std::time::Instant::now();
-                let is_over = store.purge(&mut purge, PURGE_TURN_RESPONSES_MAX);
-                longest = longest.max(turn.elapsed());
-                if is_over {
-                    break;
-                }
-            }
-            println!("{by:?}: {} gone in {:?}, longest turn {longest:?}", purge.responses, begun.elapsed());
-        }
-    }
-
-    #[test]
-    fn a_target_with_very_many_keys_is_purged_by_parts_too() {
-        let mut store = store(1);
-        for n in 0..1000_u32 {
-            let mut key = vec![0; KEY_TAG_BYTES];
-            let mut fields = Vec::new();
-            fosse_wire::fields::put(&mut fields, [(&b"X-Own"[..], &n.to_le_bytes().map(|byte| byte | 64)[..])])
-                .unwrap();
-            let fields = fosse_wire::fields::Fields::decode(&mut fosse_wire::cursor::Cursor::new(&fields)).unwrap();
-            RequestHead { method: b"GET", host: b"a", target: b"/x", host_port: 80, fields, ..RequestHead::default() }
-                .encode(&mut key)
-                .unwrap();
-            key[..4].copy_from_slice(&n.to_le_bytes());
-            let hash = store.hash(&key);
-            store.put(hash, &Stored { key: &key, ..Stored::default() });
-        }
-        let mut purge = purge(&store, By::Target, "a", "/x");
-        let mut turns = 0;
-        while !store.purge(&mut purge, 100) {
-            turns += 1;
-        }
-        assert_eq!((store.len(), purge.responses), (1, 1000));
-        assert!((9..=10).contains(&turns), "{turns}");
-    }
-}
+mod tests;

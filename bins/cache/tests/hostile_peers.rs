@@ -328,7 +328,7 @@ fn a_memory_that_is_damaged_is_emptied_and_a_purge_goes_on_to_its_end() {
     ]);
     assert_eq!(status.hears(), Some(FromCache::Hello));
     for (tag, responses) in [(1, 1), (2, 4), (3, 0)] {
-        assert_eq!(status.hears(), Some(FromCache::Purged { tag, responses }));
+        assert_eq!(status.hears(), Some(FromCache::Purged { tag, responses, is_partial: false }));
     }
     assert!(target.serves("/1"));
 }

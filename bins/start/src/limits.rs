@@ -38,9 +38,9 @@ pub(crate) const BACKGROUND_NICE: i32 = 10;
 /// Counted in ticks of start, so that a machine that was paused kills nobody.
 pub(crate) const STILL_MS_MAX: u64 = 3_000;
 
-/// The same for those that wait for the disk, the spool and those that serve files: others that
-/// write, or a file server that does not respond, may keep them waiting for many seconds, and
-/// another one would wait behind it. And for the one that checks passwords, at nice
+/// The same for those that wait for the disk, the spool, the cache and those that serve files:
+/// others that write, or a file server that does not respond, may keep them waiting for many
+/// seconds, and another one would wait behind it. And for the one that checks passwords, at nice
 /// [`BACKGROUND_NICE`]: a check takes half a second of a core, of which others may leave it little.
 pub(crate) const PATIENT_STILL_MS_MAX: u64 = 120_000;
 

@@ -118,9 +118,9 @@ impl Purges {
             session.heard = session.heard.after(message == FromCache::Hello)?;
             match message {
                 FromCache::Hello => {}
-                FromCache::Purged { tag, responses } => {
+                FromCache::Purged { tag, responses, is_partial } => {
                     let order = waiting.remove(&tag).ok_or(WireError::Field("purge tag"))?;
-                    replies.push(order.finish(responses));
+                    replies.push(order.finish(responses, is_partial));
                 }
                 _ => return Err(WireError::Field("message of another session").into()),
             }
@@ -139,8 +139,8 @@ impl Purges {
 }
 
 impl Order {
-    /// Returns what its client is told of its end.
-    fn finish(self, responses: u64) -> Reply {
+    /// Returns what its client is told of its end. `is_partial`: the disk could not be written.
+    fn finish(self, responses: u64, is_partial: bool) -> Reply {
         let Self { client, uid, order } = self;
         let host = if order.host.is_empty() { "*" } else { &order.host };
         let (by, text) = (order.word(), Escaped(order.text.as_bytes()));
@@ -148,6 +148,12 @@ impl Order {
             POLICY.program,
             format_args!("event=purged by={by} host={host} what={text} responses={responses} uid={uid}"),
         );
-        (client, Response::said(200, &format!("{responses} purged\n")))
+        let response = if is_partial {
+            let cure = "remove what is in cache_directory before the edge is started again";
+            Response::said(500, &format!("{responses} purged, but the disk cannot be written; {cure}\n"))
+        } else {
+            Response::said(200, &format!("{responses} purged\n"))
+        };
+        (client, response)
     }
 }

@@ -203,3 +203,19 @@ pub fn plans() -> Vec<Vec<u8>> {
 pub fn globs() -> Vec<Vec<u8>> {
     texts(&["rules/*.conf\nrules/a.conf", "r?les/[a-c]*[!x]\nrules/beta/../b", "*a*b*c\n/../xaxxbxxc", "/a//b\n/a/./b"])
 }
+
+/// Changes to a disk of responses: a byte of a slot, of a response and of the header, a slot and a
+/// response in the place of another one.
+pub fn disks() -> Vec<Vec<u8>> {
+    let at = |place: u16| ((place / 3).to_le_bytes()[0], (place / 3).to_le_bytes()[1]);
+    let change = |which: u8, how: u8, place: u16, byte: u8| vec![which, how, at(place).0, at(place).1, byte];
+    let each = [
+        change(0, 0, 4098, 1),
+        change(1, 0, 9500, 1),
+        change(0, 0, 12, 1),
+        change(0, 1, 4095, 57),
+        change(1, 1, 9216, 1),
+        change(0, 2, 0, 0),
+    ];
+    vec![each.concat(), each[1].repeat(4), each[3].repeat(7)]
+}

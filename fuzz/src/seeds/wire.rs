@@ -297,12 +297,12 @@ pub fn caches() -> Vec<Vec<u8>> {
     let (collapsed, validated, stale) = (true, false, true);
     for message in [
         FromCache::Hello,
-        FromCache::Found { tag: 7, place: 900, hash: 3, collapsed, validated, stale },
+        FromCache::Found { tag: 7, place: 900, hash: 3, collapsed, validated, stale, from_disk: stale },
         FromCache::Pass { tag: 7, cause: PassCause::Full },
         FromCache::Lead { tag: 7, bytes_max: 1 << 20 },
         FromCache::Enough { tag: 7 },
         FromCache::Forgotten { tag: 8 },
-        FromCache::Purged { tag: 9, responses: 10 },
+        FromCache::Purged { tag: 9, responses: 10, is_partial: true },
     ] {
         let _ = message.encode(&mut replies);
     }

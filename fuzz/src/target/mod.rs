@@ -3,6 +3,7 @@
 
 pub mod bodies;
 pub mod bundle;
+pub mod cache;
 pub mod caching;
 pub mod cidr;
 pub mod conditional;

@@ -29,6 +29,7 @@ ln -s /usr/bin/fosse root/root/fosse/target/any/release/fosse
 make -s -C root/root/fosse install DESTDIR="$directory/root" PREFIX=/usr FOSSE_PROGRAMS="$programs" > /dev/null
 
 mkdir -p root/home/visitor root/run/fosse root/etc/sv root/var/log/fosse root/srv/site/api root/srv/site/static root/srv/site/oauth2
+mkdir -p -m 700 root/var/cache/fosse
 echo 'visitor:x:2000:2000::/home/visitor:/bin/sh' >> root/etc/passwd
 echo 'visitor:x:2000:' >> root/etc/group
 echo 'app:x:2001:2001::/nonexistent:/usr/sbin/nologin' >> root/etc/passwd

@@ -5,12 +5,11 @@ use std::process::Command;
 use fosse_tidy::{File, directories, files, libraries, none, read, top};
 
 /// Crates that decode nothing themselves, and why.
-const WITHOUT_TARGET: [(&str, &str); 26] = [
+const WITHOUT_TARGET: [(&str, &str); 25] = [
     ("accept", "reads no byte of a connection; its messages are wire's, its lists cidr's"),
     ("arena", "words of a memory; its tests have every one of them lie"),
     ("args", "arguments of one's own process"),
     ("builtin_rules", "texts of ours, which seclang compiles"),
-    ("cache", "its messages and frames are wire's, its records caching's"),
     ("canary", "reads what its own children found"),
     ("collections", "records come through wire.store and go on through store.conversation"),
     ("config", "its configuration is model's"),

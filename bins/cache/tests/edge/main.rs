@@ -4,6 +4,7 @@ mod site;
 
 mod changes;
 mod collapses;
+mod disk;
 mod keeps;
 mod leads;
 mod passes;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use fosse_harness::{Edge, Response, request, wait_for};
+use fosse_harness::{Dir, Edge, Response, request, wait_for};
 
 /// An application that responds as a test says, a connection for each request, and keeps the heads
 /// of requests.
@@ -70,6 +70,18 @@ pub(crate) fn response(status: u16, lines: &str, body: &str) -> String {
     format!("HTTP/1.1 {status} Status\r\n{lines}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}")
 }
 
+/// Returns a configuration with a disk of 16 MiB, a memory of 1 MiB, and more `keys` of the top.
+pub(crate) fn on_disk(app: &App, keys: &str) -> String {
+    let address = app.address;
+    format!(
+        "lanes = 1\nstatus_socket_mode = \"0666\"\ncache_directory = \"{{dir}}/kept\"\n{keys}\n\
+         [limits]\ncache_bytes_max = \"1 MiB\"\ncache_disk_bytes_max = \"16 MiB\"\n\
+         [[listen]]\naddress = \"{{address}}\"\ntrusted = [\"127.0.0.1/32\"]\n\
+         [[backend]]\nname = \"app\"\nservers = [\"{address}\"]\n\
+         [[site]]\ndefault = true\nbackend = \"app\"\nwaf = \"off\"\ncache = true\n"
+    )
+}
+
 /// A running edge in front of an application.
 pub(crate) struct Site {
     pub(crate) edge: Edge,
@@ -96,6 +108,15 @@ impl Site {
             ),
             &[],
         );
+        let site = Self { edge, app };
+        site.wait_for_cache();
+        site
+    }
+
+    /// Starts one that keeps responses on a disk too, as a supervisor does. Clients are a proxy
+    /// that is trusted: each may be another source.
+    pub(crate) fn on_disk(app: App, dir: Dir, keys: &str) -> Self {
+        let edge = Edge::supervised(dir, &on_disk(&app, keys));
         let site = Self { edge, app };
         site.wait_for_cache();
         site

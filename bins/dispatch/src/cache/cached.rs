@@ -9,6 +9,8 @@ pub(crate) enum Status {
     /// It was kept.
     #[default]
     Hit,
+    /// It was kept, on the disk.
+    HitOnDisk,
     /// It was kept, and is made fresh meanwhile.
     Stale,
     /// It was kept, and its application could not be asked.
@@ -41,6 +43,7 @@ impl Status {
         let collapsed = |collapsed| if collapsed { "; collapsed" } else { "" };
         match self {
             Self::Hit | Self::Stale => format!("fosse; hit; ttl={ttl}"),
+            Self::HitOnDisk => format!("fosse; hit; ttl={ttl}; detail=disk"),
             Self::StaleOnError => format!("fosse; hit; ttl={ttl}; detail=stale-if-error"),
             Self::Stored { collapsed: other } => format!("fosse; fwd=uri-miss; stored; ttl={ttl}{}", collapsed(other)),
             Self::Validated { collapsed: other } => {

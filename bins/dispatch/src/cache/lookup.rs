@@ -140,7 +140,7 @@ pub(crate) fn replied(
     }
     let fields = Fields::decode(&mut Cursor::new(&fields)).unwrap_or_default();
     let Shared { cache: Some(cache), ahead, .. } = &mut *context.shared else { return Outcome::Connect };
-    let Some(FromCache::Found { place, hash, collapsed, validated, stale, .. }) = reply_of_cache else {
+    let Some(FromCache::Found { place, hash, collapsed, validated, stale, from_disk, .. }) = reply_of_cache else {
         context.counters.add(count::CACHE_PASSED, 1);
         return Outcome::Connect;
     };
@@ -153,13 +153,19 @@ pub(crate) fn replied(
     if cache.record.len() > ahead.room(fosse_source::Source::of(&stream.client.addr)) {
         return Outcome::Connect;
     }
-    let status = match (stale, validated) {
-        (true, _) => Status::StaleOnError,
-        (false, true) => Status::Validated { collapsed },
-        (false, false) => Status::Stored { collapsed },
+    let status = match (from_disk, stale, validated) {
+        (true, ..) => Status::HitOnDisk,
+        (_, true, _) => Status::StaleOnError,
+        (_, _, true) => Status::Validated { collapsed },
+        _ => Status::Stored { collapsed },
     };
     cache.reply = (reply(&stored, fields.into_iter(), stream.to_head), status);
-    context.counters.add(if collapsed { count::CACHE_COLLAPSED } else { count::CACHE_MISSES }, 1);
+    let counter = match (from_disk, collapsed) {
+        (true, _) => count::CACHE_HITS,
+        (_, true) => count::CACHE_COLLAPSED,
+        _ => count::CACHE_MISSES,
+    };
+    context.counters.add(counter, 1);
     Outcome::RespondKept
 }
 

@@ -262,6 +262,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::Memory, 1, "responses that are kept, until it is mapped"),
+            holds(Kind::File, 2, "index and responses on the disk"),
             any(Kind::UnixStream, "its dispatch, both ways, and that of each lane"),
         ],
     },

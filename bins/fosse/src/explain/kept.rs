@@ -1,9 +1,10 @@
 //! What explain says of responses that are kept.
 
+use fosse_plan::Plan;
 use fosse_settings::CachePolicy;
 
 /// Returns a line for what is kept of responses, and for which requests; none where nothing is.
-pub(super) fn line(policy: Option<&CachePolicy>) -> String {
+pub(super) fn line(policy: Option<&CachePolicy>, plan: &Plan) -> String {
     let Some(cache) = policy else { return String::new() };
     let mut key = vec!["host and path".to_owned()];
     match &cache.cache_key_query {
@@ -30,12 +31,20 @@ pub(super) fn line(policy: Option<&CachePolicy>) -> String {
         seconds => format!("{seconds} s where it does not say it"),
     };
     let asked = if cache.cache_key_only { "; asked for by that alone" } else { "" };
+    let place = plan.cache_disk.as_ref().map_or_else(
+        || "in memory".to_owned(),
+        |disk| format!("in memory, and on disk in {}", String::from_utf8_lossy(&disk.cache_directory)),
+    );
     let key = key.join(", ");
-    format!("cache     GET and HEAD, told apart by {key}{asked}{passes}; fresh as the response says, {silent}\n")
+    format!(
+        "cache     GET and HEAD, told apart by {key}{asked}{passes}; fresh as the response says, {silent}; {place}\n"
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use fosse_plan::CacheDiskPlan;
+
     use super::*;
 
     #[test]
@@ -71,8 +80,13 @@ mod tests {
                 "host and path, Authorization; asked for by that alone; fresh as the response says, no response that does not say it",
             ),
         ] {
-            assert_eq!(line(Some(&policy)), format!("cache     GET and HEAD, told apart by {expected}\n"));
+            let in_memory = format!("cache     GET and HEAD, told apart by {expected}; in memory\n");
+            assert_eq!(line(Some(&policy), &Plan::default()), in_memory);
+            let disk = CacheDiskPlan { cache_directory: b"/srv/kept".to_vec(), cache_disk_bytes_max: 1 << 30 };
+            let plan = Plan { cache_disk: Some(disk), ..Plan::default() };
+            let on_disk = in_memory.replace("in memory", "in memory, and on disk in /srv/kept");
+            assert_eq!(line(Some(&policy), &plan), on_disk);
         }
-        assert_eq!(line(None), "");
+        assert_eq!(line(None, &Plan::default()), "");
     }
 }

@@ -125,7 +125,7 @@ fn done(
     let error_pages = parse.policies.get(index(number)).and_then(|terms| terms.error_pages);
     let error_pages = error_pages.and_then(|pages| parse.error_pages.get(index(pages)));
     out.push_str(&in_place(&dispatch, policy, error_pages));
-    out + &kept::line(policy.cache.as_ref()) + &codings(policy) + &goal(edge, &dispatch, policy, waf, where_to)
+    out + &kept::line(policy.cache.as_ref(), plan) + &codings(policy) + &goal(edge, &dispatch, policy, waf, where_to)
 }
 
 /// Returns the site that a host has, and its number.

@@ -303,7 +303,9 @@ impl Children {
 const fn still_ms_max(process: &Process) -> u64 {
     match (process.ready, process.zygote) {
         // They wait for the disk, and they alone do.
-        (true, _) if matches!(process.program, Program::Spool | Program::Static | Program::Password) => {
+        (true, _)
+            if matches!(process.program, Program::Spool | Program::Static | Program::Cache | Program::Password) =>
+        {
             limits::PATIENT_STILL_MS_MAX
         }
         (true, _) => limits::STILL_MS_MAX,
@@ -323,7 +325,8 @@ mod tests {
             let page = fosse_sys::memfd::page("still", fosse_counters::PAGE_BYTES).unwrap();
             still_ms_max(&Process { ready: true, ..Process::new(program, None, 0, control, page).unwrap() })
         };
-        let [dispatch, spool, files] = [Program::Dispatch, Program::Spool, Program::Static].map(patience);
-        assert!(dispatch < spool && spool == files, "{dispatch} {spool} {files}");
+        let [dispatch, spool, others @ ..] =
+            [Program::Dispatch, Program::Spool, Program::Static, Program::Cache].map(patience);
+        assert!(dispatch < spool && others == [spool; 2], "{dispatch} {spool} {others:?}");
     }
 }

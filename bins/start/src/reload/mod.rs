@@ -20,7 +20,7 @@ use crate::{
     launch::{launcher::SpawnContext, zygote},
     limits,
     options::Options,
-    services::{bound::Job, logs},
+    services::{bound::Job, cache_disk, logs},
     sockets::socket::{Open, look, remove_files},
     state::State,
 };
@@ -96,14 +96,15 @@ fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, n
         return Err(format!("fosse-{name} is not in the directory of the programs, or cannot be executed"));
     }
     // The rights of an ordinary user who checks say nothing of the user who is going to start.
-    let looks_at_logs = state.launcher.privileged || !options.check;
-    if let Some(why) = logs::hindrance(options.log_directory(), &next.plan).filter(|_| looks_at_logs) {
+    let looks_at_files = state.launcher.privileged || !options.check;
+    let hindrance = logs::hindrance(options.log_directory(), &next.plan).or_else(|| cache_disk::hindrance(&next.plan));
+    if let Some(why) = hindrance.filter(|_| looks_at_files) {
         reload.permanent = true;
         return Err(why);
     }
     let jobs = Job::all_of(&next);
     if options.check {
-        if looks_at_logs {
+        if looks_at_files {
             jobs?;
         }
         return check_generation(reload, state, next);

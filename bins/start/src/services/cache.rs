@@ -1,6 +1,6 @@
 //! The cache: one for the whole edge, as long as a route has its responses kept, with a dispatch
 //! and a connect of its own, over which it asks applications. What it keeps lies in a memory that
-//! outlives it, and that every lane reads.
+//! outlives it, and an upgrade, and that every lane reads; and on a disk where there is one.
 //!
 //! A configuration does not change inside a process, so each one has a cache of its own, which goes
 //! on in the same memory. There is one at a time: the next one is started when the last has exited.
@@ -28,7 +28,7 @@ use crate::{
         spawn::{pair, read_only, spawn},
         spawn_options::SpawnOptions,
     },
-    services::{Services, resolve},
+    services::{Services, cache_disk, resolve},
 };
 
 /// Returns whether a configuration keeps responses.
@@ -82,7 +82,8 @@ fn start_all(
     let (requests, replies) = pair(SocketType::SEQPACKET)?;
     let mut begin =
         |program, fds, args| spawn(children, cx, program, SpawnOptions { fds, args, ..SpawnOptions::default() });
-    let fds = vec![(0, responses), (1, fills), (8, fcntl_dupfd_cloexec(memory, 3)?)];
+    let mut fds = vec![(0, responses), (1, fills), (8, fcntl_dupfd_cloexec(memory, 3)?)];
+    fds.extend(cache_disk::open_files(&cx.generation.plan));
     let cache = begin(Program::Cache, fds, Vec::new())?;
     let mut fds = vec![(0, dispatch_in), (1, dispatch_out), (9, requests)];
     fds.extend(resolve::page_for_reader(lanes, cx.generation).map(|page| (13, page)));

@@ -2,6 +2,7 @@
 
 pub(crate) mod bound;
 pub(crate) mod cache;
+pub(crate) mod cache_disk;
 pub(crate) mod files;
 pub(crate) mod logs;
 pub(crate) mod passwords;

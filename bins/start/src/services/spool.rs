@@ -46,9 +46,14 @@ fn open(place: &SpoolPlan) -> Result<OwnedFd, String> {
     let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::EXCL | OFlags::CLOEXEC;
     let as_text = |errno: Errno| errno.to_string();
     let file = rustix::fs::open(place.spool_directory.as_slice(), flags, Mode::RUSR | Mode::WUSR).map_err(as_text)?;
-    if MEMORY_FILE_SYSTEMS.contains(&fstatfs(&file).map_err(as_text)?.f_type) {
+    if is_in_memory(&file).map_err(as_text)? {
         return Err("it is memory (tmpfs), which a spool is to save".to_owned());
     }
     ftruncate(&file, place.spool_bytes_max).map_err(as_text)?;
     Ok(file)
+}
+
+/// Returns whether a file or directory lies in memory.
+pub(super) fn is_in_memory(file: &OwnedFd) -> Result<bool, Errno> {
+    Ok(MEMORY_FILE_SYSTEMS.contains(&fstatfs(file)?.f_type))
 }

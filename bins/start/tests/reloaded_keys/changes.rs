@@ -62,6 +62,7 @@ const USERS: &[Line] = &[("[site.basic_auth]", "users_file", "\"u\"")];
 const USER: &str = "[\"ann:$2y$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.\"]";
 const LINKS: &[Line] = &[("[site.signed_links]", "keys", "[\"a.key\"]")];
 const KEPT: Line = ("[[site]]", "cache", "true");
+const ON_DISK: Line = ("[limits]", "cache_disk_bytes_max", "\"1 GiB\"");
 const COMPRESS: Line = ("[[site]]", "compress", "true");
 const NO_BACKEND: Line = ("[[site]]", "backend", "");
 const NO_PREFIX: Line = ("[[site.route]]", "prefix", "");
@@ -97,6 +98,7 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("top", "status_address", "\"127.0.0.1:9145\"", &[]),
     ("top", "status_public", "true", &[STATUS_ADDRESS]),
     ("top", "spool_directory", "\"/srv/spool\"", &[]),
+    ("top", "cache_directory", "\"/srv/cache\"", &[KEPT, ON_DISK]),
     ("top", "allow", "[\"lists/a.txt\"]", &[]),
     ("top", "deny", "[\"lists/a.txt\"]", &[]),
     ("[timeouts]", "head_seconds", "9", &[]),
@@ -115,6 +117,7 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[limits]", "lane_buffered_bytes_max", "\"32 MiB\"", &[]),
     ("[limits]", "lane_response_bytes_max", "\"32 MiB\"", &[]),
     ("[limits]", "cache_bytes_max", "\"2 MiB\"", &[KEPT]),
+    ("[limits]", "cache_disk_bytes_max", "\"2 GiB\"", &[KEPT]),
     ("[limits]", "cached_response_bytes_max", "\"2 KiB\"", &[KEPT]),
     ("[limits]", "lane_encode_bytes_max", "\"8 MiB\"", &[COMPRESS]),
     ("[limits]", "response_head_bytes_max", "\"32 KiB\"", &[]),

@@ -31,6 +31,7 @@ pub(crate) const PARTS: &[&str] = &[
     "spool",
     "files",
     "cache_bytes",
+    "cache_disk",
     // Rows of the pages of programs that are started anew.
     "sites",
     "backends",
@@ -73,6 +74,7 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         sites,
         backends,
         cache_bytes,
+        cache_disk,
         blobs,
     } = one;
     let fields = [
@@ -95,6 +97,7 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         ("sites", *sites != other.sites),
         ("backends", *backends != other.backends),
         ("cache_bytes", *cache_bytes != other.cache_bytes),
+        ("cache_disk", *cache_disk != other.cache_disk),
     ];
     let fields = fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
     let blob = |plan: &Plan, program: Program| plan.blobs.iter().find(|(of, _)| *of == program).map(|(_, b)| b.clone());
@@ -230,7 +233,18 @@ fn the_cache_has_the_memory_and_the_settings_of_the_last_reload_and_goes_with_th
     running.reload("lanes = 1", "cache_bytes_max = \"2 MiB\"", site);
     let second = next(Some(first));
     running.reload("lanes = 1", "cache_bytes_max = \"2 MiB\"\ncached_response_bytes_max = \"2 KiB\"", site);
-    next(Some(second));
+    let third = next(Some(second));
+    let kept = running.edge.dir().join("kept");
+    fs::create_dir(&kept).unwrap();
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o700)).unwrap();
+    let top = format!("lanes = 1\ncache_directory = \"{}\"", kept.display());
+    running.reload(&top, "cache_disk_bytes_max = \"1 GiB\"", site);
+    let fourth = next(Some(third));
+    let length = |name: &str| fs::metadata(kept.join(name)).unwrap().len();
+    assert_eq!(length("index") + length("responses"), 1 << 30);
+    running.reload(&top, "cache_disk_bytes_max = \"2 GiB\"", site);
+    next(Some(fourth));
+    assert_eq!(length("index") + length("responses"), 2 << 30);
     running.reload("lanes = 1", "", "");
     wait_for("no cache", || caches().is_empty().then_some(()));
     assert_eq!(get(running.edge.address(), "/").status, 200, "{}", running.edge.log());

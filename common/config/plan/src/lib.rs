@@ -21,7 +21,7 @@ use fosse_wire::{
 pub use files::FilesPlan;
 pub use listener::{Listener, PATH_BYTES_MAX, Place};
 
-const MAGIC: [u8; 8] = *b"fossep11";
+const MAGIC: [u8; 8] = *b"fossep12";
 /// Longest configuration, all its files together: some 10,000 sites of 400 bytes. The worst text of
 /// this length (one mistake a byte) takes 1 GiB and two seconds to refuse.
 pub const CONFIGURATION_BYTES_MAX: usize = 4 << 20;
@@ -37,6 +37,8 @@ const BACKENDS_MAX: u32 = 10_000;
 const SPOOL_BYTES_MAX: u64 = 1 << 40;
 /// Bytes of memory for responses that are kept.
 const CACHE_BYTES_MAX: u64 = 1 << 36;
+/// Bytes of disk for them.
+const CACHE_DISK_BYTES_MAX: u64 = 1 << 40;
 /// The scheduling of the programs on a request's path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheduling {
@@ -67,6 +69,15 @@ pub struct SpoolPlan {
     pub spool_directory: Vec<u8>,
     /// Bytes of the file.
     pub spool_bytes_max: u64,
+}
+
+/// The place for responses that are kept on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheDiskPlan {
+    /// The directory in which start makes the files.
+    pub cache_directory: Vec<u8>,
+    /// Bytes of all of them.
+    pub cache_disk_bytes_max: u64,
 }
 
 /// The configuration of start.
@@ -113,6 +124,8 @@ pub struct Plan {
     pub files: Vec<FilesPlan>,
     /// Bytes of memory for responses that are kept; 0 where none are.
     pub cache_bytes: u64,
+    /// The disk for them, where there is one; in the layout of the spool.
+    pub cache_disk: Option<CacheDiskPlan>,
     /// Configuration of each program that runs.
     pub blobs: Vec<(Program, Vec<u8>)>,
 }
@@ -148,11 +161,12 @@ impl Plan {
             out.push(u8::from(place.is_some()));
             place.iter().try_for_each(|place| place.put(&mut out))?;
         }
-        out.extend_from_slice(&self.spool.as_ref().map_or(0, |spool| spool.spool_bytes_max).to_le_bytes());
-        put_short(&mut out, self.spool.as_ref().map_or(&[], |spool| &spool.spool_directory), "path")?;
+        put_disk(&mut out, self.spool.as_ref().map(|spool| (&*spool.spool_directory, spool.spool_bytes_max)))?;
         put_count(&mut out, self.files.len())?;
         self.files.iter().try_for_each(|files| files.put(&mut out))?;
         out.extend_from_slice(&self.cache_bytes.to_le_bytes());
+        let cache_disk = self.cache_disk.as_ref().map(|disk| (&*disk.cache_directory, disk.cache_disk_bytes_max));
+        put_disk(&mut out, cache_disk)?;
         put_count(&mut out, self.blobs.len())?;
         for (program, blob) in &self.blobs {
             out.push(*program as u8);
@@ -197,9 +211,10 @@ impl Plan {
         plan.audit_log = c.short_bytes()?.to_vec();
         plan.status_socket = Place::take_optional(&mut c)?;
         plan.status_address = Place::take_optional(&mut c)?;
-        plan.spool = take_spool(&mut c)?;
+        plan.spool = take_disk(&mut c, SPOOL_BYTES_MAX, "spool")?
+            .map(|(spool_directory, spool_bytes_max)| SpoolPlan { spool_directory, spool_bytes_max });
         plan.files = FilesPlan::take_all(&mut c)?;
-        plan.cache_bytes = Some(c.u64()?).filter(|n| *n <= CACHE_BYTES_MAX).ok_or(WireError::Field("cache"))?;
+        (plan.cache_bytes, plan.cache_disk) = take_cache(&mut c)?;
         for _ in 0..c.u16()? {
             plan.blobs.push((Program::from_byte(c.u8()?)?, c.long_bytes()?.to_vec()));
         }
@@ -222,16 +237,30 @@ fn take_bool(c: &mut Cursor<'_>, what: &'static str) -> Result<bool, WireError> 
     }
 }
 
-fn take_spool(c: &mut Cursor<'_>) -> Result<Option<SpoolPlan>, WireError> {
-    let (spool_bytes_max, spool_directory) = (c.u64()?, c.short_bytes()?.to_vec());
-    if spool_bytes_max == 0 && spool_directory.is_empty() {
+fn take_cache(c: &mut Cursor<'_>) -> Result<(u64, Option<CacheDiskPlan>), WireError> {
+    let bytes = Some(c.u64()?).filter(|bytes| *bytes <= CACHE_BYTES_MAX).ok_or(WireError::Field("cache"))?;
+    let disk = take_disk(c, CACHE_DISK_BYTES_MAX, "cache disk")?
+        .map(|(cache_directory, cache_disk_bytes_max)| CacheDiskPlan { cache_directory, cache_disk_bytes_max });
+    Ok((bytes, disk))
+}
+
+fn put_disk(out: &mut Vec<u8>, disk: Option<(&[u8], u64)>) -> Result<(), WireError> {
+    let (directory, bytes_max) = disk.unwrap_or_default();
+    out.extend_from_slice(&bytes_max.to_le_bytes());
+    put_short(out, directory, "path")
+}
+
+/// Reads a directory and the bytes of the files there, where there is one.
+fn take_disk(c: &mut Cursor<'_>, most: u64, what: &'static str) -> Result<Option<(Vec<u8>, u64)>, WireError> {
+    let (bytes_max, directory) = (c.u64()?, c.short_bytes()?.to_vec());
+    if bytes_max == 0 && directory.is_empty() {
         return Ok(None);
     }
-    let is_sound = !spool_directory.is_empty() && !spool_directory.contains(&0);
-    if !is_sound || !(1..=SPOOL_BYTES_MAX).contains(&spool_bytes_max) {
-        return Err(WireError::Field("spool"));
+    let is_sound = !directory.is_empty() && !directory.contains(&0);
+    if !is_sound || !(1..=most).contains(&bytes_max) {
+        return Err(WireError::Field(what));
     }
-    Ok(Some(SpoolPlan { spool_directory, spool_bytes_max }))
+    Ok(Some((directory, bytes_max)))
 }
 
 fn put_count(out: &mut Vec<u8>, count: usize) -> Result<(), WireError> {
@@ -276,6 +305,8 @@ mod tests {
             access_log: b"access.log".to_vec(),
             status_address: Some(Place::Tcp { addr: [1; 16], port: 9145 }),
             spool: Some(SpoolPlan { spool_directory: b"/var/tmp".to_vec(), spool_bytes_max: SPOOL_BYTES_MAX }),
+            cache_bytes: CACHE_BYTES_MAX,
+            cache_disk: Some(CacheDiskPlan { cache_directory: b"/var/cache".to_vec(), cache_disk_bytes_max: 9 }),
             files: vec![FilesPlan { name: b"www".to_vec(), root: b"/srv/www".to_vec(), settings: vec![4, 5] }],
             blobs: vec![(Program::Accept, vec![1, 2, 3])],
             ..Plan::default()
@@ -315,6 +346,9 @@ mod tests {
         }
         let spool = SpoolPlan { spool_directory: b"/x".to_vec(), spool_bytes_max: SPOOL_BYTES_MAX + 1 };
         assert!(Plan::decode(&Plan { spool: Some(spool), ..sample() }.encode().unwrap()).is_err());
+        let (cache_directory, cache_disk_bytes_max) = (b"/x".to_vec(), CACHE_DISK_BYTES_MAX + 1);
+        let disk = CacheDiskPlan { cache_directory, cache_disk_bytes_max };
+        assert!(Plan::decode(&Plan { cache_disk: Some(disk), ..sample() }.encode().unwrap()).is_err());
         let mut path = sample();
         path.listeners[1].place = Place::Unix { path: vec![b'x'; 108], owner: 0, group: 0, mode: 0o600 };
         assert!(Plan::decode(&path.encode().unwrap()).is_err());

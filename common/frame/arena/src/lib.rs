@@ -19,4 +19,4 @@ mod writer;
 
 pub use layout::{ARENA_BYTES_MAX, ARENA_BYTES_MIN, RECORD_BYTES_MAX};
 pub use reader::Reader;
-pub use writer::{Record, Writer};
+pub use writer::{Record, Writer, key_of};

@@ -228,10 +228,14 @@ table!(
     counter FAILED = 5, "fills that the application failed";
     counter FORGOTTEN = 6, "kept responses forgotten because something has changed their target, or by a purge";
     counter MADE_ROOM = 7, "kept responses dropped to make room";
-    gauge ENTRIES = 8, "responses kept";
+    gauge ENTRIES = 8, "responses kept, in memory or on disk";
     gauge UNDER_WAY = 9, "fills under way";
     counter REFUSED = 10, "fills refused because their source has had its share, or because of their memory";
     counter BROKEN = 11, "lanes that broke the protocol";
+    gauge ON_DISK = 12, "of the responses kept, those on disk";
+    counter DISK_READ = 13, "responses that came from the disk";
+    counter DISK_WRITTEN = 14, "responses written to the disk";
+    counter DISK_LOST = 15, "responses on the disk that could not be read, or were not what was written";
 );
 
 table!(

@@ -63,6 +63,8 @@ calls! {
     FCHMODAT "fchmodat" SYS_fchmodat,
     FCHOWNAT "fchownat" SYS_fchownat,
     FCNTL "fcntl" SYS_fcntl,
+    FDATASYNC "fdatasync" SYS_fdatasync,
+    FLOCK "flock" SYS_flock,
     FSTAT "fstat" SYS_fstat,
     FSTATFS "fstatfs" SYS_fstatfs,
     FTRUNCATE "ftruncate" SYS_ftruncate,

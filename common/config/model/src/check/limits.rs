@@ -1,7 +1,7 @@
 //! Limits that depend on one another.
 
 use crate::backends::Backends;
-use crate::model::{Edge, OverLimit, Waf};
+use crate::model::{Edge, Limits, OverLimit, Waf};
 use crate::policy::Policy;
 use crate::problem::Problems;
 
@@ -23,6 +23,7 @@ pub(crate) fn limits(edge: &Edge, backends: &Backends<'_>, problems: &mut Proble
             problems.note(&listen.address_connections_max.span, what);
         }
     }
+    cache_disk(limits, problems);
     edge.site.iter().flat_map(|site| Policy::of(site)).for_each(|policy| endless_bodies(&policy, backends, problems));
     let (Some(held), Some(spool)) = (limits.lane_held_bytes_max.sound(), limits.spool_bytes_max.sound()) else {
         return;
@@ -40,6 +41,19 @@ pub(crate) fn limits(edge: &Edge, backends: &Backends<'_>, problems: &mut Proble
             let what = format!("body_bytes_max is more than {why}, which is {} bytes", room.0);
             problems.note_with_cure(span, what, format!("raise {key} in [limits]"));
         }
+    }
+}
+
+/// Notes a disk for kept responses that has no more room than their memory.
+fn cache_disk(limits: &Limits, problems: &mut Problems) {
+    let (Some(disk), Some(memory)) = (limits.cache_disk_bytes_max.written(), limits.cache_bytes_max.sound()) else {
+        return;
+    };
+    if disk.0 > 0 && disk <= memory {
+        let what =
+            format!("cache_disk_bytes_max is not more than cache_bytes_max, the memory, which is {} bytes", memory.0);
+        let cure = "raise it, or write 0 to keep responses in memory alone";
+        problems.note_with_cure(&limits.cache_disk_bytes_max.span, what, cure);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::hash::Hasher as _;
 
+use fosse_plan::CacheDiskPlan;
 use fosse_settings::{self as blobs, Action};
 use fosse_wire::blob::encode;
 use siphasher::sip::SipHasher13;
@@ -64,6 +65,13 @@ pub(super) fn settings(edge: &Edge, dispatch: &blobs::Dispatch) -> Option<blobs:
         configuration: dispatch.configuration,
         cached_response_bytes_max: edge.limits.cached_response_bytes_max.0,
     })
+}
+
+/// Returns the disk on which responses are kept, if there is one.
+pub(super) fn disk(edge: &Edge) -> Option<CacheDiskPlan> {
+    let cache_disk_bytes_max = edge.limits.cache_disk_bytes_max.0;
+    let cache_directory = edge.cache_directory.0.clone().into_bytes();
+    (cache_disk_bytes_max > 0).then_some(CacheDiskPlan { cache_directory, cache_disk_bytes_max })
 }
 
 fn digest(parts: &[&[u8]]) -> u64 {

@@ -47,6 +47,7 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         cache::tagged(dispatch(edge, (&numbered, &secrets), (&by_name, &servers), (plan.group, accounts), problems));
     let cache = cache::settings(edge, &dispatch).map(|cache| (Program::Cache, encode(&cache)));
     plan.cache_bytes = cache.as_ref().map_or(0, |_| edge.limits.cache_bytes_max.0);
+    plan.cache_disk = cache.as_ref().and_then(|_| cache::disk(edge));
     let encoded = [
         (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
         (Program::Parse, encode(&parse(edge, &numbered, (&by_name, &servers), &pages, problems))),

@@ -73,6 +73,9 @@ section! {
         /// (spool_bytes_max). The file has no name there, and is gone with the edge. A directory in
         /// memory (tmpfs) is not taken.
         spool_directory: Directory, Default("\"/var/tmp\"");
+        /// Directory for responses that are kept on disk (cache_disk_bytes_max). It has to be
+        /// there, not in memory (tmpfs), and to belong to root alone; two edges need one each.
+        cache_directory: Directory, Default("\"/var/cache/fosse\"");
         /// Files of networks that every listener lets in and never penalises.
         allow: Vec<At<FilePath>>, Default("[]"), 0..=64;
         /// Files of networks that every listener closes before a byte is read; the most specific
@@ -140,6 +143,11 @@ section! {
         /// Memory for responses that are kept, of all lanes; beyond it those go that were kept
         /// longest ago. One client may fill an eighth of it in a minute.
         cache_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=68719476736;
+        /// Disk for responses that are kept, in two files of cache_directory, where they outlive
+        /// the edge; beyond it those go that nobody has asked for of late. With 0 they are in
+        /// memory alone. There is one response for each 8 KiB at most, and each takes 300 bytes of
+        /// memory. Of a disk of another size nothing is taken over.
+        cache_disk_bytes_max: Bytes, Default("0"), 0..=1099511627776;
         /// Body of a response that is kept; longer ones are not.
         cached_response_bytes_max: Bytes, Default("\"1 MiB\""), 1024..=16777216;
         /// Memory of one lane for chunked request bodies that are buffered to learn their length;

@@ -29,6 +29,23 @@ lane_held_bytes_max = """#, &[
         "fosse.toml:13:24: lane_connections_max takes a whole number, this is a number with a fraction",
         "fosse.toml:14:23: lane_held_bytes_max takes a number of bytes, or a text such as \"64 KiB\" (KiB, MiB, GiB), not \"\"",
     ]),
+    (r#"[limits]
+cache_bytes_max = "64 MiB"
+cache_disk_bytes_max = "64 MiB""#, &[
+        "fosse.toml:12:24: cache_disk_bytes_max is not more than cache_bytes_max, the memory, which is 67108864 bytes; raise it, or write 0 to keep responses in memory alone",
+    ]),
+    (r#"[limits]
+cache_disk_bytes_max = "2048 GiB""#, &[
+        "fosse.toml:11:24: cache_disk_bytes_max must be between 0 and 1099511627776 bytes",
+    ]),
+    (r#"only
+cache_directory = "kept"
+[limits]
+cache_disk_bytes_max = "1 GiB""#, &[
+        "fosse.toml:1:1: there is no [[listen]]; add one",
+        "fosse.toml:1:1: there is no [[site]]; add one",
+        "fosse.toml:1:19: cache_directory: \"kept\" does not begin with a slash; write the whole path",
+    ]),
     (r#"only
 status_socket = "run/x"
 audit_log = ".."

@@ -40,6 +40,8 @@ pub enum FromCache {
         validated: bool,
         /// The application could not be asked, and what was kept may be sent in that case.
         stale: bool,
+        /// It was on the disk, and the application was not asked.
+        from_disk: bool,
     },
     /// There is none: `u32 tag | u8 cause`.
     Pass {
@@ -65,18 +67,22 @@ pub enum FromCache {
         /// The tag of the FORGET.
         tag: u32,
     },
-    /// Replies to a PURGE that is over: `u32 tag | u64 responses`.
+    /// Replies to a PURGE that is over: `u32 tag | u64 responses | u8 partial`.
     Purged {
         /// The tag of the PURGE.
         tag: u32,
         /// Number of kept responses that are gone.
         responses: u64,
+        /// The disk could not be written: what was on it may be found again after a restart.
+        is_partial: bool,
     },
 }
 
 const FLAG_COLLAPSED: u8 = 1;
 const FLAG_VALIDATED: u8 = 2;
 const FLAG_STALE: u8 = 4;
+const FLAG_FROM_DISK: u8 = 8;
+const FOUND_FLAGS: u8 = FLAG_COLLAPSED | FLAG_VALIDATED | FLAG_STALE | FLAG_FROM_DISK;
 
 impl FromCache {
     /// Appends the message.
@@ -86,15 +92,22 @@ impl FromCache {
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
         match *self {
             Self::Hello => put(out, HELLO, &[&PROTOCOL.to_le_bytes()]),
-            Self::Found { tag, place, hash, collapsed, validated, stale } => {
-                let flags = flags(&[(collapsed, FLAG_COLLAPSED), (validated, FLAG_VALIDATED), (stale, FLAG_STALE)]);
+            Self::Found { tag, place, hash, collapsed, validated, stale, from_disk } => {
+                let flags = flags(&[
+                    (collapsed, FLAG_COLLAPSED),
+                    (validated, FLAG_VALIDATED),
+                    (stale, FLAG_STALE),
+                    (from_disk, FLAG_FROM_DISK),
+                ]);
                 put(out, FOUND, &[&tag.to_le_bytes(), &place.to_le_bytes(), &hash.to_le_bytes(), &[flags]])
             }
             Self::Pass { tag, cause } => put(out, PASS, &[&tag.to_le_bytes(), &[cause as u8]]),
             Self::Lead { tag, bytes_max } => put(out, LEAD, &[&tag.to_le_bytes(), &bytes_max.to_le_bytes()]),
             Self::Enough { tag } => put(out, ENOUGH, &[&tag.to_le_bytes()]),
             Self::Forgotten { tag } => put(out, FORGOTTEN, &[&tag.to_le_bytes()]),
-            Self::Purged { tag, responses } => put(out, PURGED, &[&tag.to_le_bytes(), &responses.to_le_bytes()]),
+            Self::Purged { tag, responses, is_partial } => {
+                put(out, PURGED, &[&tag.to_le_bytes(), &responses.to_le_bytes(), &[u8::from(is_partial)]])
+            }
         }
     }
 
@@ -111,7 +124,7 @@ impl FromCache {
             }
             FOUND => {
                 let (tag, place, hash, flags) = (c.u32()?, c.u64()?, c.u64()?, c.u8()?);
-                if flags > FLAG_COLLAPSED | FLAG_VALIDATED | FLAG_STALE {
+                if flags > FOUND_FLAGS {
                     return Err(WireError::Field("found flags"));
                 }
                 Self::Found {
@@ -121,6 +134,7 @@ impl FromCache {
                     collapsed: flags & FLAG_COLLAPSED != 0,
                     validated: flags & FLAG_VALIDATED != 0,
                     stale: flags & FLAG_STALE != 0,
+                    from_disk: flags & FLAG_FROM_DISK != 0,
                 }
             }
             PASS => {
@@ -131,7 +145,13 @@ impl FromCache {
             LEAD => Self::Lead { tag: c.u32()?, bytes_max: c.u64()? },
             ENOUGH => Self::Enough { tag: c.u32()? },
             FORGOTTEN => Self::Forgotten { tag: c.u32()? },
-            PURGED => Self::Purged { tag: c.u32()?, responses: c.u64()? },
+            PURGED => {
+                let (tag, responses, partial) = (c.u32()?, c.u64()?, c.u8()?);
+                if partial > 1 {
+                    return Err(WireError::Field("purge partial"));
+                }
+                Self::Purged { tag, responses, is_partial: partial == 1 }
+            }
             kind => return Err(WireError::Kind(kind)),
         };
         c.end()?;

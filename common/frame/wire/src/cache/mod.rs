@@ -25,7 +25,7 @@ pub use terms::{LeaveCause, Terms, Way};
 
 /// The number of this conversation in HELLO. A start upgraded in place may bring a cache together
 /// with lanes of another build.
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 
 /// Bytes of a key: the head of a request that has no more than is in the key.
 pub const KEY_BYTES_MAX: usize = 80 * 1024;
@@ -317,14 +317,18 @@ mod tests {
             let least = body.len() - if open { 3 } else { 0 };
             assert!((0..least).all(|cut| ToCache::decode(&body[..cut]).is_err()));
         }
-        let found =
-            FromCache::Found { tag: 7, place: 1 << 40, hash: 3, collapsed: true, validated: false, stale: true };
+        let (collapsed, validated, stale, from_disk) = (true, false, true, true);
+        let found = FromCache::Found { tag: 7, place: 1 << 40, hash: 3, collapsed, validated, stale, from_disk };
         let pass = PassCause::ALL.map(|cause| FromCache::Pass { tag: 1, cause });
-        for message in
-            [FromCache::Hello, found, FromCache::Forgotten { tag: 2 }, FromCache::Purged { tag: 3, responses: 4 }]
-                .into_iter()
-                .chain([FromCache::Lead { tag: 4, bytes_max: 1 << 33 }, FromCache::Enough { tag: 5 }])
-                .chain(pass)
+        for message in [
+            FromCache::Hello,
+            found,
+            FromCache::Forgotten { tag: 2 },
+            FromCache::Purged { tag: 3, responses: 4, is_partial: true },
+        ]
+        .into_iter()
+        .chain([FromCache::Lead { tag: 4, bytes_max: 1 << 33 }, FromCache::Enough { tag: 5 }])
+        .chain(pass)
         {
             let mut bytes = Vec::new();
             message.encode(&mut bytes).unwrap();
