@@ -83,8 +83,8 @@ fn directory(path: &[u8]) -> Result<OwnedFd, String> {
     Ok(directory)
 }
 
-/// Opens a file of a length, and makes it where there is none. Whatever else has its name is left
-/// alone.
+/// Opens a file of a length, and makes it where there is none. A link, a directory or a file of
+/// others that has its name is left alone.
 fn file(directory: &OwnedFd, name: &str, length: u64) -> Result<OwnedFd, String> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = openat(directory, name, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| match errno {
