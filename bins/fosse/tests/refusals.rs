@@ -177,6 +177,53 @@ fn a_request_that_is_refused_has_one_line_with_client_host_cause_and_limit() {
     }
 }
 
+#[test]
+#[expect(clippy::too_many_lines, reason = "a row for each request")]
+fn a_route_has_limits_of_heads_of_its_own_wider_or_narrower_than_those_of_all() {
+    let sites = "[[site]]\nhosts = [\"wide.example\"]\nbackend = \"app\"\nheader_count_max = 20\n\
+                 [[site.route]]\nprefix = \"/sso\"\nhead_bytes_max = 8192\nheader_bytes_max = 4096\n\
+                 [[site.route]]\npath = \"/ping\"\nhead_bytes_max = 1024\nheader_count_max = 8\n\
+                 [[site.route]]\nheader_count_max = 8\nwhen = { method = [\"PUT\"] }\n";
+    let backend = Backend::start();
+    let mut edge = edge(&backend, sites, &[]);
+    let get = |path: &str, fields: &str| format!("GET {path} HTTP/1.1\r\nHost: wide.example\r\n{fields}\r\n");
+    let long = format!("Authorization: {}\r\n", "k".repeat(3000));
+    let some = "a: b\r\n".repeat(12);
+    let (close, none): (_, &[&str]) = ("Connection: close\r\n", &[]);
+    let rows: [(String, u16, &[&str]); 7] = [
+        (get("/sso/x", &format!("{close}{long}")), 200, none),
+        (
+            get("/", &format!("a: {}\r\n", "b".repeat(1100))),
+            431,
+            &["site=wide.example status=431 ", "limit=header_bytes_max"],
+        ),
+        (get("/", &format!("{close}{some}")), 200, none),
+        (get("/ping", &some), 431, &["site=wide.example route=/ping ", "limit=header_count_max"]),
+        (
+            get("/ping", &format!("a: {}\r\n", "b".repeat(600)).repeat(2)),
+            431,
+            &["route=/ping ", "limit=head_bytes_max"],
+        ),
+        (get("/", &some).replace("GET", "PUT"), 431, &["route=3 ", "limit=header_count_max"]),
+        // Longer than any site takes: it is not read so far that it has a site.
+        (
+            get("/sso", &format!("a: {}\r\n", "b".repeat(5000))),
+            431,
+            &["host=wide.example status=431 ", "limit=header_bytes_max"],
+        ),
+    ];
+    for (last, (text, status, _)) in (2u8..).zip(&rows) {
+        assert_eq!(status_from(last, &edge, text.as_bytes()), *status, "{text:.60}");
+    }
+    assert_eq!(edge.terminate(), Some(0));
+    let log = edge.log();
+    for (last, (_, _, parts)) in (2u8..).zip(&rows) {
+        let lines = about(&log, &format!("127.0.0.{last}"));
+        assert_eq!(lines.len(), usize::from(!parts.is_empty()), "{parts:?}: {log}");
+        assert!(parts.iter().all(|part| lines[0].contains(part)), "{parts:?}: {lines:?}");
+    }
+}
+
 /// The refusals of which lines about a client speak: one each, and what `more` says.
 fn told(log: &str, client: &str) -> u64 {
     let more = |line: &&str| line.split(" more=").nth(1).and_then(|more| more.split(' ').next()?.parse::<u64>().ok());

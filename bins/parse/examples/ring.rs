@@ -65,10 +65,12 @@ fn main() {
         write_seconds: Duration::from_secs(10),
         linger: Duration::from_secs(2),
         drain_seconds_max: Duration::from_secs(10),
-        head_bytes_max: 32_768,
-        header_bytes_max: 16_384,
-        target_bytes_max: 8_192,
-        header_count_max: 100,
+        head: fosse_settings::HeadLimits {
+            head_bytes_max: 32_768,
+            target_bytes_max: 8_192,
+            header_bytes_max: 16_384,
+            header_count_max: 100,
+        },
         ..Default::default()
     };
     let (forward, out) = pair(SocketType::STREAM);

@@ -1,5 +1,5 @@
-//! The limits of a policy, which hold whatever its firewall does: networks, methods, lengths, text,
-//! and how far a request goes.
+//! The limits of a policy, which hold whatever its firewall does: networks, heads, methods,
+//! lengths, text, and how far a request goes.
 
 use fosse_http1::{BodyLength, RequestHead, percent, via_passages};
 use fosse_settings::ParsePolicy;
@@ -7,6 +7,7 @@ use fosse_wire::request::Endpoint;
 
 use crate::limits::VIA_PASSAGES_MAX;
 use crate::refused::Refused;
+use crate::settings::head_limits;
 
 /// Checks whether a request goes on.
 ///
@@ -15,6 +16,9 @@ use crate::refused::Refused;
 pub(crate) fn check(head: &RequestHead<'_>, client: &Endpoint, policy: &ParsePolicy) -> Result<(), Refused> {
     if !policy.networks.is_empty() && !lets_in(policy, client) {
         return Err(Refused::NETWORK);
+    }
+    if let Some(limits) = &policy.head {
+        head.check_limits(&head_limits(limits))?;
     }
     if !serves(policy, head.method) {
         return Err(Refused::METHOD);

@@ -18,7 +18,7 @@ use crate::origin::Origin;
 use crate::output::ClientOutput;
 use crate::pace::{Pace, Wait};
 use crate::pages::{self, Reader, Subject};
-use crate::refused::{Refused, host_of};
+use crate::refused::{Refused, Whose, host_of};
 use crate::settings::Settings;
 use crate::shown::Shown;
 use crate::sources::Charge;
@@ -317,8 +317,8 @@ impl Conn {
 
     /// Writes the event line of a refusal.
     pub(crate) fn report_refusal(&self, host: &[u8], refused: Refused, context: &mut Context) {
-        let site = if self.exchange.open { context.settings.site_name(self.exchange.site) } else { "" };
-        context.refusals.note(refused, &self.client(), host, site, context.now_ms);
+        let of = Whose { host, site: self.exchange.site, policy: self.exchange.policy };
+        context.refusals.note(refused, &self.client(), &of, &context.settings, context.now_ms);
     }
 
     /// Returns the client, as far as it is known.
@@ -359,7 +359,7 @@ impl Conn {
         self.end_log(End::Complete, "", context);
         traffic::count(&mut self.exchange, true, context);
         // Bytes that do not become a request are nobody's.
-        self.exchange.site = SITE_NONE;
+        (self.exchange.site, self.exchange.policy) = (SITE_NONE, u32::MAX);
         self.discharge_request(context);
         let cut_short = !self.exchange.forward_done;
         if cut_short {

@@ -10,7 +10,8 @@ use fosse_wire::request::Endpoint;
 
 use crate::PROGRAM;
 use crate::limits::{REFUSAL_LINES_MAX, REFUSAL_SOURCES_MAX, REFUSALS_WINDOW_MS};
-use crate::refused::Refused;
+use crate::refused::{Refused, Whose};
+use crate::settings::Settings;
 
 /// The sources that were refused lately, and the networks that they are in. In a shell there are no
 /// lines: the response says it.
@@ -36,11 +37,17 @@ impl RefusalEvents {
         Self { is_reported: true, ..Self::default() }
     }
 
-    /// Writes the line of a refusal, or counts it. `host` is as the client wrote it, as far as it
-    /// came.
-    pub(crate) fn note(&mut self, refused: Refused, client: &Endpoint, host: &[u8], site: &str, now_ms: u64) {
+    /// Writes the line of a refusal, or counts it.
+    pub(crate) fn note(
+        &mut self,
+        refused: Refused,
+        client: &Endpoint,
+        of: &Whose<'_>,
+        settings: &Settings,
+        now_ms: u64,
+    ) {
         if self.is_reported && self.counts_in(Source::of(&client.addr), now_ms) {
-            refused.report(client, host, site);
+            refused.report(client, of, settings);
         }
     }
 

@@ -7,6 +7,7 @@ use fosse_wire::response::{Cause, ResponseHead};
 use fosse_wire::verdict::Cause as Denied;
 
 use crate::PROGRAM;
+use crate::settings::Settings;
 
 /// A local response with its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,17 @@ pub(crate) struct Refused {
     pub(crate) why: &'static str,
     /// The key of fosse.toml whose limit was reached; empty without one.
     pub(crate) limit: &'static str,
+}
+
+/// The request that is refused, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whose<'a> {
+    /// The host as the client wrote it; empty where it has not come or is known by the site.
+    pub(crate) host: &'a [u8],
+    /// Index of the site.
+    pub(crate) site: u32,
+    /// Number of the policy.
+    pub(crate) policy: u32,
 }
 
 impl Refused {
@@ -91,14 +103,16 @@ impl Refused {
         Self { status, why, limit: "" }
     }
 
-    /// Writes the line of the event. `host` is as the client wrote it, as far as it came.
-    pub(crate) fn report(self, client: &Endpoint, host: &[u8], site: &str) {
+    /// Writes the line of the event.
+    pub(crate) fn report(self, client: &Endpoint, of: &Whose<'_>, settings: &Settings) {
         let client = client.ip().map_or_else(|| "unix".to_owned(), |ip| ip.to_string());
         let Self { status, why, limit } = self;
-        let (host, site) = (optional("host", host), optional("site", site.as_bytes()));
+        let host = optional("host", of.host);
+        let site = optional("site", settings.site_name(of.site).as_bytes());
+        let route = optional("route", settings.route_name(of.site, of.policy).as_bytes());
         let (why, limit) = (Escaped(why.as_bytes()), optional("limit", limit.as_bytes()));
         let status = if status == 0 { String::new() } else { format!(" status={status}") };
-        info(PROGRAM, format_args!("event=refused client={client}{host}{site}{status} why={why}{limit}"));
+        info(PROGRAM, format_args!("event=refused client={client}{host}{site}{route}{status} why={why}{limit}"));
     }
 }
 

@@ -1,13 +1,14 @@
 //! The configuration, arranged for looking up.
 
 use core::time::Duration;
+use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 
 use fosse_bundle::{PAGES_IMAGE_BYTES_MAX, Pages};
 use fosse_counters::{Counters, ROW_NONE};
 use fosse_http1::{FIELD_BYTES_MAX, FIELDS_COUNT_MAX, HEAD_BYTES_MAX, HeadLimits, Host, TARGET_BYTES_MAX};
 use fosse_routing::Router;
-use fosse_settings::{ErrorPages, Net, Parse, ParseListener, ParsePolicy, TrustedFields};
+use fosse_settings::{ErrorPages, Net, Parse, ParseListener, ParsePolicy, PathMatch, TrustedFields};
 use fosse_sys::blob::Mapped;
 
 /// The default site of a listener, as far as it counts before a request has a site.
@@ -40,14 +41,7 @@ pub struct Settings {
 impl Settings {
     /// Arranges a blob. Numbers above the hard limits are brought down to them.
     pub(crate) fn new(blob: Parse) -> Self {
-        let at_most = |value: u32, max: usize| usize::try_from(value).unwrap_or(max).min(max);
-        let head_bytes = at_most(blob.head_bytes_max, HEAD_BYTES_MAX);
-        let head = HeadLimits {
-            target_bytes: at_most(blob.target_bytes_max, TARGET_BYTES_MAX),
-            fields: at_most(blob.header_count_max, FIELDS_COUNT_MAX),
-            head_bytes,
-            field_bytes: at_most(blob.header_bytes_max, FIELD_BYTES_MAX),
-        };
+        let head = head_limits(&blob.head);
         let router = Router::new(&blob);
         let is_paced = blob.has_rates();
         let listeners = (0..).zip(&blob.listeners);
@@ -67,10 +61,12 @@ impl Settings {
             write_seconds: Duration::from_secs(30),
             linger: Duration::from_secs(2),
             drain_seconds_max: Duration::from_secs(30),
-            head_bytes_max: u32::MAX,
-            target_bytes_max: u32::MAX,
-            header_bytes_max: u32::MAX,
-            header_count_max: u32::MAX,
+            head: fosse_settings::HeadLimits {
+                head_bytes_max: u32::MAX,
+                target_bytes_max: u32::MAX,
+                header_bytes_max: u32::MAX,
+                header_count_max: u32::MAX,
+            },
             upgrade: vec!["websocket".into()],
             ..Parse::default()
         })
@@ -139,6 +135,24 @@ impl Settings {
         site.map_or("", |site| &site.name)
     }
 
+    /// Returns the route of a site that has a policy, as its path is written, or by its number
+    /// where it has none; empty for the site's own policy.
+    pub(crate) fn route_name(&self, site: u32, policy: u32) -> Cow<'_, str> {
+        let site = usize::try_from(site).ok().and_then(|index| self.blob.sites.get(index));
+        // The policies of a site's routes follow its own.
+        let found = site.and_then(|site| {
+            let at = usize::try_from(policy.checked_sub(site.routes.policy)?.checked_sub(1)?).ok()?;
+            Some((at, site.routes.routes.get(at)?))
+        });
+        match found.map(|(at, route)| (at, &route.path)) {
+            None => Cow::Borrowed(""),
+            Some((_, PathMatch::Exact(path) | PathMatch::Glob(path) | PathMatch::Regex(path))) => path.into(),
+            // That of / is empty.
+            Some((_, PathMatch::Prefix(path))) => if path.is_empty() { "/" } else { path }.into(),
+            Some((at, PathMatch::Any)) => (at + 1).to_string().into(),
+        }
+    }
+
     /// Returns the row of the counter page for a site; the last one for what belongs to none.
     pub(crate) fn row(&self, site: u32) -> usize {
         let sites = self.blob.sites.len();
@@ -165,6 +179,18 @@ impl Settings {
     pub(crate) fn trusts(&self, listener: u16, address: &[u8; 16]) -> bool {
         let nets: &[Net] = self.listener(listener).map_or(&[], |listener| &listener.trusted);
         nets.iter().any(|net| net.contains(address))
+    }
+}
+
+/// Returns limits of heads as the parser takes them. Numbers above the hard limits are brought down
+/// to them.
+pub(crate) fn head_limits(of: &fosse_settings::HeadLimits) -> HeadLimits {
+    let at_most = |value: u32, max: usize| usize::try_from(value).unwrap_or(max).min(max);
+    HeadLimits {
+        target_bytes: at_most(of.target_bytes_max, TARGET_BYTES_MAX),
+        fields: at_most(of.header_count_max, FIELDS_COUNT_MAX),
+        head_bytes: at_most(of.head_bytes_max, HEAD_BYTES_MAX),
+        field_bytes: at_most(of.header_bytes_max, FIELD_BYTES_MAX),
     }
 }
 

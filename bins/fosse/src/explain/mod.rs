@@ -90,7 +90,7 @@ fn explained(edge: &Edge, plan: &Plan, head: &RequestHead<'_>, (client, listener
     };
     let _ = writeln!(out, "route     {}", why_route(site, policy));
     let Some(terms) = parse.policies.get(index(policy)) else { return out };
-    out.push_str(&who_may(terms));
+    out.push_str(&who_may(&parse, terms));
     let Ok(changed) = router.changed(policy, &facts, usize::MAX) else {
         return out + "response  400: the target that it is rewritten to cannot be written\n";
     };

@@ -1,5 +1,6 @@
 //! The words of `fosse explain`.
 
+mod heads;
 mod mirror;
 mod retry;
 mod source;
@@ -9,9 +10,10 @@ use std::fmt::Write as _;
 use fosse_model::{Edge, model::Listen};
 use fosse_settings::{
     Action, Coding, Condition, Dispatch, DispatchPolicy, ErrorPages, FastCgi, HeaderChange, HeaderEdit, Net, Origin,
-    ParsePolicy, ParseSite, Part, PathMatch, Template, Test, WafMode, WafProfile,
+    Parse, ParsePolicy, ParseSite, Part, PathMatch, Template, Test, WafMode, WafProfile,
 };
 
+use self::heads::head_limits;
 use self::mirror::mirror;
 use self::retry::retry;
 use self::source::source_address;
@@ -104,11 +106,16 @@ fn net(net: &Net) -> String {
     }
 }
 
-/// Returns a line for the methods that a policy serves, and one for the networks that it lets in.
-pub(super) fn who_may(policy: &ParsePolicy) -> String {
+/// Returns a line for the methods that a policy serves, one for the networks that it lets in, and
+/// one for the limits of heads.
+pub(super) fn who_may(parse: &Parse, policy: &ParsePolicy) -> String {
     let others = if policy.other_methods { ", and others but TRACE" } else { "" };
     let methods = format!("methods   {}{others}\n", policy.methods.join(" "));
-    if policy.networks.is_empty() { methods } else { format!("{methods}networks  {}\n", networks(policy)) }
+    let networks = match policy.networks.is_empty() {
+        true => String::new(),
+        false => format!("networks  {}\n", networks(policy)),
+    };
+    methods + &networks + &head_limits(parse, policy)
 }
 
 /// Returns the networks whose clients a policy lets in or keeps out.

@@ -186,6 +186,18 @@ impl<'a> Policy<'a> {
         (of_site(self.site), self.route.map(of_route))
     }
 
+    /// Returns one of the limits of heads, and its place: of the route, else of the site, else that
+    /// of `[limits]`.
+    pub(crate) fn head_limit<T: Copy>(
+        &self,
+        of_route: fn(&Route) -> &At<Option<T>>,
+        of_site: fn(&Site) -> &At<Option<T>>,
+        of_all: &'a At<T>,
+    ) -> (T, &'a Span) {
+        let own = self.route.map(of_route).filter(|key| key.value.is_some()).unwrap_or_else(|| of_site(self.site));
+        own.value.map_or((of_all.value, &of_all.span), |value| (value, &own.span))
+    }
+
     /// Returns the time for a body.
     pub(crate) fn body_seconds(&self) -> Option<Seconds> {
         self.route.and_then(|route| route.body_seconds.value).or(self.site.body_seconds.value)

@@ -37,7 +37,10 @@ fn three_tables_are_a_whole_configuration() {
     assert_eq!(plan.listeners[0].place, Place::Tcp { addr, port: 8080 });
     assert_eq!(Plan::decode(&plan.encode().unwrap()).unwrap(), plan);
     let parse: blobs::Parse = decode(plan.blob(Program::Parse)).unwrap();
-    assert_eq!((parse.head_seconds.as_secs(), parse.head_bytes_max, parse.header_count_max), (10, 32_768, 100));
+    assert_eq!(
+        (parse.head_seconds.as_secs(), parse.head.head_bytes_max, parse.head.header_count_max),
+        (10, 32_768, 100)
+    );
     assert_eq!((parse.default_site, parse.access_log, parse.upgrade), (None, false, vec!["websocket".to_owned()]));
     let waf: blobs::WafFilter = decode(plan.blob(Program::WafFilter)).unwrap();
     assert_eq!(

@@ -14,6 +14,7 @@ mod cors;
 mod files;
 mod links;
 mod names;
+mod pages;
 mod parse;
 mod password;
 mod prober;
@@ -32,14 +33,15 @@ pub use cors::{Cors, ForOrigin, Origin};
 pub use files::{CacheControl, Coding, Files, TryFile};
 pub use links::{Keys, SignedLinks};
 pub use names::{AddressFamily, FollowedName, NamedServer, Resolve, permits};
-pub use parse::{ParseListener, TrustedFields};
+pub use pages::{ErrorPage, ErrorPages, PageBody, RespondFile};
+pub use parse::{HeadLimits, ParseListener, TrustedFields};
 pub use password::{BasicAuth, Password, UserFiles, UserList};
 pub use prober::{Check, CheckedServer, Prober};
 pub use retry::{Retry, RetryMethods, RetryOn};
 pub use site::{
-    Action, Admitted, CachePolicy, Compress, Condition, DispatchPolicy, DispatchSite, ErrorPage, ErrorPages,
-    HeaderChange, HeaderEdit, Mirror, Page, PageBody, ParsePolicy, ParseSite, PathMatch, Prefixes, RespondFile,
-    Rewrite, Route, SendFiles, SiteRoutes, Test, Underscores, WafPolicy,
+    Action, Admitted, CachePolicy, Compress, Condition, DispatchPolicy, DispatchSite, HeaderChange, HeaderEdit, Mirror,
+    Page, ParsePolicy, ParseSite, PathMatch, Prefixes, Rewrite, Route, SendFiles, SiteRoutes, Test, Underscores,
+    WafPolicy,
 };
 pub use template::{Part, Template, Variable};
 
@@ -111,14 +113,8 @@ pub struct Parse {
     pub linger: Duration,
     /// Longest time for requests under way once draining begins.
     pub drain_seconds_max: Duration,
-    /// Bytes of a request head, line included.
-    pub head_bytes_max: u32,
-    /// Bytes of a request target.
-    pub target_bytes_max: u32,
-    /// Bytes of one header line.
-    pub header_bytes_max: u32,
-    /// Header fields of a request.
-    pub header_count_max: u32,
+    /// Limits by which a head is read: the largest that some policy has.
+    pub head: HeadLimits,
     /// Requests on one connection; 0 for no limit.
     pub connection_requests_max: u32,
     /// Upgrade tokens that some backend allows, lower case.

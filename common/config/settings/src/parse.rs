@@ -1,4 +1,4 @@
-//! The listeners of fosse-parse.
+//! The listeners of fosse-parse, and the limits of heads.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,4 +35,17 @@ pub struct ParseListener {
     pub port: u16,
     /// The site for hosts that none names, where it is not the default of all.
     pub default_site: Option<u32>,
+}
+
+/// Limits of the head of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadLimits {
+    /// Bytes of all of it, line included.
+    pub head_bytes_max: u32,
+    /// Bytes of the target.
+    pub target_bytes_max: u32,
+    /// Bytes of one header line.
+    pub header_bytes_max: u32,
+    /// Header fields.
+    pub header_count_max: u32,
 }

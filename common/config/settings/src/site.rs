@@ -7,7 +7,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::template::Template;
-use crate::{Access, Coding, Cors, Net, Retry, SignedLinks};
+use crate::{Access, Coding, Cors, HeadLimits, Net, RespondFile, Retry, SignedLinks};
 
 /// One site as parse sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +118,8 @@ pub struct ParsePolicy {
     pub other_methods: bool,
     /// Bytes of a request body that are taken, where waf-filter sets no limit.
     pub body_bytes_max: u64,
+    /// Limits of the head, where they are not those by which it is read.
+    pub head: Option<HeadLimits>,
     /// Path and query must be UTF-8, where waf-filter does not look at them.
     pub utf8: bool,
     /// The request ends when its client has closed its side.
@@ -145,52 +147,6 @@ pub struct ParsePolicy {
     pub source_bytes_per_second: u64,
     /// File that it responds with.
     pub respond_file: Option<RespondFile>,
-}
-
-/// A page in place of the usual one of a status.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorPage {
-    /// First status that it is for.
-    pub first: u16,
-    /// Last status.
-    pub last: u16,
-    /// Its Content-Type.
-    pub content_type: String,
-    /// Its body, which may hold variables.
-    pub body: PageBody,
-}
-
-/// The body of a page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PageBody {
-    /// The file of this number, of those that load has read.
-    File(u32),
-    /// This text.
-    Text(String),
-}
-
-impl Default for PageBody {
-    fn default() -> Self {
-        Self::Text(String::new())
-    }
-}
-
-/// The pages of a policy, which many policies may share.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorPages {
-    /// The first that has a status is the page for it.
-    pub error: Vec<ErrorPage>,
-    /// Clients that would rather have JSON get a problem (RFC 9457) in place of a page.
-    pub error_json: bool,
-}
-
-/// The file that a policy responds with.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RespondFile {
-    /// Its number, of those that load has read.
-    pub respond_file: u32,
-    /// Its Content-Type.
-    pub content_type: String,
 }
 
 /// One policy as waf-filter sees it.

@@ -98,6 +98,20 @@ impl<'a> Fields<'a> {
         Ok(Self { lines: &block[..block.len() - 2], shapes })
     }
 
+    /// Checks the number and the lengths of the lines by narrower limits.
+    pub(crate) fn check_limits(&self, limits: &HeadLimits) -> Result<(), Refusal> {
+        let lines = self.lines.split_inclusive(|byte| *byte == b'\n');
+        for (count, line) in (1..).zip(lines) {
+            if count > limits.fields {
+                return Err(Refusal::TooManyFields);
+            }
+            if line.len() - 2 > limits.field_bytes {
+                return Err(Refusal::FieldTooLong);
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the lines as they came, each with its CR LF.
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {

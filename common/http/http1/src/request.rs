@@ -82,6 +82,24 @@ impl<'a> RequestHead<'a> {
         Ok(head)
     }
 
+    /// Checks the lengths of a head again, by narrower limits than it was read by.
+    ///
+    /// # Errors
+    /// What [`RequestHead::parse`] would have returned for these limits.
+    pub fn check_limits(&self, limits: &HeadLimits) -> Result<(), Refusal> {
+        // The line and the empty one have a CR LF each.
+        let whole = self.line.len() + self.fields.raw().len() + 4;
+        if whole > limits.head_bytes {
+            return Err(if self.line.len() + 1 >= limits.head_bytes {
+                Refusal::TargetTooLong
+            } else {
+                Refusal::HeadTooLong
+            });
+        }
+        split_request_line(self.line, limits)?;
+        self.fields.check_limits(limits)
+    }
+
     /// Returns whether the response to this request has no body whatever its head says (RFC 9112,
     /// section 6.3).
     #[must_use]

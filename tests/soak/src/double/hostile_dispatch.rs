@@ -11,7 +11,7 @@ use std::{
 use fosse_fdpass::{Received, receive, send};
 use fosse_harness::sockets::{pair, readable};
 use fosse_harness::{Stage, WAIT_MAX};
-use fosse_settings::{Parse, ParseListener, ParsePolicy, ParseSite};
+use fosse_settings::{HeadLimits, Parse, ParseListener, ParsePolicy, ParseSite};
 use fosse_stage::Input;
 use fosse_wire::{
     Kind,
@@ -42,10 +42,12 @@ fn settings() -> Parse {
         write_seconds: Duration::from_secs(10),
         linger: Duration::from_millis(200),
         drain_seconds_max: Duration::from_secs(2),
-        head_bytes_max: 16_384,
-        header_bytes_max: 8_192,
-        target_bytes_max: 4096,
-        header_count_max: 64,
+        head: HeadLimits {
+            head_bytes_max: 16_384,
+            header_bytes_max: 8_192,
+            target_bytes_max: 4096,
+            header_count_max: 64,
+        },
         upgrade: vec!["websocket".into()],
         ..Parse::default()
     }

@@ -3,18 +3,17 @@
 use crate::backends::Backends;
 use crate::model::{Edge, Limits, OverLimit, Waf};
 use crate::policy::Policy;
-use crate::problem::Problems;
+use crate::problem::{Problems, Span};
+use crate::value::Bytes;
 
 /// Notes a target that is longer than a head, a body that is more than the memory for such bodies,
 /// and more connections of one address than of all.
 pub(crate) fn limits(edge: &Edge, backends: &Backends<'_>, problems: &mut Problems) {
     let Some(limits) = edge.limits.sound() else { return };
-    if let (Some(target), Some(head)) = (limits.target_bytes_max.written(), limits.head_bytes_max.sound())
-        && target > head
-    {
-        let what = format!("target_bytes_max is more than head_bytes_max, which is {} bytes", head.0);
-        problems.note(&limits.target_bytes_max.span, what);
+    if let (Some(target), Some(head)) = (limits.target_bytes_max.written(), limits.head_bytes_max.sound()) {
+        long_target(*target, *head, &limits.target_bytes_max.span, problems);
     }
+    edge.site.iter().flat_map(|site| Policy::of(site)).for_each(|policy| of_policy(&policy, limits, problems));
     for listen in edge.listen.iter() {
         if let (Some(one), Some(all)) = (listen.address_connections_max.written(), limits.connections_max.sound())
             && one > all
@@ -54,6 +53,22 @@ fn cache_disk(limits: &Limits, problems: &mut Problems) {
             format!("cache_disk_bytes_max is not more than cache_bytes_max, the memory, which is {} bytes", memory.0);
         let cure = "raise it, or write 0 to keep responses in memory alone";
         problems.note_with_cure(&limits.cache_disk_bytes_max.span, what, cure);
+    }
+}
+
+/// Notes a target that a site or route makes longer than a head there.
+fn of_policy(policy: &Policy<'_>, limits: &Limits, problems: &mut Problems) {
+    let own = policy.route.map_or(&policy.site.target_bytes_max, |route| &route.target_bytes_max);
+    if let Some(Some(target)) = own.written() {
+        let of_all = &limits.head_bytes_max;
+        let (head, _) = policy.head_limit(|route| &route.head_bytes_max, |site| &site.head_bytes_max, of_all);
+        long_target(*target, head, &own.span, problems);
+    }
+}
+
+fn long_target(target: Bytes, head: Bytes, span: &Span, problems: &mut Problems) {
+    if target > head {
+        problems.note(span, format!("target_bytes_max is more than head_bytes_max, which is {} bytes", head.0));
     }
 }
 

@@ -8,6 +8,7 @@ mod cors;
 mod fastcgi;
 mod files;
 mod headers;
+mod heads;
 mod links;
 mod listeners;
 mod names;
@@ -27,7 +28,7 @@ use crate::accounts::Accounts;
 use crate::backends::Backends;
 use crate::buffering::uses_filter;
 use crate::model::{AccessFormat, Edge, Scheduling};
-use crate::problem::Problems;
+use crate::problem::{Problems, Span};
 use crate::section::At;
 use crate::value::Bytes;
 
@@ -182,13 +183,15 @@ fn parse(
 ) -> blobs::Parse {
     let (sites, policies, error_pages) = sites::parse(edge, numbered, backends, pages);
     let (limits, timeouts) = (&edge.limits.value, &edge.timeouts.value);
+    let (head, own_heads) = heads::limits(edge, problems);
+    let policies = policies.into_iter().zip(own_heads).map(|(policy, head)| blobs::ParsePolicy { head, ..policy });
     let default_sites = sites::defaults_of_listeners(edge, problems);
     let listeners = edge.listen.iter().zip(default_sites);
     blobs::Parse {
         listeners: listeners.map(|(listen, default_site)| listeners::parse(listen, default_site)).collect(),
         address_lists: listeners::list_count(edge),
         sites,
-        policies,
+        policies: policies.collect(),
         error_pages,
         default_site: edge.site.iter().position(|site| site.default.value).and_then(|at| u32::try_from(at).ok()),
         head_seconds: timeouts.head_seconds.duration(),
@@ -197,10 +200,7 @@ fn parse(
         write_seconds: timeouts.write_seconds.duration(),
         linger: LINGER,
         drain_seconds_max: edge.drain_seconds_max.duration(),
-        head_bytes_max: narrow(&limits.head_bytes_max, problems),
-        target_bytes_max: narrow(&limits.target_bytes_max, problems),
-        header_bytes_max: narrow(&limits.header_bytes_max, problems),
-        header_count_max: limits.header_count_max.value,
+        head,
         connection_requests_max: limits.connection_requests_max.value,
         upgrade: backends::all_upgrades(&edge.backend),
         access_log: edge.access_log.is_some(),
@@ -260,8 +260,13 @@ fn load(edge: &Edge, rules: &sites::RuleSets, pages: Vec<String>, (keys, users):
 /// Returns a size as the settings have it, in 32 bits, or notes that it has more. The limits of the
 /// rows are far below.
 fn narrow(size: &At<Bytes>, problems: &mut Problems) -> u32 {
+    narrow_to((size.value, &size.span), problems)
+}
+
+/// Does the same with a size and its place.
+fn narrow_to((size, span): (Bytes, &Span), problems: &mut Problems) -> u32 {
     u32::try_from(size.0).unwrap_or_else(|_| {
-        problems.note(&size.span, format!("{} bytes are more than {}", size.0, u32::MAX));
+        problems.note(span, format!("{} bytes are more than {}", size.0, u32::MAX));
         0
     })
 }

@@ -118,7 +118,8 @@ section! {
     Limits "[limits]" {
         /// Connections at a time, of all listeners and lanes; idle ones keep a sixteenth free.
         connections_max: u32, Default("65536"), 1..=10000000;
-        /// Request line and headers together; more gets 431.
+        /// Request line and headers together; more gets 431. Sites and routes may say something
+        /// else for their requests, of this and the next three keys: more or less.
         head_bytes_max: Bytes, Default("\"32 KiB\""), 1024..=65536;
         /// The target of a request; more gets 414.
         target_bytes_max: Bytes, Default("\"8 KiB\""), 256..=8192;

@@ -155,6 +155,15 @@ section! {
         /// are inspected, its last value as far as it is there: that it is cut makes no form, JSON,
         /// XML or multipart body malformed.
         body_over_limit: OverLimit, Default("\"reject\"");
+        /// Request line and headers together; more gets 431. Whose head is longer than that of
+        /// [limits] and of all sites is not read to its end.
+        head_bytes_max: Option<Bytes>, Absent("that of [limits]"), 1024..=65536;
+        /// The target of a request; more gets 414.
+        target_bytes_max: Option<Bytes>, Absent("that of [limits]"), 256..=8192;
+        /// One header of a request, name and value; a longer one gets 431.
+        header_bytes_max: Option<Bytes>, Absent("that of [limits]"), 1024..=65536;
+        /// Headers of a request; more gets 431.
+        header_count_max: Option<u32>, Absent("that of [limits]"), 8..=250;
         /// For each 8 KiB of a request body, or what is left of it.
         body_seconds: Option<Seconds>, Absent("that of [timeouts]"), 1..=3600;
         /// From the end of the request to the first byte of the response.
@@ -318,6 +327,14 @@ section! {
         body_bytes_max: Option<Bytes>, Absent("that of the site"), 0..=17179869184;
         /// Treatment of a longer body.
         body_over_limit: Option<OverLimit>, Absent("that of the site");
+        /// Request line and headers together; more gets 431.
+        head_bytes_max: Option<Bytes>, Absent("that of the site"), 1024..=65536;
+        /// The target of a request; more gets 414.
+        target_bytes_max: Option<Bytes>, Absent("that of the site"), 256..=8192;
+        /// One header of a request, name and value; a longer one gets 431.
+        header_bytes_max: Option<Bytes>, Absent("that of the site"), 1024..=65536;
+        /// Headers of a request; more gets 431.
+        header_count_max: Option<u32>, Absent("that of the site"), 8..=250;
         /// For each 8 KiB of a request body, or what is left of it.
         body_seconds: Option<Seconds>, Absent("that of the site"), 1..=3600;
         /// From the end of the request to the first byte of the response.

@@ -1,9 +1,12 @@
 //! Every mistake a person is likely to make gets its place, its reason and its cure.
 
+mod access;
 mod addresses;
 mod backends;
 mod edge;
 mod listeners;
+mod responses;
+mod routes;
 mod sites;
 mod tables;
 mod toml;
