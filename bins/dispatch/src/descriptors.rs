@@ -19,4 +19,5 @@ pub const DESCRIPTORS: &[Expected] = &[
     Expected::optional(15, MEMORY, "responses that are kept"),
     Expected::optional(16, STREAM, "credit from encode"),
     Expected::optional(17, STREAM, "response frames for encode"),
+    Expected::optional(18, MEMORY, "what lanes have of limits that they share"),
 ];

@@ -4,14 +4,17 @@ use std::os::fd::OwnedFd;
 
 use fosse_arena::{ARENA_BYTES_MAX, Reader};
 use fosse_counters::{
-    AddressesReader, Counters, DRAINING, HealthReader, STREAM_CONNECTION, StatesReader, dispatch as count,
+    AddressesReader, Counters, DRAINING, HealthReader, STREAM_CONNECTION, SharesPage, StatesReader, dispatch as count,
 };
 use fosse_eventloop::{Event, EventLoop, Interest, slab::Key};
 use fosse_inherit::Descriptors;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::Dispatch as Settings;
 use fosse_stage::{Gone, Input, Output};
-use fosse_sys::{memory::HeapTrimmer, page::PageReader};
+use fosse_sys::{
+    memory::HeapTrimmer,
+    page::{Page, PageReader},
+};
 use fosse_wire::{frame::Hello, start::ToChild};
 
 use crate::{
@@ -40,16 +43,20 @@ pub struct BeforeLock {
     reports: Reports,
     /// The memory of the cache, where there is one.
     kept: Option<PageReader>,
+    /// The page of the limits that lanes share. Without it each lane has them for itself.
+    shares: Option<SharesPage>,
 }
 
 impl BeforeLock {
     /// Makes them: a stream is asked for its type, pages are mapped.
     #[must_use]
-    pub fn of(descriptors: &mut Descriptors) -> Self {
+    pub fn of(descriptors: &mut Descriptors, column: Option<u16>) -> Self {
         let mut page = |number| descriptors.optional(number).and_then(|page| PageReader::map(page).ok());
         let (of_another_lane, health, states, addresses) = (page(10), page(11), page(12), page(13));
         let most = usize::try_from(ARENA_BYTES_MAX).unwrap_or(usize::MAX);
         let kept = descriptors.optional(15).and_then(|memory| PageReader::map_of(memory, most).ok());
+        let shares = column.zip(descriptors.optional(18));
+        let shares = shares.and_then(|(column, page)| SharesPage::of(Page::map(page).ok()?, column));
         let reports = Reports {
             health: health.map(HealthReader::new),
             states: states.map(StatesReader::new),
@@ -63,6 +70,7 @@ impl BeforeLock {
             of_another_lane,
             reports,
             kept,
+            shares,
         }
     }
 }
@@ -96,7 +104,7 @@ impl Server {
     /// # Errors
     /// Those of epoll_ctl(2).
     pub fn new(process: &Process, mut given: Given, before: BeforeLock, fills: bool) -> Result<Self, ExitReason> {
-        let BeforeLock { input, output, encode, of_another_lane, reports, kept } = before;
+        let BeforeLock { input, output, encode, of_another_lane, reports, kept, shares } = before;
         let (clients, connect) = (given.optional(8), given.required(9));
         let settings: Settings = given.settings();
         let settings = if fills { fill::settings(settings) } else { settings };
@@ -111,7 +119,7 @@ impl Server {
         let known = of_another_lane.map_or_else(Vec::new, |page| fosse_counters::servers(|word| page.get(word)));
         let backends = server.settings.backends.iter().enumerate();
         backends.for_each(|(row, backend)| process.counters.name_row(row, &backend.name));
-        server.upstream.inherit(&known, reports, &process.counters, process.event_loop.now_ms());
+        server.upstream.inherit(&known, (reports, shares), &process.counters, process.event_loop.now_ms());
         server.watch(&process.event_loop)?;
         Ok(server)
     }
@@ -214,6 +222,9 @@ impl Server {
         let (_, _, streams, mut lane) = self.parts(event_loop, counters);
         lane.end_overdue_streams(streams);
         lane.upstream.close_overdue(&lane.context);
+        for news in lane.upstream.look_at_others(&lane.context) {
+            lane.supplied(streams, news);
+        }
     }
 
     /// Looks after the servers, slow clients and the memory.

@@ -6,6 +6,7 @@ use fosse_args::{Flag, NO_SANDBOX, SANDBOX_STRICT, SANDBOX_TRAP, Takes, Usage};
 pub const USAGE: Usage = Usage {
     flags: &[
         Flag { name: "--fill", takes: Takes::Nothing, help: "asks for responses that are kept, for fosse-cache" },
+        Flag { name: "--column", takes: Takes::Text("N"), help: "its column of the page of shared limits" },
         SANDBOX_STRICT,
         SANDBOX_TRAP,
         NO_SANDBOX,

@@ -4,12 +4,14 @@
 
 use fosse_settings::Backend;
 
+use super::share::Share;
+
 /// Time that is counted together, in milliseconds; this one and the one before are looked at.
 const PERIOD_MS: u64 = 5000;
 
 /// Requests of a backend, and those of them that have reached a further server, in the last five to
 /// ten seconds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct RetryBudget {
     /// The number of the period that is counted now.
     period: u64,
@@ -17,6 +19,8 @@ pub(super) struct RetryBudget {
     counts: [Counts; 2],
     /// Requests have been refused a further server since one got it.
     used_up: bool,
+    /// The retries that all lanes have.
+    pub(super) share: Share,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,11 +48,18 @@ impl RetryBudget {
 
     /// Returns whether there is room for one more retry.
     pub(super) fn has_room(&mut self, backend: &Backend, now_ms: u64) -> bool {
-        self.now(now_ms);
+        let retries = self.retries(now_ms);
         let [now, before] = self.counts;
         let requests = u64::from(now.requests) + u64::from(before.requests);
-        let share = requests * u64::from(backend.retry_budget_percent) / 100;
-        u64::from(now.retries) + u64::from(before.retries) < share.max(backend.retry_budget_min.into())
+        // The shares of all lanes add up to that of the edge; the least is one for all of them.
+        retries < requests * u64::from(backend.retry_budget_percent) / 100
+            || self.retries_of_all(now_ms) < backend.retry_budget_min.into()
+    }
+
+    /// Returns the retries of this time.
+    pub(super) fn retries(&mut self, now_ms: u64) -> u64 {
+        self.now(now_ms);
+        self.counts.iter().map(|counts| u64::from(counts.retries)).sum()
     }
 
     /// Takes a retry out of it, where there is room for one.
@@ -56,6 +67,7 @@ impl RetryBudget {
         if self.has_room(backend, now_ms) {
             self.used_up = false;
             self.now(now_ms).retries += 1;
+            self.say_share(now_ms);
             return Permit::Granted;
         }
         if std::mem::replace(&mut self.used_up, true) { Permit::StillUsedUp } else { Permit::UsedUp }

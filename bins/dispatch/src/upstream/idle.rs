@@ -9,7 +9,7 @@ use crate::context::Context;
 impl Upstream {
     /// Returns the milliseconds until the time of a connection is over, where one is idle.
     pub(crate) fn wait_ms(&self, now_ms: u64) -> Option<u64> {
-        self.deadlines.wait_ms(now_ms)
+        self.deadlines.wait_ms(now_ms).into_iter().chain(self.wait_for_others_ms(now_ms)).min()
     }
 
     /// Closes the connections that have been idle for too long.

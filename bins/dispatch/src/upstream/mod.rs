@@ -5,6 +5,7 @@ pub(crate) mod affinity;
 mod balance;
 pub(crate) mod budget;
 mod checked;
+mod connecting;
 pub(crate) mod connection;
 mod idle;
 mod named;
@@ -13,21 +14,24 @@ pub(crate) mod pool;
 mod queue;
 pub(crate) mod records;
 mod servers;
+mod share;
+mod shares;
 pub(crate) mod states;
 pub(crate) mod supply;
 pub(crate) mod tried;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    rc::Rc,
+};
 
-use fosse_connector::{Connector, Failure};
-use fosse_counters::{Counters, Server as Shown, dispatch as count};
+use fosse_connector::Connector;
+use fosse_counters::{Counters, Server as Shown, SharesPage, dispatch as count};
 use fosse_deadlines::Deadlines;
-use fosse_die::warning;
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::{Key, Slab};
 use fosse_settings::Dispatch as Settings;
 use fosse_source::Source;
-use fosse_stage::Gone;
 use fosse_wire::StreamId;
 
 use self::{
@@ -39,10 +43,7 @@ use self::{
     supply::{Event, Supply},
     tried::{Tried, Wanted},
 };
-use crate::{
-    PROGRAM,
-    context::{Context, token},
-};
+use crate::context::Context;
 
 /// All servers, and all connections to them.
 #[derive(Debug)]
@@ -58,6 +59,8 @@ pub(crate) struct Upstream {
     reports: Reports,
     /// Name of the group that connect has; empty where it has one of its own.
     group: String,
+    /// Time of the next look at what other lanes have given back, while requests wait for it.
+    next_look_ms: Option<u64>,
 }
 
 impl Upstream {
@@ -70,13 +73,23 @@ impl Upstream {
             connect: Connector::new(connect),
             reports: Reports::default(),
             group: settings.group.clone(),
+            next_look_ms: None,
         }
     }
 
     /// Takes over what another lane knew of the servers by requests and what others say of them,
     /// and shows it for the lanes that come next.
-    pub(crate) fn inherit(&mut self, known: &[Shown], reports: Reports, counters: &Counters, now_ms: u64) {
+    pub(crate) fn inherit(
+        &mut self,
+        known: &[Shown],
+        (reports, shares): (Reports, Option<SharesPage>),
+        counters: &Counters,
+        now_ms: u64,
+    ) {
         self.reports = reports;
+        if let Some(page) = shares {
+            self.servers.share(Rc::new(page));
+        }
         self.read_addresses();
         self.servers.inherit(known, now_ms);
         self.read_health(now_ms);
@@ -125,40 +138,29 @@ impl Upstream {
             self.servers.count_request(backend, context.now_ms());
         }
         let not_for = match self.servers.choose(backend, wanted, context.now_ms()) {
-            Choice::Server(at) => return self.request_of(at, id, context),
+            Choice::Server(at) => match self.request_of(at, id, context) {
+                Some(supply) => return supply,
+                // Another lane was quicker.
+                None => wanted.tried,
+            },
             Choice::None => return Supply::NoServer,
             Choice::Full => wanted.tried,
             Choice::OwnerFull(at) => Tried::all_but(self.servers[at].place),
         };
-        if self.servers.enqueue(id, source, backend, not_for) { Supply::Queued } else { Supply::QueueFull }
+        if !self.servers.enqueue(id, source, backend, not_for) {
+            return Supply::QueueFull;
+        }
+        self.look_again(context.now_ms());
+        Supply::Queued
     }
 
     /// Finds a connection for a stream as [`Upstream::request`] does, at a server that is up and
     /// has room; `None` where there is none now.
     pub(crate) fn request_at_once(&mut self, id: StreamId, backend: usize, context: &Context<'_>) -> Option<Supply> {
         match self.servers.choose(backend, Wanted::default(), context.now_ms()) {
-            Choice::Server(at) if self.servers[at].is_up(context.now_ms()) => Some(self.request_of(at, id, context)),
+            Choice::Server(at) if self.servers[at].is_up(context.now_ms()) => self.request_of(at, id, context),
             _ => None,
         }
-    }
-
-    fn request_of(&mut self, at: usize, id: StreamId, context: &Context<'_>) -> Supply {
-        let (server, backend) = self.servers.with_backend(at);
-        server.given(backend, context.now_ms());
-        while let Some(key) = server.idle.pop() {
-            context.counters.sub(count::BACKEND_IDLE, 1);
-            let Some(connection) = self.connections.get_mut(key) else {
-                context.state_error("idle connection is gone");
-                continue;
-            };
-            connection.give_to(id);
-            server.busy += 1;
-            context.counters.add(count::REUSED, 1);
-            return Supply::Ready(key);
-        }
-        server.waiting.push_back(id);
-        self.connect_if_wanted(at, context);
-        Supply::Connecting(at)
     }
 
     /// Takes a stream out of its backend's queue, or from among those that wait for a connection.
@@ -172,87 +174,6 @@ impl Upstream {
     /// server.
     pub(crate) fn is_connecting(&self, id: StreamId, backend: usize) -> bool {
         self.servers.is_connecting(id, backend)
-    }
-
-    /// Gives the room that a server has to requests in its backend's queue, and requests the
-    /// connections that are wanted.
-    fn use_room(&mut self, at: usize, context: &Context<'_>) {
-        self.servers.take_queued(at, context.now_ms());
-        self.connect_if_wanted(at, context);
-    }
-
-    /// Requests as many connections of connect as are wanted, one for each stream that waits,
-    /// within the server's limit.
-    fn connect_if_wanted(&mut self, at: usize, context: &Context<'_>) {
-        loop {
-            let (server, backend) = self.servers.with_backend(at);
-            if usize::try_from(server.pending).unwrap_or(usize::MAX) >= server.waiting.len() {
-                return;
-            }
-            if server.is_full(backend) {
-                if self.evict_pinned(at, context) {
-                    continue;
-                }
-                return;
-            }
-            if !self.connect.request(server.number, (at, server.edition())) {
-                return;
-            }
-            server.pending += 1;
-        }
-    }
-
-    /// Takes replies of connect until one is news for a stream.
-    ///
-    /// # Errors
-    /// [`Gone`] where connect is.
-    pub(crate) fn next_event(&mut self, context: &Context<'_>) -> Result<Option<Event>, Gone> {
-        while let Some(reply) = self.connect.next_reply()? {
-            if let Some(event) = self.replied(reply.purpose, reply.result, context) {
-                return Ok(Some(event));
-            }
-        }
-        Ok(None)
-    }
-
-    fn replied(
-        &mut self,
-        (at, edition): (usize, u64),
-        result: Result<OwnedFd, Failure>,
-        context: &Context<'_>,
-    ) -> Option<Event> {
-        self.servers[at].pending -= 1;
-        let event = match result {
-            Ok(fd) => self.connected((at, edition), fd, context),
-            Err(why) => self.connect_failed(at, why, context),
-        };
-        // Requests that found connect's queue full are made now that it has room.
-        self.use_room(at, context);
-        event
-    }
-
-    fn connected(&mut self, (at, edition): (usize, u64), fd: OwnedFd, context: &Context<'_>) -> Option<Event> {
-        context.counters.add(count::CONNECTS, 1);
-        let key = self.connections.insert(Connection::new(fd, (at, edition), self.servers.with_backend(at).1))?;
-        let connection = self.connections.get(key)?;
-        if context.event_loop.add(&connection.fd, key.token(token::CONNECTION), connection.interest).is_err() {
-            // The kernel has no memory to watch it. The next reply, or the tick, asks again.
-            self.connections.remove(key);
-            return None;
-        }
-        self.servers[at].open += 1;
-        context.counters.add(count::BACKEND_CONNECTIONS, 1);
-        self.offer(key, context)
-    }
-
-    fn connect_failed(&mut self, at: usize, why: Failure, context: &Context<'_>) -> Option<Event> {
-        let out = !why.is_local() && self.failed(at, context);
-        let server = &mut self.servers[at];
-        let state = if out { " state=down" } else { "" };
-        let (name, word, cause) = (&server.name, why.word(), why.cause());
-        let cure = why.cure(&self.group);
-        warning(PROGRAM, format_args!("event=connect-failed server={name} why={word} errno=\"{cause}\"{state}{cure}"));
-        server.waiting.pop_front().map(|id| Event::Failed(id, at))
     }
 
     /// Takes a connection back after a response that leaves it usable.
@@ -286,13 +207,19 @@ impl Upstream {
             self.use_room(at, context);
             return None;
         }
+        if self.servers.sharers.is_many() && self.gives_way(at, context) {
+            self.close(key, context);
+            return None;
+        }
+        let connection = self.connections.get_mut(key)?;
         if let Some(id) = self.servers.next_for(at, context.now_ms()) {
             connection.give_to(id);
             self.servers[at].busy += 1;
             return Some(Event::Ready(id, key));
         }
+        let sharers = self.servers.sharers;
         let (server, backend) = self.servers.with_backend(at);
-        if server.drained || server.idle.len() >= usize::try_from(backend.pool_connections_max).unwrap_or(usize::MAX) {
+        if server.drained || !server.may_keep_idle(backend, sharers) {
             self.close(key, context);
             return None;
         }
@@ -302,6 +229,11 @@ impl Upstream {
         server.idle.push(key);
         context.counters.add(count::BACKEND_IDLE, 1);
         None
+    }
+
+    fn gives_way(&mut self, at: usize, context: &Context<'_>) -> bool {
+        let (server, backend) = self.servers.with_backend(at);
+        server.gives_way(backend, context.now_ms())
     }
 
     /// Closes a connection; the room it leaves is for the streams that wait.
@@ -323,6 +255,7 @@ impl Upstream {
         context.counters.sub(count::BACKEND_CONNECTIONS, 1);
         let server = &mut self.servers[connection.server];
         server.open -= 1;
+        server.say_share();
         match connection.used {
             Use::Stream(_) => {
                 server.busy -= 1;
@@ -369,8 +302,8 @@ impl Upstream {
         self.hear_states(context);
         self.hear_addresses(context);
         self.servers.show(context.counters, context.now_ms());
-        (0..self.servers.len()).for_each(|at| self.use_room(at, context));
-        self.use_idle(context)
+        self.leave_to_others(context);
+        self.use_all_room(context)
     }
 
     fn read_health(&mut self, now_ms: u64) {

@@ -7,7 +7,7 @@ use fosse_eventloop::slab::Key;
 use fosse_settings::Backend;
 use fosse_wire::StreamId;
 
-use super::{checked::Checked, named::Named};
+use super::{checked::Checked, named::Named, share::Share};
 use fosse_deadlines::after;
 
 /// One server as this lane sees it.
@@ -59,6 +59,16 @@ pub(crate) struct Server {
     pub(crate) checked: Option<Checked>,
     /// The address that its name stands for, where it has a name.
     pub(super) named: Option<Named>,
+    /// The connections that all lanes have to it.
+    pub(super) share: Share,
+    /// Connections that there is room for, and that are not requested yet.
+    pub(super) reserved: u32,
+    /// Requests of this lane wait for room.
+    pub(super) wants: bool,
+    /// Time until which this lane goes on using what others want too; 0 while it has no such time.
+    pub(super) slice_until_ms: u64,
+    /// Time until which it leaves room to others.
+    pub(super) hold_until_ms: u64,
 }
 
 impl Server {
@@ -215,16 +225,19 @@ impl Server {
         }
     }
 
-    /// Returns whether it has as many connections as it may, with those that are pending.
-    pub(super) const fn is_full(&self, backend: &Backend) -> bool {
-        self.open + self.pending >= backend.connections_max
+    /// Returns whether a connection is on its way, or there is room for one, that nobody waits for.
+    pub(super) fn awaits_one(&self) -> bool {
+        self.pending + self.reserved > self.waiting_len()
     }
 
     /// Returns whether one more request could have a connection: an idle one, a new one, or one
     /// that is pinned and makes room.
     pub(super) fn has_room(&self, backend: &Backend) -> bool {
         let idle = u32::try_from(self.idle.len()).unwrap_or(u32::MAX);
-        self.open - idle - self.pinned_idle + self.waiting_len() < backend.connections_max
+        let used = self.open - idle - self.pinned_idle + self.waiting_len();
+        // One that is idle here is room, whatever the others have.
+        used < backend.connections_max
+            && (idle > self.waiting_len() || self.held_by_others() + u64::from(used) < backend.connections_max.into())
     }
 
     /// Returns the number of requests that it has, or that wait for a connection to it, with one

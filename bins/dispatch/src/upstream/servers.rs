@@ -4,9 +4,10 @@ use std::{
     collections::HashMap,
     iter::zip,
     ops::{Index, IndexMut, Range},
+    rc::Rc,
 };
 
-use fosse_counters::{Counters, HealthReader, Server as Shown, ServerState, dispatch as count};
+use fosse_counters::{Counters, HealthReader, Server as Shown, ServerState, SharesPage, dispatch as count};
 use fosse_die::warning;
 use fosse_settings::{Backend, Dispatch as Settings, ServerName};
 use fosse_source::Source;
@@ -20,6 +21,7 @@ use super::{
     named::Named,
     pool::Server,
     queue::{Eligible, Queue},
+    share::Sharers,
     tried::{Tried, Wanted},
 };
 use crate::PROGRAM;
@@ -27,16 +29,20 @@ use crate::PROGRAM;
 /// All servers with their backends.
 #[derive(Debug)]
 pub(crate) struct Servers {
-    backends: Vec<Backend>,
-    all: Vec<Server>,
+    pub(super) backends: Vec<Backend>,
+    pub(super) all: Vec<Server>,
     /// For each backend, the next server of round robin.
     rounds: Vec<usize>,
     /// For each backend, the retries that it still permits.
-    budgets: Vec<RetryBudget>,
+    pub(super) budgets: Vec<RetryBudget>,
     /// For each backend, the requests that have no server yet.
-    queues: Vec<Queue>,
+    pub(super) queues: Vec<Queue>,
     /// Streams that others have taken the place of in a queue, until they get their response.
     displaced: Vec<StreamId>,
+    /// The page of the limits that lanes share, where there is one.
+    pub(super) page: Option<Rc<SharesPage>>,
+    /// The lanes that do.
+    pub(super) sharers: Sharers,
 }
 
 impl Servers {
@@ -67,9 +73,11 @@ impl Servers {
         Self {
             all: zip(0.., &settings.servers).map(server).collect(),
             rounds: vec![0; settings.backends.len()],
-            budgets: vec![RetryBudget::default(); settings.backends.len()],
+            budgets: settings.backends.iter().map(|_| RetryBudget::default()).collect(),
             queues: settings.backends.iter().map(|_| Queue::default()).collect(),
             displaced: Vec::new(),
+            page: None,
+            sharers: Sharers::default(),
             backends: settings.backends.clone(),
         }
     }
@@ -129,7 +137,7 @@ impl Servers {
     /// that has more there. Logs and returns that there is no room, where there is none.
     pub(super) fn enqueue(&mut self, id: StreamId, source: Source, backend: usize, tried: Tried) -> bool {
         let (settings, queue) = (&self.backends[backend], &mut self.queues[backend]);
-        let is_full = queue.len() >= index(settings.queue_requests_max);
+        let is_full = queue.len() >= index(self.sharers.part(settings.queue_requests_max));
         let displaced = if is_full { queue.displace(source) } else { None };
         if is_full && displaced.is_none() {
             warning(PROGRAM, format_args!("event=backend-full backend={}", settings.name));
@@ -137,6 +145,7 @@ impl Servers {
         }
         queue.push(id, source, tried);
         self.displaced.extend(displaced);
+        self.say_wants(backend);
         true
     }
 
@@ -176,12 +185,16 @@ impl Servers {
     }
 
     /// Gives the room that a server has to streams in its backend's queue: they wait for a
-    /// connection to it from now on.
-    pub(super) fn take_queued(&mut self, at: usize, now_ms: u64) {
-        let Some(eligible) = self.eligible(at, now_ms) else { return };
+    /// connection to it from now on. Returns whether there would be more room without one that is
+    /// pinned.
+    pub(super) fn take_queued(&mut self, at: usize, now_ms: u64) -> bool {
+        let Some(eligible) = self.eligible(at, now_ms) else { return false };
         let server = &mut self.all[at];
         let (backend, queue) = (&self.backends[server.backend], &mut self.queues[server.backend]);
-        while server.idle.is_empty() && server.has_room(backend) {
+        while server.idle.is_empty() && queue.has_for(eligible) && server.has_room(backend) {
+            if !server.awaits_one() && !server.reserve(backend, now_ms) {
+                return server.pinned_idle > 0;
+            }
             let Some(id) = queue.pop_for(eligible) else { break };
             server.given(backend, now_ms);
             server.waiting.push_back(id);
@@ -189,6 +202,7 @@ impl Servers {
                 break;
             }
         }
+        false
     }
 
     /// Takes the stream that is next for a connection to a server.
@@ -259,10 +273,14 @@ impl Servers {
             server.show(at, counters, now_ms);
         }
         counters.set(count::SERVERS_DOWN, down);
+        let queued = self.queues.iter().map(Queue::len).sum::<usize>();
+        counters.set(count::QUEUED, u64::try_from(queued).unwrap_or(u64::MAX));
+        let places = self.backends.iter().map(|backend| u64::from(self.sharers.part(backend.queue_requests_max)));
+        counters.set(count::QUEUE_PLACES, places.sum());
     }
 
     /// Returns the indices of a backend's servers.
-    fn of(&self, backend: usize) -> Range<usize> {
+    pub(super) fn of(&self, backend: usize) -> Range<usize> {
         let Backend { server_first, server_count, .. } = self.backends[backend];
         index(server_first)..index(server_first + server_count)
     }

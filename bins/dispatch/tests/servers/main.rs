@@ -11,5 +11,6 @@ mod mirrors;
 mod prober;
 mod retries;
 mod reuse;
+mod shared;
 mod states;
 mod weights;

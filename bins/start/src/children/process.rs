@@ -49,6 +49,8 @@ pub(crate) struct Process {
     pub zygote: bool,
     /// It is a filter whose rules keep records: it has a way to the store.
     pub keeps_records: bool,
+    /// Its column of the page of the limits that lanes share.
+    pub column: Option<u16>,
 }
 
 impl Process {
@@ -81,6 +83,7 @@ impl Process {
             killed: false,
             zygote: false,
             keeps_records: false,
+            column: None,
         })
     }
 

@@ -15,7 +15,7 @@ use crate::{
     limits,
     penalties::Crash,
     reload::{compile, state::Reload},
-    services::{cache, prober},
+    services::{cache, prober, shares},
     state::State,
 };
 
@@ -24,6 +24,7 @@ pub(crate) fn exited(state: &mut State, reload: &mut Reload, key: Key, end: End)
     let Some(mut process) = state.children.remove(key, &state.event_loop) else { return };
     let State { children, services, lanes, penalties, .. } = state;
     children.keep_unread(key, &mut process, services.log);
+    shares::take_back(lanes, &process);
     let is_next_accept = services.next_accept == Some(key);
     if process.program == Program::Accept && !is_next_accept {
         // The next one numbers connections in another way.

@@ -87,6 +87,8 @@ pub(crate) struct Lanes {
     pub questions: Option<OwnedFd>,
     /// The page of what sources were sent of late.
     pub rates: Option<OwnedFd>,
+    /// The page of what lanes have of limits that they share.
+    pub shares: Option<OwnedFd>,
     /// The page of the addresses of names, once there are any.
     pub addresses: Option<OwnedFd>,
     /// The memory for responses that are kept, and its bytes.
@@ -96,7 +98,18 @@ pub(crate) struct Lanes {
 impl Lanes {
     /// Takes over the lanes of a predecessor.
     pub(crate) fn of(all: Vec<Lane>, next_number: u32, [checks, states, addresses]: [Option<OwnedFd>; 3]) -> Self {
-        Self { all, next_number, health: None, checks, states, questions: None, rates: None, addresses, kept: None }
+        Self {
+            all,
+            next_number,
+            health: None,
+            checks,
+            states,
+            questions: None,
+            rates: None,
+            shares: None,
+            addresses,
+            kept: None,
+        }
     }
 
     pub(crate) fn find_mut(&mut self, number: u32) -> Option<&mut Lane> {

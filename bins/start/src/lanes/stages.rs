@@ -20,7 +20,7 @@ use crate::{
         spawn::{pair, spawn},
         spawn_options::SpawnOptions,
     },
-    services::{bound::BoundServices, cache, prober, questions, resolve, server_states, source_rates},
+    services::{bound::BoundServices, cache, prober, questions, resolve, server_states, shares, source_rates},
 };
 
 /// The channels of a lane's stages, by the stage that has the end.
@@ -120,7 +120,7 @@ pub(crate) fn start(
     channels.dispatch.extend(cache::memory_for_lane(lanes, cx.generation).map(|page| (15, page)));
     channels.connect.extend(bound.channels(cx.generation.number).map_err(before)?);
     let mut processes = Vec::with_capacity(5);
-    let started = start_stages(&mut processes, children, cx, channels, (number, core));
+    let started = start_stages(&mut processes, children, (lanes, cx), channels, (number, core));
     // Without a lane those that were begun are killed.
     started?;
     lanes.push(Lane {
@@ -139,12 +139,15 @@ pub(crate) fn start(
 fn start_stages(
     processes: &mut Vec<Key>,
     children: &mut Children,
-    cx: SpawnContext<'_>,
+    (lanes, cx): (&Lanes, SpawnContext<'_>),
     channels: Channels,
     lane: (u32, u32),
 ) -> Result<(), (Program, Errno)> {
     let mut stage = |children: &mut Children, program, fds, lines| {
-        let options = SpawnOptions { fds, lines, lane: Some(lane), ..SpawnOptions::default() };
+        let mut options = SpawnOptions { fds, lines, lane: Some(lane), ..SpawnOptions::default() };
+        if program == Program::Dispatch {
+            shares::give(lanes, children, &mut options);
+        }
         let key = spawn(children, cx, program, options).map_err(|errno| (program, errno))?;
         processes.push(key);
         Ok(key)

@@ -43,6 +43,7 @@ pub(crate) fn spawn(
     let mut process = Process {
         delivered: std::mem::take(&mut options.delivered),
         zygote: options.zygote,
+        column: options.column,
         keeps_records: program == Program::WafFilter && lane.is_some() && cx.generation.keeps_records,
         ..Process::new(program, lane, children.free_slot()?, control, read_only(&page_fd)?)?
     };

@@ -23,6 +23,8 @@ pub(crate) struct SpawnOptions {
     pub delivered: Delivered,
     /// The group that it has in place of one of its own, where start may give it one; 0 for none.
     pub group: u32,
+    /// Its column of the page of the limits that lanes share.
+    pub column: Option<u16>,
     /// It keeps start's user ID and makes processes itself.
     pub zygote: bool,
 }

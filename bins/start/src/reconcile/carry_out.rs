@@ -9,7 +9,7 @@ use crate::{
     options::Options,
     reconcile::{lifecycle::Action, view::in_force},
     reload::state::Reload,
-    services::{self, cache, prober, questions, resolve, server_states, source_rates, spool},
+    services::{self, cache, prober, questions, resolve, server_states, shares, source_rates, spool},
     shutdown,
     state::State,
 };
@@ -118,6 +118,7 @@ fn start_lane(state: &mut State, core: u32) -> Result<(), String> {
     resolve::make_page(&mut state.lanes, &state.generation);
     server_states::make_page(&mut state.lanes);
     source_rates::make_page(&mut state.lanes);
+    shares::make_page(&mut state.lanes);
     questions::make_page(&mut state.lanes);
     cache::make_memory(&mut state.lanes, &state.generation);
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);

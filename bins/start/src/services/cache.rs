@@ -28,7 +28,7 @@ use crate::{
         spawn::{pair, read_only, spawn},
         spawn_options::SpawnOptions,
     },
-    services::{Services, cache_disk, resolve},
+    services::{Services, cache_disk, resolve, shares},
 };
 
 /// Returns whether a configuration keeps responses.
@@ -80,16 +80,17 @@ fn start_all(
     let (fills, dispatch_in) = pair(SocketType::STREAM)?;
     let (dispatch_out, responses) = pair(SocketType::STREAM)?;
     let (requests, replies) = pair(SocketType::SEQPACKET)?;
-    let mut begin =
-        |program, fds, args| spawn(children, cx, program, SpawnOptions { fds, args, ..SpawnOptions::default() });
     let mut fds = vec![(0, responses), (1, fills), (8, fcntl_dupfd_cloexec(memory, 3)?)];
     fds.extend(cache_disk::open_files(&cx.generation.plan));
-    let cache = begin(Program::Cache, fds, Vec::new())?;
+    let cache = spawn(children, cx, Program::Cache, SpawnOptions { fds, ..SpawnOptions::default() })?;
     let mut fds = vec![(0, dispatch_in), (1, dispatch_out), (9, requests)];
     fds.extend(resolve::page_for_reader(lanes, cx.generation).map(|page| (13, page)));
-    let dispatch = begin(Program::Dispatch, fds, vec!["--fill".to_owned()])?;
+    let mut options = SpawnOptions { fds, args: vec!["--fill".to_owned()], ..SpawnOptions::default() };
+    shares::give(lanes, children, &mut options);
+    let dispatch = spawn(children, cx, Program::Dispatch, options)?;
     let mut fds = vec![(0, fcntl_dupfd_cloexec(&replies, 3)?), (1, replies)];
     fds.extend(resolve::page_for_reader(lanes, cx.generation).map(|page| (8, page)));
     fds.extend(services.bound.channels(cx.generation.number)?);
-    Ok((cache, [dispatch, begin(Program::Connect, fds, Vec::new())?]))
+    let connect = spawn(children, cx, Program::Connect, SpawnOptions { fds, ..SpawnOptions::default() })?;
+    Ok((cache, [dispatch, connect]))
 }

@@ -10,6 +10,7 @@ pub(crate) mod prober;
 pub(crate) mod questions;
 pub(crate) mod resolve;
 pub(crate) mod server_states;
+pub(crate) mod shares;
 pub(crate) mod source_rates;
 pub(crate) mod spool;
 

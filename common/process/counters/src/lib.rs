@@ -5,7 +5,8 @@
 //! start watches [`TURNS`] and reads [`STREAM_CONNECTION`] and [`STREAM_SOURCE`] of a process that
 //! crashed; fosse-status shows the rest by the program's table. Readers trust nothing in a page.
 //! What health checks find out has a page of its own, and so have the states that people give to
-//! servers, the addresses of those that have names, and what sources were sent.
+//! servers, the addresses of those that have names, what sources were sent,
+//! and what lanes have of a limit of all.
 
 #![forbid(unsafe_code)]
 
@@ -23,6 +24,7 @@ mod places;
 mod questions;
 mod rates;
 mod servers;
+mod shares;
 mod states;
 mod sums;
 mod tables;
@@ -33,6 +35,7 @@ pub use health::*;
 pub use questions::*;
 pub use rates::*;
 pub use servers::{SERVERS_SHOWN_MAX, Server, servers};
+pub use shares::*;
 pub use states::*;
 pub use sums::*;
 pub use tables::*;

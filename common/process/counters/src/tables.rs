@@ -125,6 +125,8 @@ table!(
     counter RETRIES_REFUSED = 32, "requests not sent again because the retry budget of their backend was used up";
     counter MIRRORED = 33, "copies of requests sent to mirrors";
     counter MIRRORS_DROPPED = 34, "copies of requests that got no response, or were not sent";
+    gauge QUEUED = 35, "requests that wait in the queues of backends";
+    gauge QUEUE_PLACES = 36, "requests that may wait there";
 );
 
 table!(

@@ -2,9 +2,9 @@
 
 use std::fs::File;
 use std::io::{Seek, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::Errno;
 
 /// The seals of a blob: its bytes, its length and the seals themselves cannot change.
@@ -34,6 +34,11 @@ pub fn page(name: &str, len: u64) -> Result<OwnedFd, Errno> {
     ftruncate(&fd, len)?;
     fcntl_add_seals(&fd, PAGE_SEALS)?;
     Ok(fd)
+}
+
+/// Fills a part of a page with zeros, at once for whoever has it mapped, and gives its memory back.
+pub fn clear(page: impl AsFd, at: u64, len: u64) -> Result<(), Errno> {
+    fallocate(page, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, len)
 }
 
 fn create(name: &str) -> Result<OwnedFd, Errno> {

@@ -83,14 +83,15 @@ section! {
         /// addresses of the servers: edges that have the same agree in both. Who knows it can try
         /// which address a cookie stands for.
         affinity_seed: Option<Seed>, Absent("the name of the backend");
-        /// Connections from one lane to one server at a time.
+        /// Connections to one server at a time, of all lanes, those of before a reload among them.
+        /// While requests of several lanes wait for a server, each lane has its part of these.
         connections_max: u32, Default("256"), 1..=1000000;
-        /// Requests of one lane that may wait while every server has connections_max; one more gets
-        /// 503.
+        /// Requests that may wait while every server has connections_max; one more gets 503. Each
+        /// lane has its part of these places.
         queue_requests_max: u32, Default("256"), 0..=1000000;
         /// Longest time that a request waits so; then it gets 503.
         queue_seconds: Seconds, Default("10"), 1..=3600;
-        /// Idle connections that one lane keeps to one server.
+        /// Idle connections that are kept to one server; each lane keeps its part of them.
         pool_connections_max: u32, Default("64"), 0..=10000;
         /// Longest time that an idle connection is kept; shorter than the application keeps it.
         pool_idle_seconds: Seconds, Default("4"), 1..=3600;
@@ -104,10 +105,10 @@ section! {
         /// With false it does so only where the first one cannot be connected to.
         retry: Retries, Default("true");
         /// The part of a backend's requests that may reach a further server, of those of the last
-        /// ten seconds in one lane. What is beyond it gets the response or the error that is there:
+        /// ten seconds. What is beyond it gets the response or the error that is there:
         /// a backend that fails has so much more to do at most. Failed connects are no part of it.
         retry_budget_percent: u32, Default("20"), 0..=100;
-        /// Requests of one lane that may do so in ten seconds, however few there are.
+        /// Requests that may do so in ten seconds, however few there are, of all lanes.
         retry_budget_min: u32, Default("10"), 0..=1000000;
         /// Request bodies are received whole, up to the site's body_bytes_max, before a server is
         /// chosen, and go on with Content-Length: for applications that read no chunked bodies
