@@ -121,6 +121,8 @@ pub fn nginx() -> Vec<Vec<u8>> {
         "http { upstream a { hash $cookie_a; server 127.0.0.1:1 weight=2; } server { listen 80; server_name .a.example;\n\
          location /a/ { proxy_pass http://a; } location / { root '/srv'; try_files $uri =404; } } }",
         "include x; # y\nserver { listen [::]:80 ssl; client_max_body_size 1g; location ~ a\\;b { return 301 ${x}; } }",
+        include_str!("../../../common/config/migrate/tests/guides/nginx-node.conf"),
+        include_str!("../../../common/config/migrate/tests/guides/nginx-downloads.conf"),
     ])
 }
 

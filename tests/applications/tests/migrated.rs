@@ -125,6 +125,98 @@ fn what_nginx_serves_is_served_the_same() {
     assert_eq!(responses(edge.address()), responses(listener.parse().unwrap()), "{}", edge.log());
 }
 
+/// Returns of each response the status, the headers that a configuration writes, and what the
+/// application was asked for.
+fn changed(address: SocketAddr, paths: &[&str]) -> Vec<(String, u16, Vec<String>, String)> {
+    const NAMES: [&str; 3] = ["x-frame-options", "cache-control", "location"];
+    let one = |path: &&str| {
+        let mut client = Client::connect(address);
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n").as_bytes());
+        let response = client.try_response(false).expect("a response");
+        let is_own = response.status != 200;
+        let names = NAMES.iter().filter(|name| !(is_own && **name == "cache-control"));
+        let headers = names.filter_map(|name| Some(format!("{name}: {}", response.header(name)?))).collect();
+        let body = if is_own { String::new() } else { response.text().into_owned() };
+        ((*path).to_owned(), response.status, headers, body)
+    };
+    paths.iter().map(one).collect()
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a line for each location and for each path")]
+fn what_nginx_changes_keeps_out_and_rewrites_is_changed_kept_out_and_rewritten_the_same() {
+    let Some(program) = installed("nginx") else { return println!("skipped: nginx is not installed") };
+    let dir = applications(&["one"]);
+    let (port, files) = (free_port(), files(&dir));
+    fs::write(dir.join("files/page.php"), "secret").unwrap();
+    let (place, listener) = (dir.path().display(), format!("127.0.0.1:{port}"));
+    let app = format!("proxy_pass http://unix:{place}/one");
+    let locations = [
+        format!("location / {{ {app}:; add_header X-Frame-Options DENY always; }}"),
+        format!("location /app/ {{ {app}:/; }}"),
+        format!("location /deep/ {{ {app}:/x/y/; }}"),
+        format!("location /static/ {{ alias {files}/; expires 1h; }}"),
+        format!("location /spa/ {{ alias {files}/; try_files $uri $uri/ =404; }}"),
+        format!("location /web/ {{ location /web/inner/ {{ {app}:/; }} return 302 /web/inner/; }}"),
+        "location = /gone { return 410; }".to_owned(),
+        format!("location /closed/ {{ deny all; {app}:; }}"),
+        "location /nobody { deny all; }".to_owned(),
+        format!("location /local/ {{ allow 127.0.0.0/8; deny all; {app}:; }}"),
+        format!("location /others/ {{ allow 10.0.0.0/8; deny all; {app}:; }}"),
+        "location ~ \\.secret$ { return 404; }".to_owned(),
+        format!("location ~ \\.php$ {{ deny all; root {files}; }}"),
+    ];
+    let text = format!(
+        "daemon off; pid {place}/nginx.pid;\nevents {{}}\nhttp {{ access_log off;\nproxy_set_header Host $http_host; absolute_redirect off;\n\
+         server {{ listen {listener}; server_name a.example;\n{}\n}} }}\n",
+        locations.join("\n")
+    );
+    let path = dir.join("nginx.conf");
+    fs::write(&path, text).unwrap();
+    let _nginx = Server::start(Command::new(program).args(["-e", "stderr", "-c"]).arg(&path), &dir).on_port(port);
+    let edge = edge(
+        &path.to_string_lossy(),
+        &listener,
+        &[
+            ":1: daemon",
+            ":1: pid",
+            ":2: events",
+            ":3: access_log",
+            ":4: absolute_redirect",
+            ":7: location",
+            ":8: location",
+            ":9: location",
+            ":10: location",
+            ":11: location",
+        ],
+    );
+    let paths = [
+        "/",
+        "/x?y=1",
+        "/app/",
+        "/app/x?y",
+        "/deep/z",
+        "/static/one.txt",
+        "/static/none",
+        "/spa/one.txt",
+        "/web/inner/a",
+        "/web/x",
+        "/closed/x.php",
+        "/local/x.php",
+        "/local/a.secret",
+        "/nobodyx",
+        "/gone",
+        "/closed/x",
+        "/nobody",
+        "/local/x",
+        "/others/x",
+        "/a.secret",
+        "/x/a.secret?b",
+        "/page.php",
+    ];
+    assert_eq!(changed(edge.address(), &paths), changed(listener.parse().unwrap(), &paths), "{}", edge.log());
+}
+
 #[test]
 fn what_haproxy_serves_is_served_the_same() {
     let Some(program) = installed("haproxy") else { return println!("skipped: haproxy is not installed") };

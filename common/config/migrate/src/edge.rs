@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+/// Keys that only routes have.
+const OF_ROUTES: &[&str] = &["strip_prefix", "add_prefix", "rewrite"];
 /// Longest name of a backend.
 const NAME_BYTES_MAX: usize = 32;
 /// The address for an edge whose listeners all spoke TLS: what ends it stands in front.
@@ -32,7 +34,8 @@ pub(crate) struct Site {
     /// The action for paths that no route names.
     pub action: Option<Action>,
     pub routes: Vec<Route>,
-    pub body_bytes_max: Option<u64>,
+    /// Other keys of those paths, or, once they are shared, of all requests.
+    pub keys: Keys,
 }
 
 /// Treatment of a request.
@@ -50,10 +53,26 @@ pub(crate) enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub path: String,
-    /// The path alone, and nothing below it.
-    pub is_exact: bool,
+    pub kind: PathKind,
     pub action: Action,
+    pub keys: Keys,
 }
+
+/// The paths that a route has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PathKind {
+    /// The path and what is below it.
+    Prefix,
+    /// The path alone, and nothing below it.
+    Exact,
+    /// Those in which a regular expression is found.
+    Regex,
+    /// All that begin so, where no regular expression is found in them.
+    Beginning,
+}
+
+/// Lines `key = value` as they are written.
+pub(crate) type Keys = Vec<(&'static str, String)>;
 
 /// The servers of a backend, or the directory whose files it serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,8 +94,8 @@ pub(crate) struct Server {
 pub(crate) struct Backend {
     pub name: String,
     pub target: Target,
-    pub keys: Vec<(&'static str, String)>,
-    pub health: Vec<(&'static str, String)>,
+    pub keys: Keys,
+    pub health: Keys,
 }
 
 impl Edge {
@@ -152,7 +171,43 @@ impl Site {
 
     /// Returns whether a route has this prefix.
     pub(crate) fn has_prefix(&self, prefix: &str) -> bool {
-        self.routes.iter().any(|route| !route.is_exact && route.path == prefix)
+        self.routes.iter().any(|route| route.kind == PathKind::Prefix && route.path == prefix)
+    }
+
+    /// Says for the site what all of its paths have, and of the others nothing that a route would
+    /// take over from them.
+    pub(crate) fn share_keys(&mut self) {
+        let actions = self.action.iter().map(|action| (action, &self.keys));
+        let all: Vec<(&Action, &Keys)> =
+            actions.chain(self.routes.iter().map(|route| (&route.action, &route.keys))).collect();
+        let has = |key: &(&'static str, String)| {
+            // A response of the configuration has no use for what is said of applications.
+            all.iter().all(|(action, keys)| keys.contains(key) || !action.obeys(key.0))
+        };
+        let mut shared = Keys::new();
+        let is_of_site = |key: &&(&'static str, String)| !OF_ROUTES.contains(&key.0);
+        for key in all.iter().flat_map(|(_, keys)| keys.iter()).filter(is_of_site).filter(|key| has(key)) {
+            if !shared.iter().any(|(there, _)| *there == key.0) {
+                shared.push(key.clone());
+            }
+        }
+        self.routes.iter_mut().for_each(|route| route.keys.retain(|key| !shared.contains(key)));
+        self.keys.retain(|key| !shared.contains(key));
+        if !self.keys.is_empty()
+            && let Some(action) = self.action.take()
+        {
+            let keys = std::mem::take(&mut self.keys);
+            // A prefix would come before the regular expressions.
+            let has_regexes = self.routes.iter().any(|route| route.kind == PathKind::Regex);
+            let kind = if has_regexes { PathKind::Beginning } else { PathKind::Prefix };
+            self.routes.push(Route { path: "/".to_owned(), kind, action, keys });
+        }
+        self.keys = shared;
+        // Of regular expressions the first one that is found counts.
+        self.routes.sort_by_key(|route| match route.kind {
+            PathKind::Beginning => (true, usize::MAX - route.path.len()),
+            _ => (false, 0),
+        });
     }
 
     fn write(&self, out: &mut String) {
@@ -167,15 +222,21 @@ impl Site {
         if let Some(action) = &self.action {
             action.write(out);
         }
-        if let Some(bytes) = self.body_bytes_max {
-            let _ = writeln!(out, "body_bytes_max = {}", size(bytes));
-        }
+        write_keys(&self.keys, out);
         // The other server had no firewall, so nothing is denied that it let through.
-        out.push_str("waf = \"detect\" # \"block\" denies what the rules find; the log shows what that would be\n");
+        if !self.keys.iter().any(|(key, _)| *key == "waf") {
+            out.push_str("waf = \"detect\" # \"block\" denies what the rules find; the log shows what that would be\n");
+        }
         for route in &self.routes {
-            let key = if route.is_exact { "path" } else { "prefix" };
-            let _ = writeln!(out, "[[site.route]]\n{key} = {}", quoted(&route.path));
+            let (key, path) = match route.kind {
+                PathKind::Prefix => ("prefix", route.path.clone()),
+                PathKind::Exact => ("path", route.path.clone()),
+                PathKind::Regex => ("regex", route.path.clone()),
+                PathKind::Beginning => ("regex", beginning(&route.path)),
+            };
+            let _ = writeln!(out, "[[site.route]]\n{key} = {}", quoted(&path));
             route.action.write(out);
+            write_keys(&route.keys, out);
         }
     }
 }
@@ -183,11 +244,18 @@ impl Site {
 impl Route {
     /// Returns a route of what begins with a prefix to a backend.
     pub(crate) fn of_prefix(prefix: &str, backend: &str) -> Self {
-        Self { path: prefix.to_owned(), is_exact: false, action: Action::Backend(backend.to_owned()) }
+        let action = Action::Backend(backend.to_owned());
+        Self { path: prefix.to_owned(), kind: PathKind::Prefix, action, keys: Keys::new() }
     }
 }
 
 impl Action {
+    /// Returns whether a key says anything of a request that it is done for.
+    fn obeys(&self, key: &str) -> bool {
+        let is_of_all = key.starts_with("response_headers") || key.ends_with("_networks") || key.ends_with("_auth");
+        matches!(self, Self::Backend(_)) || is_of_all
+    }
+
     fn write(&self, out: &mut String) {
         match self {
             Self::Backend(name) => {
@@ -226,7 +294,7 @@ impl Backend {
                 servers
             }
         };
-        self.keys.iter().for_each(|(key, value)| out.push_str(&format!("{key} = {value}\n")));
+        write_keys(&self.keys, out);
         for server in servers.iter().filter(|server| !is_plain(server)) {
             let _ = writeln!(out, "[[backend.server]]\naddress = {}", quoted(&server.address));
             if let Some(weight) = server.weight {
@@ -238,9 +306,33 @@ impl Backend {
         }
         if !self.health.is_empty() {
             out.push_str("[backend.health]\n");
-            self.health.iter().for_each(|(key, value)| out.push_str(&format!("{key} = {value}\n")));
+            write_keys(&self.health, out);
         }
     }
+}
+
+/// Returns the regular expression of the paths that begin with a text.
+fn beginning(path: &str) -> String {
+    let mut out = String::from("^");
+    for one in path.chars() {
+        out.extend(".+*?()|[]{}^$\\".contains(one).then_some('\\'));
+        out.push(one);
+    }
+    out
+}
+
+/// Writes lines; of several for one key the last one counts.
+fn write_keys(keys: &Keys, out: &mut String) {
+    for (at, (key, value)) in keys.iter().enumerate() {
+        if !keys[at + 1..].iter().any(|(later, _)| later == key) {
+            let _ = writeln!(out, "{key} = {value}");
+        }
+    }
+}
+
+/// Returns a list of values that are written already.
+pub(crate) fn list(values: &[String]) -> String {
+    format!("[{}]", values.join(", "))
 }
 
 /// Returns whether other machines have to do with an address.
@@ -259,7 +351,7 @@ fn sound_name(name: &str) -> String {
 }
 
 /// Returns a number of bytes with the largest unit that it is a whole number of.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match units.iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
         Some((unit, name)) => format!("\"{} {name}\"", bytes / unit),

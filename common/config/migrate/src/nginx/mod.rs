@@ -1,11 +1,17 @@
 //! nginx.conf: blocks `http`, `upstream`, `server`, `location`. Names and meanings are those of
 //! nginx.org's documentation of version 1.22 to 1.28.
 
+mod codings;
 mod directive;
+mod internals;
 mod location;
+mod proxy;
 mod scope;
 mod server;
+mod settings;
+mod units;
 mod upstream;
+mod variables;
 mod words;
 
 use crate::edge::Edge;
@@ -45,17 +51,15 @@ pub(crate) fn read(file: File, files: ReadFiles<'_>, notes: &mut Notes) -> Resul
     let all = directives(file, files, notes)?;
     let mut edge = Edge::default();
     // A file of sites-available has what stands in http.
-    let (mut inside, mut outside) = (Vec::new(), Vec::new());
+    let mut inside = Vec::new();
     for directive in all {
         match directive.name() {
             "http" => inside.extend(directive.block.unwrap_or_default()),
-            "upstream" | "server" => inside.push(directive),
-            _ => outside.push(directive),
+            name if OF_NGINX.iter().any(|beginning| name.starts_with(beginning)) => {
+                directive.left_out(WHY_OF_NGINX, notes);
+            }
+            _ => inside.push(directive),
         }
-    }
-    for directive in &outside {
-        let is_own = OF_NGINX.iter().any(|beginning| directive.name().starts_with(beginning));
-        directive.left_out(if is_own { WHY_OF_NGINX } else { scope::UNKNOWN }, notes);
     }
     http(&inside, &mut edge, notes);
     Ok(edge)

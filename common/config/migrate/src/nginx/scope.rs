@@ -1,6 +1,9 @@
 //! Settings that blocks inherit from the blocks around them.
 
 use super::directive::Directive;
+use super::settings::Settings;
+use super::units::{is_network, seconds};
+use crate::edge::Keys;
 use crate::notes::Notes;
 
 /// Said of a directive that no reader knows.
@@ -64,25 +67,28 @@ const OWN: &[&str] = &[
 /// Beginnings of directives, and what to say of them.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("ssl", "not carried over: TLS is not in fosse yet; what ends TLS stands in front of it, and trusted names that"),
-    ("gzip", "not carried over: fosse compresses nothing yet; responses of applications pass as they are"),
-    ("brotli", "not carried over: fosse compresses nothing yet; responses of applications pass as they are"),
-    (
-        "auth_basic",
-        "not carried over, so everybody is let in: let the application ask for the password, or keep nginx in front",
-    ),
-    ("auth_request", "not carried over, so everybody is let in: let the application ask, or keep nginx in front"),
+    ("gzip", "not carried over: see the compress keys of [[site]]"),
+    ("brotli", "not carried over: see the compress keys of [[site]]"),
+    ("auth_basic", "not carried over, so everybody is let in: see [site.basic_auth]"),
+    ("auth_request", "not carried over, so everybody is let in: see [site.forward_auth]"),
     ("allow", "not carried over, so everybody is let in: see allow_networks and deny_networks of [[site]]"),
     ("deny", "not carried over, so everybody is let in: see allow_networks and deny_networks of [[site]]"),
     ("satisfy", "not carried over"),
     ("limit_", "not carried over: address_connections_max of [[listen]] limits the connections of an address"),
+    ("limit_rate", "not carried over: response_bytes_per_second of [[site]] is 1024 or more"),
+    ("secure_link", "not carried over, so every link is taken: [site.signed_links] has signatures of another kind"),
+    ("mirror", "not carried over: see [site.mirror]"),
     ("access_log", "not carried over: access_log at the top of fosse.toml names one log for all sites"),
-    ("add_header", "not carried over: see [site.response_headers]"),
-    ("expires", "not carried over: let the application send it"),
-    ("error_page", "not carried over: errors of applications pass as they are, and fosse has pages of its own"),
+    (
+        "add_header",
+        "not carried over: it has a variable that fosse has not, or is there twice; see [site.response_headers]",
+    ),
+    ("expires", "not carried over: see [site.response_headers]"),
+    ("error_page", "not carried over: a page is a file or a text; see [[site.error]]"),
     ("proxy_intercept_errors", "not carried over: errors of applications pass as they are"),
-    ("proxy_cache", "not carried over: fosse has no cache"),
+    ("proxy_cache", "not carried over: see the cache keys of [[site]]"),
     ("proxy_set_header", "not carried over: see [site.request_headers]"),
-    ("proxy_hide_header", "not carried over: remove_response_headers of [[site]] leaves headers out"),
+    ("proxy_hide_header", "not carried over: see [site.response_headers]"),
     ("proxy_redirect", "not carried over: Location passes as the application wrote it, but with strip_prefix"),
     ("proxy_ssl", "not carried over: fosse speaks plain HTTP to servers"),
     ("fastcgi", "not carried over: see protocol = \"fastcgi\" of [[backend]], which wants the scripts named"),
@@ -98,10 +104,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("real_ip", "not carried over: trusted of [[listen]] names the proxies whose word for the client counts"),
     ("set_real_ip_from", "not carried over: trusted of [[listen]] names the proxies whose word for the client counts"),
     ("client_header_timeout", "not carried over: head_seconds of [timeouts], for all sites"),
-    ("client_body_timeout", "not carried over: body_seconds of [timeouts], for all sites"),
+    ("client_body_timeout", "not carried over: body_seconds of [[site]]"),
     ("send_timeout", "not carried over: write_seconds of [timeouts], for all sites"),
     ("keepalive_timeout", "not carried over: idle_seconds of [timeouts], for all sites"),
-    ("large_client_header_buffers", "not carried over: head_bytes_max and header_bytes_max of [limits]"),
+    ("large_client_header_buffers", "not carried over: head_bytes_max and header_bytes_max of [[site]]"),
     ("underscores_in_headers", "not carried over: underscores of [[site]]"),
     ("proxy_next_upstream", "not carried over: [backend.retry]"),
     ("proxy_bind", "not carried over"),
@@ -128,7 +134,11 @@ const SAME_HEADERS: &[(&str, &[&str])] = &[
 /// The settings in force at a place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
-    pub body_bytes_max: Option<u64>,
+    pub settings: Settings,
+    /// Keys that only a route can have: how its paths become those of its backend.
+    pub of_route: Keys,
+    /// Places where a path is looked up among files.
+    pub try_files: Option<Vec<String>>,
     pub connect_seconds: Option<String>,
     pub read_seconds: Option<String>,
     pub root: Option<String>,
@@ -140,12 +150,16 @@ pub(super) struct Scope {
 }
 
 impl Scope {
+    /// Returns what a block inside of this place begins with.
+    pub(super) fn enter(&self) -> Self {
+        Self { settings: self.settings.enter(), of_route: Keys::new(), try_files: None, ..self.clone() }
+    }
+
     /// Takes a directive that may stand in http, server and location, or notes why it is not
     /// carried over.
     pub(super) fn take(&mut self, directive: &Directive, notes: &mut Notes) {
         let arguments = directive.arguments();
         let known = match (directive.name(), arguments.as_slice()) {
-            ("client_max_body_size", [size]) => self.body_size(directive, size, notes),
             ("proxy_connect_timeout", [time]) => {
                 let time =
                     seconds(time).filter(|time| time.parse::<f64>().is_ok_and(|time| time <= CONNECT_SECONDS_MAX));
@@ -159,7 +173,14 @@ impl Scope {
                 Some(())
             }
             ("index", names) if !names.iter().any(|name| name.contains(['$', '/'])) => {
-                self.index = Some(names.iter().map(|name| (*name).to_owned()).collect());
+                // What is a script for nginx would be a text that everybody may read.
+                let (scripts, files): (Vec<&str>, Vec<&str>) =
+                    names.iter().copied().partition(|name| name.ends_with(".php"));
+                if !scripts.is_empty() {
+                    let why = format!("carried over without {}: files are served, and no scripts", scripts.join(" "));
+                    directive.left_out(&why, notes);
+                }
+                self.index = Some(files.into_iter().map(str::to_owned).collect());
                 Some(())
             }
             ("proxy_http_version", ["1.1"]) => Some(()),
@@ -169,23 +190,14 @@ impl Scope {
             }
             ("real_ip_header", [name]) if name.eq_ignore_ascii_case("x-forwarded-for") => Some(()),
             ("real_ip_recursive", ["on"]) => Some(()),
-            ("proxy_set_header", [name, value]) => self.header(name, value),
-            _ => None,
+            ("proxy_set_header", [name, value]) if self.header(name, value).is_some() => Some(()),
+            // It is what fosse does with upgrades.
+            ("map", ["$http_upgrade", "$connection_upgrade"]) => Some(()),
+            _ => self.settings.take(directive, notes),
         };
         if known.is_none() {
             directive.left_out(why(directive.name()), notes);
         }
-    }
-
-    /// Takes the longest body, in nginx's units; 0 is no limit.
-    fn body_size(&mut self, directive: &Directive, written: &str, notes: &mut Notes) -> Option<()> {
-        const BYTES_MAX: u64 = 16 << 30;
-        let bytes = size(written)?;
-        if bytes == 0 || bytes > BYTES_MAX {
-            directive.left_out("carried over as 16 GiB, the most there is", notes);
-        }
-        self.body_bytes_max = Some(if bytes == 0 { BYTES_MAX } else { bytes.min(BYTES_MAX) });
-        Some(())
     }
 
     fn header(&mut self, name: &str, value: &str) -> Option<()> {
@@ -199,12 +211,6 @@ impl Scope {
     }
 }
 
-/// Returns whether a word is an address, or one with the length of its network.
-fn is_network(word: &str) -> bool {
-    let (address, bits) = word.split_once('/').unwrap_or((word, "0"));
-    address.parse::<std::net::IpAddr>().is_ok() && bits.parse::<u8>().is_ok()
-}
-
 /// Returns the reason that a directive is not carried over.
 fn why(name: &str) -> &'static str {
     if OWN.contains(&name) {
@@ -212,58 +218,4 @@ fn why(name: &str) -> &'static str {
     }
     let longest = LEFT_OUT.iter().filter(|(beginning, _)| name.starts_with(beginning));
     longest.max_by_key(|(beginning, _)| beginning.len()).map_or(UNKNOWN, |(_, why)| why)
-}
-
-/// Reads a size: bytes, or with k, m or g (nginx.org, "Configuration file measurement units").
-fn size(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|one: char| !one.is_ascii_digit());
-    let scale = match text[digits.len()..].to_ascii_lowercase().as_str() {
-        "" => 1,
-        "k" => 1 << 10,
-        "m" => 1 << 20,
-        "g" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(scale)
-}
-
-/// Reads a time as seconds: a number, or numbers with ms, s, m, h or d; for fosse 1 to 3600.
-fn seconds(text: &str) -> Option<String> {
-    let mut rest = text;
-    let mut milliseconds = 0_u64;
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, after) = rest.split_at(digits);
-        let unit: String = after.chars().take_while(char::is_ascii_alphabetic).collect();
-        let scale = match unit.as_str() {
-            "ms" => 1,
-            "" | "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return None,
-        };
-        milliseconds = milliseconds.checked_add(number.parse::<u64>().ok()?.checked_mul(scale)?)?;
-        rest = after[unit.len()..].trim_start();
-    }
-    (1000..=3_600_000).contains(&milliseconds).then(|| match milliseconds % 1000 {
-        0 => (milliseconds / 1000).to_string(),
-        part => format!("{}.{part:03}", milliseconds / 1000),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_and_times_are_nginxs() {
-        assert_eq!(
-            (size("8m"), size("1G"), size("7"), size("x"), size("8mm")),
-            (Some(8 << 20), Some(1 << 30), Some(7), None, None)
-        );
-        let times = ["60", "1m", "1m 30s", "1500ms", "2h", "10ms", "", "x"].map(seconds);
-        let expected = [Some("60"), Some("60"), Some("90"), Some("1.500"), None, None, None, None];
-        assert_eq!(times, expected.map(|time| time.map(str::to_owned)));
-    }
 }

@@ -1,6 +1,7 @@
 //! `server`: a site, and the listeners that it names.
 
 use super::directive::Directive;
+use super::internals::Internals;
 use super::location;
 use super::scope::Scope;
 use super::upstream::Upstreams;
@@ -10,7 +11,7 @@ use crate::notes::Notes;
 /// Reads a server into the edge.
 pub(super) fn read(server: &Directive, outer: &Scope, upstreams: &Upstreams, edge: &mut Edge, notes: &mut Notes) {
     let block = server.block.as_deref().unwrap_or_default();
-    let mut scope = outer.clone();
+    let mut scope = outer.enter();
     let mut site = Site::default();
     let mut listens = Vec::new();
     // Locations inherit what follows them as well.
@@ -23,16 +24,24 @@ pub(super) fn read(server: &Directive, outer: &Scope, upstreams: &Upstreams, edg
             _ => scope.take(directive, notes),
         }
     }
-    site.body_bytes_max = scope.body_bytes_max;
     let (locations, own): (Vec<&Directive>, Vec<&Directive>) =
         rest.into_iter().partition(|directive| directive.name() == "location");
     let own: Vec<Directive> = own.into_iter().cloned().collect();
     let may_serve = scope.root.is_some() && !own.iter().any(|directive| directive.name() == "return");
-    for location in locations {
-        location::read(location, &scope, upstreams, (&mut site, edge), notes);
+    let internals = Internals { upstreams, block };
+    // The pages of errors are files that nobody has to ask for.
+    let pages: Vec<&str> = scope.settings.error_paths().collect();
+    let is_page =
+        |location: &&Directive| matches!(location.arguments()[..], [path] | ["=", path] if pages.contains(&path));
+    for location in locations.into_iter().filter(|location| !is_page(location)) {
+        location::read(location, &scope, &internals, (&mut site, edge), notes);
     }
     if site.action.is_none() && (may_serve || !own.is_empty()) {
-        site.action = location::action(&own, "/", &scope, upstreams, edge, notes);
+        let mut inner = scope.enter();
+        site.action = location::action(&own, "/", &mut inner, &internals, edge, notes);
+        if site.action.is_some() {
+            site.keys = inner.keys(&internals, edge, server, notes);
+        }
     } else {
         own.iter().for_each(|directive| scope.take(directive, notes));
     }
@@ -62,6 +71,7 @@ fn add(server: &Directive, mut site: Site, listens: Vec<Listener>, scope: &Scope
             return server.left_out("not carried over: it has no host of its own", notes);
         }
     }
+    site.share_keys();
     for listener in listens {
         edge.listen(Listener { trusted: scope.trusted.clone(), ..listener });
     }
@@ -97,8 +107,9 @@ fn listen_address(written: &str) -> Option<String> {
     }
     match written.strip_prefix("*:") {
         Some(port) => port.parse::<u16>().ok().map(|port| format!("0.0.0.0:{port}")),
-        None if written.starts_with("localhost") => None,
-        None => super::upstream::address(written),
+        None => super::upstream::address(written).filter(|address| {
+            !address.starts_with(|one: char| one.is_ascii_alphabetic() && !address.starts_with("unix:"))
+        }),
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::directive::Directive;
 use super::scope::UNKNOWN;
-use crate::edge::{Server, quoted};
+use crate::edge::{Backend, Keys, Server, Target, quoted};
 use crate::notes::Notes;
 
 /// Largest weight that fosse has.
@@ -21,7 +21,10 @@ pub(super) struct Upstreams {
 pub(super) struct Upstream {
     pub name: String,
     pub servers: Vec<Server>,
-    pub keys: Vec<(&'static str, String)>,
+    pub keys: Keys,
+    /// max_conns, max_fails and fail_timeout of its servers, in fosse's words, where they are those
+    /// of all.
+    limits: Vec<Keys>,
     is_used: Cell<bool>,
     directive: Directive,
 }
@@ -33,7 +36,8 @@ impl Upstreams {
         let mut upstream = Upstream {
             name,
             servers: Vec::new(),
-            keys: Vec::new(),
+            keys: Keys::new(),
+            limits: Vec::new(),
             is_used: Cell::new(false),
             directive: Directive { block: Some(Vec::new()), ..directive.clone() },
         };
@@ -59,6 +63,15 @@ impl Upstreams {
 }
 
 impl Upstream {
+    /// Returns the backend that it is.
+    pub(super) fn backend(&self) -> Backend {
+        let are_same = self.limits.windows(2).all(|two| two[0] == two[1]);
+        let limits = self.limits.first().filter(|_| are_same).cloned().unwrap_or_default();
+        let (own, health): (Keys, Keys) = limits.into_iter().partition(|(key, _)| *key == "connections_max");
+        let keys = self.keys.iter().cloned().chain(own).collect();
+        Backend { name: self.name.clone(), target: Target::Servers(self.servers.clone()), keys, health }
+    }
+
     fn take(&mut self, directive: &Directive, notes: &mut Notes) {
         let arguments = directive.arguments();
         match (directive.name(), arguments.as_slice()) {
@@ -84,7 +97,13 @@ impl Upstream {
                     );
                 }
             }
-            ("zone" | "keepalive_requests" | "keepalive_timeout" | "keepalive_time", _) => {
+            ("random", ["two", "least_conn"]) => self.keys.push(("balance", "\"least-connections\"".to_owned())),
+            ("keepalive_timeout", [time]) if super::units::seconds(time).is_some() => {
+                self.keys.extend(super::units::seconds(time).map(|time| ("pool_idle_seconds", time)));
+            }
+            // Lanes share what they know of servers.
+            ("zone", _) => {}
+            ("keepalive_requests" | "keepalive_time", _) => {
                 directive
                     .left_out("not carried over: fosse does this in its own way, and needs no setting for it", notes);
             }
@@ -99,13 +118,14 @@ impl Upstream {
 
     fn server(&mut self, directive: &Directive, written: &str, parameters: &[&str], notes: &mut Notes) {
         let Some(address) = address(written) else {
-            return directive.left_out("not carried over: fosse looks up no names; write the address", notes);
+            return directive.left_out("not carried over: its address is none that fosse connects to", notes);
         };
         if parameters.contains(&"down") {
             return directive.left_out("not carried over, as it is down", notes);
         }
         let mut server = Server { address, ..Server::default() };
         let mut others = Vec::new();
+        let mut limits = Keys::new();
         for parameter in parameters {
             match parameter.split_once('=') {
                 None if *parameter == "backup" => server.backup = true,
@@ -114,9 +134,16 @@ impl Upstream {
                     Some(weight) => server.weight = Some(weight),
                     None => others.push(*parameter),
                 },
+                Some(("max_conns", "0")) => {}
+                Some((name, value)) if limit(name, value).is_some() => limits.extend(limit(name, value)),
                 _ => others.push(*parameter),
             }
         }
+        if self.limits.first().is_some_and(|first| *first != limits) {
+            let why = "carried over without max_conns, max_fails and fail_timeout, as the servers have not the same";
+            directive.left_out(why, notes);
+        }
+        self.limits.push(limits);
         if !others.is_empty() {
             let why = format!(
                 "carried over without {}: connections_max, weight up to 256, and [backend.health] of [[backend]]",
@@ -125,6 +152,17 @@ impl Upstream {
             directive.left_out(&why, notes);
         }
         self.servers.push(server);
+    }
+}
+
+/// Returns the key that a limit of a server is.
+fn limit(name: &str, value: &str) -> Option<(&'static str, String)> {
+    let within = |most: u32| value.parse::<u32>().is_ok_and(|number| (1..=most).contains(&number));
+    match name {
+        "max_conns" => within(1_000_000).then(|| ("connections_max", value.to_owned())),
+        "max_fails" => within(100).then(|| ("failures_max", value.to_owned())),
+        "fail_timeout" => super::units::seconds(value).map(|time| ("rest_seconds", time)),
+        _ => None,
     }
 }
 
@@ -145,8 +183,7 @@ fn is_of_variable(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Returns an address of a server as fosse has it: nginx's port is 80 where there is none, and
-/// names but "localhost" are not looked up.
+/// Returns an address of a server as fosse has it: nginx's port is 80 where there is none.
 pub(super) fn address(written: &str) -> Option<String> {
     if let Some(path) = written.strip_prefix("unix:") {
         return path.starts_with('/').then(|| written.to_owned());
@@ -156,5 +193,16 @@ pub(super) fn address(written: &str) -> Option<String> {
         return Some(address);
     }
     let (host, port) = written.split_once(':').unwrap_or((written, "80"));
-    (host == "localhost" && port.parse::<u16>().is_ok_and(|port| port > 0)).then(|| format!("{host}:{port}"))
+    let is_label = |label: &str| {
+        let is_of_label = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(is_of_label)
+    };
+    // What is all digits at its end would be an address.
+    let is_name = host.len() <= 253
+        && host.split('.').all(is_label)
+        && !host.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    (is_name && port.parse::<u16>().is_ok_and(|port| port > 0)).then(|| format!("{}:{port}", host.to_ascii_lowercase()))
 }

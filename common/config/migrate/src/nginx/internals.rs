@@ -1,0 +1,88 @@
+//! Locations that others ask for: by auth_request, mirror and error_page.
+
+use super::directive::Directive;
+use super::proxy::{backend_of, url};
+use super::scope::Scope;
+use super::upstream::Upstreams;
+use crate::edge::{Backend, Edge, Keys, quoted};
+use crate::notes::Notes;
+
+/// The parts of a server that its locations may name.
+pub(super) struct Internals<'s> {
+    pub upstreams: &'s Upstreams,
+    pub block: &'s [Directive],
+}
+
+impl Internals<'_> {
+    /// Returns whether locations have regular expressions.
+    pub(super) fn has_regexes(&self) -> bool {
+        let is_regex = |word: &&str| matches!(*word, "~" | "~*");
+        self.block.iter().any(|inside| inside.name() == "location" && inside.arguments().first().is_some_and(is_regex))
+    }
+
+    /// Returns the backend of a location that is asked for by its path, and the path that goes to
+    /// it; `None` for that of the request itself.
+    fn backend(&self, uri: &str) -> Option<(Backend, Option<String>)> {
+        let is_named = |directive: &&Directive| {
+            directive.name() == "location" && matches!(directive.arguments()[..], [path] | ["=", path] if path == uri)
+        };
+        let location = self.block.iter().find(is_named)?;
+        let pass = location.block.iter().flatten().find(|directive| directive.name() == "proxy_pass")?;
+        let written = *pass.arguments().first()?;
+        let is_same = written.ends_with("$request_uri");
+        let (authority, path) = url(written.strip_suffix("$request_uri").unwrap_or(written)).ok()?;
+        let backend = backend_of(authority, self.upstreams).ok()?;
+        Some((backend, (!is_same).then(|| path.unwrap_or(uri).to_owned())))
+    }
+}
+
+impl Scope {
+    /// Returns the keys of a place, with those about backends that are added to the edge.
+    pub(super) fn keys(
+        &self,
+        internals: &Internals<'_>,
+        edge: &mut Edge,
+        place: &Directive,
+        notes: &mut Notes,
+    ) -> Keys {
+        let settings = &self.settings;
+        let mut keys = self.of_route.clone();
+        for key in ["first_byte_seconds", "idle_seconds"] {
+            keys.extend(self.read_seconds.clone().map(|time| (key, time)));
+        }
+        keys.extend(settings.keys(self.root.as_deref()));
+        if settings.lacks_users() {
+            place.left_out("auth_basic without auth_basic_user_file: not carried over, so everybody is let in", notes);
+        }
+        if self.root.is_none() && settings.error_paths().next().is_some() {
+            place.left_out("error_page: not carried over: there is no root for the pages", notes);
+        }
+        if let Some(uri) = &settings.auth_request {
+            match internals.backend(uri) {
+                Some((backend, Some(path))) if !path.contains('$') => {
+                    let copied = settings.copied();
+                    let copied = match copied.is_empty() {
+                        true => String::new(),
+                        false => format!(", copy_headers = [{}]", copied.join(", ")),
+                    };
+                    let backend = quoted(&edge.backend(backend));
+                    keys.push(("forward_auth", format!("{{ backend = {backend}, path = {}{copied} }}", quoted(&path))));
+                }
+                _ => place.left_out(
+                    &format!("auth_request {uri}: not carried over, so everybody is let in: see [site.forward_auth]"),
+                    notes,
+                ),
+            }
+        }
+        if let Some(uri) = &settings.mirror {
+            match internals.backend(uri) {
+                Some((backend, None)) => {
+                    let backend = Backend { name: format!("{}-copies", backend.name), ..backend };
+                    keys.push(("mirror", format!("{{ backend = {} }}", quoted(&edge.backend(backend)))));
+                }
+                _ => place.left_out(&format!("mirror {uri}: not carried over: see [site.mirror]"), notes),
+            }
+        }
+        keys
+    }
+}

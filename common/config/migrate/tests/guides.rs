@@ -1,0 +1,99 @@
+//! Configurations as guides for well-known applications have them: what is written is one that
+//! fosse takes, laid out as `fosse fmt` would, and what it leaves out is said with its line.
+
+use std::fs;
+use std::path::Path;
+
+use fosse_migrate::{Format, migrate};
+
+/// Returns the file of each guide, its text, what is written for it, and the lines that are named.
+fn guides() -> Vec<(String, String, String, Vec<String>)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guides");
+    let mut names: Vec<String> =
+        fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let read = |name: String| {
+        let text = fs::read_to_string(directory.join(&name)).unwrap();
+        let format = match name.split('-').next().unwrap() {
+            "nginx" => Format::Nginx,
+            "haproxy" => Format::Haproxy,
+            _ => Format::Caddy,
+        };
+        let none = |pattern: &str| Err(format!("there is no {pattern}"));
+        let found = migrate(format, (name.clone(), text.clone()), &none).unwrap_or_else(|mistake| panic!("{mistake}"));
+        (name, text, found.toml, found.notes.iter().map(ToString::to_string).collect())
+    };
+    names.into_iter().map(read).collect()
+}
+
+#[test]
+fn what_is_written_is_a_configuration_laid_out_as_fosse_fmt_does() {
+    let guides = guides();
+    assert!(guides.len() >= 10);
+    for (name, _, toml, notes) in guides {
+        if let Err(report) = fosse_model::read("fosse.toml", toml.as_bytes()) {
+            panic!("{name}: {report}\n{toml}\n{notes:#?}");
+        }
+        assert_eq!(fosse_layout::layout(&toml).as_deref(), Ok(toml.as_str()), "{name}");
+    }
+}
+
+/// What the written configuration has to say, and the lines of which a note speaks.
+#[rustfmt::skip]
+const EXPECTED: &[(&str, &[&str], &[usize])] = &[
+    ("nginx-admin.conf", &[
+        "prefix = \"/admin/\"\nbackend = \"127-0-0-1-5000\"\nallow_networks = [\"127.0.0.1\", \"10.0.0.0/8\"]\n",
+        "basic_auth = { realm = \"Staff only\", users_file = \"/etc/nginx/htpasswd\" }",
+        "prefix = \"/metrics\"\nrespond = 403\n",
+    ], &[7, 14]),
+    ("nginx-django.conf", &[
+        "prefix = \"/static/\"\nbackend = \"static\"\nstrip_prefix = true\nresponse_headers.set = { \"Cache-Control\" = \"max-age=2592000\" }",
+        "body_bytes_max = \"20 MiB\"",
+        "response_headers.add = { \"X-Content-Type-Options\" = \"nosniff\" }",
+    ], &[1, 6, 7, 7, 14]),
+    ("nginx-downloads.conf", &[
+        "response_bytes_per_second = \"200 KiB\"\nresponse_rate_after_bytes = \"1 MiB\"",
+        "cache = true\ncache_seconds = 600\nmirror = { backend = \"shadow-copies\" }",
+        "servers = [\"app.internal:8080\"]\nremote = true",
+    ], &[1, 10]),
+    ("nginx-gitlab.conf", &[
+        "body_bytes_max = \"16 GiB\"\nwaf = \"off\"",
+        "{ status = [502], file = \"/opt/gitlab/embedded/service/gitlab-rails/public/502.html\" }",
+        "first_byte_seconds = 300\nidle_seconds = 300",
+    ], &[1, 7, 10, 19]),
+    ("nginx-grafana.conf", &["prefix = \"/api/live/\"\nbackend = \"grafana\""], &[]),
+    ("nginx-jenkins.conf", &["regex = \"^/userContent\"", "regex = \"^/\"\nbackend = \"jenkins-2\""],
+        &[6, 7, 8, 9, 10, 12, 14, 20, 22, 26]),
+    ("nginx-nextcloud.conf", &[
+        "head_bytes_max = \"64 KiB\"\nheader_bytes_max = \"32 KiB\"\nbody_seconds = 300",
+        "response_headers.remove = [\"X-Powered-By\"]",
+        "prefix = \"/.well-known/\"\nredirect = \"/index.php{target}\"",
+    ], &[11, 11, 18]),
+    ("nginx-node.conf", &[
+        "retry = { on = [\"connect\", \"reset\", \"timeout\"], status = [502, 503], attempts_max = 2 }",
+        "compress = [\"gzip\"]", "connections_max = 100", "try_files = [\"$path\", \"/index.html\"]",
+        "failures_max = 2\nrest_seconds = 5",
+    ], &[23]),
+    ("nginx-oauth2.conf", &["path = \"/oauth2/auth\",\n    copy_headers = [\"X-Auth-Request-User\"]"], &[]),
+    ("nginx-wordpress.conf", &[
+        "regex = \"\\\\.php$\"\nrespond = 404\n",
+        "index = []",
+    ], &[5, 6, 6, 7, 8, 9, 11, 12, 14]),
+];
+
+#[test]
+fn what_a_guide_says_is_in_the_keys_and_what_has_none_is_named() {
+    let guides = guides();
+    assert_eq!(
+        guides.iter().map(|guide| guide.0.as_str()).collect::<Vec<_>>(),
+        EXPECTED.iter().map(|row| row.0).collect::<Vec<_>>()
+    );
+    for (name, keys, lines) in EXPECTED {
+        let (_, _, toml, notes) = guides.iter().find(|guide| guide.0 == *name).unwrap();
+        for key in *keys {
+            assert!(toml.contains(key), "{name}: {key}\n{toml}");
+        }
+        let line = |note: &String| note.split(':').nth(1).unwrap().parse::<usize>().unwrap();
+        assert_eq!(notes.iter().map(line).collect::<Vec<_>>(), *lines, "{name}: {notes:#?}");
+    }
+}
