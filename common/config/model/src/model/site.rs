@@ -1,7 +1,8 @@
-//! What is done for a host, and the rules that leave parts of it alone.
+//! What is done for a host.
 
 use super::auth::{Check, ForwardAuth};
 use super::cors::Cors;
+use super::exclude::Exclude;
 use super::headers::HeaderEdits;
 use super::links::SignedLinks;
 use super::mirror::Mirror;
@@ -10,9 +11,9 @@ use super::retry::Retries;
 use super::when::When;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::names::{
-    ArgumentName, BodyText, Codings, CookieName, ErrorStatus, ExactPath, FieldName, FilePath, FilePattern, HeaderText,
-    HostPattern, ListenerName, LocationText, MediaType, Method, Name, Network, ParameterName, PathGlob, PathPrefix,
-    PathRegex, RedirectStatus, RuleRange, RuleTag, TargetText, TypePattern,
+    BodyText, Codings, CookieName, ErrorStatus, ExactPath, FieldName, FilePath, FilePattern, HeaderText, HostPattern,
+    ListenerName, LocationText, MediaType, Method, Name, Network, ParameterName, PathGlob, PathPrefix, PathRegex,
+    RedirectStatus, TargetText, TypePattern,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
@@ -385,20 +386,5 @@ section! {
         text: Option<BodyText>, Absent("file has the page"), 0..=16384;
         /// Content-Type of the page.
         content_type: Option<MediaType>, Absent("the one of the file's name; of a text that of HTML");
-    }
-}
-
-section! {
-    /// Rules, by number or by tag, that leave something alone: a part of the paths, an argument, or
-    /// the whole site.
-    Exclude "[[site.exclude]]" {
-        /// Numbers of the rules: "942100", or "942100-942190".
-        rules: Vec<At<RuleRange>>, Default("[]"), 0..=100;
-        /// A tag of the rules, such as "attack-sqli".
-        tag: Option<RuleTag>, Absent("rules are chosen by number");
-        /// Only for this path and everything below it.
-        path: Option<PathPrefix>, Absent("for all paths");
-        /// Only this argument, by name; the rules still look at everything else.
-        argument: Option<ArgumentName>, Absent("the rules do not apply at all");
     }
 }
