@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
@@ -30,6 +30,8 @@ fn applications(names: &[&'static str]) -> Dir {
             let body = format!("{name} {} {}", host.unwrap_or_default(), head.split(' ').nth(1).unwrap_or_default());
             let length = body.len();
             let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+            // Whoever still sends a body would hear of a broken pipe before the response.
+            let _ = stream.shutdown(Shutdown::Write).and_then(|()| std::io::copy(&mut stream, &mut std::io::sink()));
         });
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
     }

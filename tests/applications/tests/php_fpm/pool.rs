@@ -40,7 +40,8 @@ impl Pool {
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let socket = dir.join("fpm.sock");
         let configuration = format!(
-            "[global]\ndaemonize = no\nerror_log = {log}\n[www]\nuser = www-data\ngroup = www-data\n\
+            // Workers that are replaced finish what they have begun.
+            "[global]\ndaemonize = no\nerror_log = {log}\nprocess_control_timeout = 10s\n[www]\nuser = www-data\ngroup = www-data\n\
              listen = {socket}\nlisten.mode = 0666\npm = static\npm.max_children = {children}\n\
              php_admin_flag[log_errors] = on\n{more}",
             log = dir.join("fpm.log").display(),
