@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// Keys that only routes have.
-const OF_ROUTES: &[&str] = &["strip_prefix", "add_prefix", "rewrite"];
+const OF_ROUTES: &[&str] = &["strip_prefix", "add_prefix", "rewrite", "when", "respond_type", "respond_file"];
 /// Longest name of a backend.
 const NAME_BYTES_MAX: usize = 32;
 /// The address for an edge whose listeners all spoke TLS: what ends it stands in front.
@@ -16,6 +16,10 @@ pub(crate) struct Edge {
     pub sites: Vec<Site>,
     pub backends: Vec<Backend>,
     pub connections_max: Option<u64>,
+    /// Other keys of [limits].
+    pub limits: Keys,
+    /// Keys of [timeouts].
+    pub timeouts: Keys,
 }
 
 /// A listener.
@@ -31,6 +35,8 @@ pub(crate) struct Listener {
 pub(crate) struct Site {
     pub hosts: Vec<String>,
     pub is_default: bool,
+    /// Addresses of the listeners that it is the default of, where another one is that of the rest.
+    pub default_for: Vec<String>,
     /// The action for paths that no route names.
     pub action: Option<Action>,
     pub routes: Vec<Route>,
@@ -136,8 +142,13 @@ impl Edge {
     /// Returns the text of fosse.toml.
     pub(crate) fn written(&self) -> String {
         let mut out = String::from("# Written by fosse migrate. fosse.toml(5) has every key.\n");
-        if let Some(connections) = self.connections_max {
-            let _ = writeln!(out, "[limits]\nconnections_max = {connections}");
+        let connections = self.connections_max.map(|connections| ("connections_max", connections.to_string()));
+        let limits: Keys = connections.into_iter().chain(self.limits.iter().cloned()).collect();
+        for (table, keys) in [("[limits]\n", &limits), ("[timeouts]\n", &self.timeouts)] {
+            if !keys.is_empty() {
+                out.push_str(table);
+                write_keys(keys, &mut out);
+            }
         }
         if self.listeners.is_empty() {
             let _ =
@@ -218,6 +229,10 @@ impl Site {
         }
         if self.is_default {
             out.push_str("default = true\n");
+        }
+        if !self.default_for.is_empty() {
+            let listeners: Vec<String> = self.default_for.iter().map(|one| quoted(one)).collect();
+            let _ = writeln!(out, "default_for = {}", list(&listeners));
         }
         if let Some(action) = &self.action {
             action.write(out);

@@ -29,7 +29,7 @@ fn guides() -> Vec<(String, String, String, Vec<String>)> {
 #[test]
 fn what_is_written_is_a_configuration_laid_out_as_fosse_fmt_does() {
     let guides = guides();
-    assert!(guides.len() >= 10);
+    assert!(guides.len() >= 20);
     for (name, _, toml, notes) in guides {
         if let Err(report) = fosse_model::read("fosse.toml", toml.as_bytes()) {
             panic!("{name}: {report}\n{toml}\n{notes:#?}");
@@ -41,6 +41,60 @@ fn what_is_written_is_a_configuration_laid_out_as_fosse_fmt_does() {
 /// What the written configuration has to say, and the lines of which a note speaks.
 #[rustfmt::skip]
 const EXPECTED: &[(&str, &[&str], &[usize])] = &[
+    ("haproxy-api.cfg", &[
+        "regex = \"^/v2/\"\nrespond = 204\nwhen = { method = [\"OPTIONS\"] }",
+        "regex = \"^/v2/\"\nrespond = 401\nwhen = { network = [\"0.0.0.0/0\", \"::/0\"] }",
+        "regex = \"^/v1/internal/\"\nrespond = 403\nwhen = { header = [\"Authorization\"] }",
+        "retry = { on = [\"connect\", \"reset\", \"timeout\"], status = [500, 502, 503, 504], attempts_max = 4 }",
+    ], &[8, 10, 11, 12, 14, 25, 27]),
+    ("haproxy-django.cfg", &[
+        "regex = \"^/admin/\"\nbackend = \"django\"\nbasic_auth = {\n    realm = \"Staff\",\n    users = [\"ann:$2y$10$",
+        "buffer_requests = true\nretry = { on = [\"connect\", \"reset\"], status = [503], attempts_max = 3 }",
+        "connect_seconds = 3\nretry = false",
+    ], &[4, 11]),
+    ("haproxy-gitlab.cfg", &[
+        "hosts = [\"registry.example\"]\nbackend = \"registry\"\nallow_networks = [\"10.20.0.0/16\"]",
+        "regex = \"^/-/metrics\"\nbackend = \"gitlab\"\nallow_networks = [\"10.0.0.0/8\"]",
+        "proxy_protocol = \"v2\"", "servers = [\"registry.internal:5000\"]\nremote = true",
+    ], &[2, 8]),
+    ("haproxy-grafana.cfg", &[
+        "regex = \"^/grafana/(.*)$\"\nbackend = \"grafana\"\nrewrite = \"/{1}\"",
+        "path = \"/grafana\"\nredirect = \"/grafana/\"",
+        "respond = 404\nrespond_body = \"nothing here\"\nrespond_type = \"text/plain\"",
+    ], &[6]),
+    ("haproxy-jenkins.cfg", &[
+        "regex = \"^/github-webhook/\"\nbackend = \"jenkins\"\nwhen = { method = [\"POST\"] }",
+        "regex = \"^/\"\nbackend = \"jenkins\"\nallow_networks = [\"10.0.0.0/8\"]",
+        "response_headers.replace = [{ header = \"Location\", regex = \"^http://(.*)\", value = \"https://{1}\" }]",
+    ], &[6, 7]),
+    ("haproxy-nextcloud.cfg", &[
+        "regex = \"^/data\"\nrespond = 403\nwhen = { listener = [\"127.0.0.1:8080\"] }",
+        "default = true\nredirect = \"https://{host}{target}\"\nredirect_status = 301",
+        "default_for = [\"127.0.0.1:8080\"]\nrespond = 503",
+        "connections_max = 200\n\n[backend.health]\ninterval_seconds = 10\npasses_min = 2\nfailures_max = 3",
+    ], &[8, 9, 12, 13]),
+    ("haproxy-node.cfg", &[
+        "backend = \"next\"\nrequest_headers.set = { \"X-Request-Start\" = \"{request_id}\" }\nwhen = { cookie = [\"beta=yes\"] }",
+        "\"X-Client\" = \"{client_address}\" }\nstrip_prefix = true",
+        "queue_seconds = 15\nbalance = \"least-connections\"\nfirst_byte_seconds = 50\nidle_seconds = 3600\nconnections_max = 250",
+    ], &[9]),
+    ("haproxy-spa.cfg", &[
+        "regex = \"/\\\\.\"\nrespond = 403",
+        "regex = \"\\\\.js$\"\nbackend = \"assets\"\ncache = true",
+        "rewrite = \"/index.html\"", "cache_bytes_max = \"64 MiB\"",
+    ], &[6, 9, 10]),
+    ("haproxy-websocket.cfg", &[
+        "prefix = \"/socket.io\"\nbackend = \"rooms\"",
+        "abort_on_close = true", "slow_start_seconds = 30", "idle_seconds = 3600",
+        "[timeouts]\nbody_seconds = 25\nwrite_seconds = 25\nidle_seconds = 5",
+    ], &[3, 11, 13, 16, 18, 21, 27, 29, 30]),
+    ("haproxy-wordpress.cfg", &[
+        "path = \"/wp-admin/admin-ajax.php\"\nbackend = \"wordpress\"\nresponse",
+        "regex = \"^/wp-admin\"\nbackend = \"wordpress\"\nallow_networks = [\"192.0.2.0/24\", \"198.51.100.7\"]",
+        "regex = \"^/wp-content/uploads/.*\\\\.php$\"\nrespond = 404", "path = \"/xmlrpc.php\"\nrespond = 403",
+        "path = \"/wp-login.php\"\nmethod = \"GET\"\nhost = \"blog.example\"",
+        "compress = [\"gzip\"]", "sticky_cookie = \"WP\"",
+    ], &[3, 11]),
     ("nginx-admin.conf", &[
         "prefix = \"/admin/\"\nbackend = \"127-0-0-1-5000\"\nallow_networks = [\"127.0.0.1\", \"10.0.0.0/8\"]\n",
         "basic_auth = { realm = \"Staff only\", users_file = \"/etc/nginx/htpasswd\" }",
@@ -95,5 +149,32 @@ fn what_a_guide_says_is_in_the_keys_and_what_has_none_is_named() {
         }
         let line = |note: &String| note.split(':').nth(1).unwrap().parse::<usize>().unwrap();
         assert_eq!(notes.iter().map(line).collect::<Vec<_>>(), *lines, "{name}: {notes:#?}");
+    }
+}
+
+#[expect(unreachable_pub, dead_code, reason = "the fuzz crate has them public, and uses all")]
+#[path = "../../../../fuzz/src/target/migrate.rs"]
+mod target;
+
+#[test]
+fn guides_cut_at_any_line_or_with_bits_flipped_are_migrated_or_refused() {
+    for (name, text, ..) in guides().into_iter().filter(|guide| guide.0.starts_with("haproxy")) {
+        let bytes = text.as_bytes();
+        for cut in (0..bytes.len()).filter(|at| bytes[*at] == b'\n') {
+            target::haproxy(&bytes[..cut]);
+            let migrated = migrate(Format::Haproxy, (name.clone(), text[..cut].to_owned()), &|_| Err(String::new()));
+            let toml = migrated.map(|migrated| migrated.toml).unwrap_or_default();
+            // What has no site yet is none.
+            if toml.contains("[[site]]")
+                && let Err(report) = fosse_model::read("fosse.toml", toml.as_bytes())
+            {
+                panic!("{name}, cut at {cut}: {report}\n{toml}");
+            }
+        }
+        for bit in (0..bytes.len() * 8).step_by(13) {
+            let mut flipped = bytes.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            target::haproxy(&flipped);
+        }
     }
 }

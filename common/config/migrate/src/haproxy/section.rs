@@ -37,6 +37,20 @@ impl Section {
         self.head.words.first().map_or("", String::as_str)
     }
 
+    /// Returns whether it is one of plain TCP; `by_default` is what the last `defaults` has.
+    pub(super) fn is_tcp(&self, by_default: &mut bool) -> bool {
+        let mut modes = self.lines.iter().filter(|line| line.words.first().is_some_and(|word| word == "mode"));
+        let own = modes.next_back().and_then(|line| line.words.get(1)).map(|mode| mode == "tcp");
+        match self.kind() {
+            "defaults" => {
+                *by_default = own.unwrap_or(false);
+                false
+            }
+            "frontend" | "backend" | "listen" => own.unwrap_or(*by_default),
+            _ => false,
+        }
+    }
+
     /// Returns its name.
     pub(super) fn name(&self) -> &str {
         self.head.words.get(1).map_or("", String::as_str)

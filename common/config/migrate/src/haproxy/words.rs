@@ -24,8 +24,11 @@ pub(crate) fn words(line: &str) -> Result<Vec<String>, String> {
             }
             '"' => strong(&mut rest, word.get_or_insert_default())?,
             '\\' => {
-                let escaped = rest.next().ok_or_else(|| "a backslash before nothing".to_owned())?;
-                word.get_or_insert_default().push(escaped);
+                let next = rest.clone().next().ok_or_else(|| "a backslash before nothing".to_owned())?;
+                word.get_or_insert_default().push(escaped(next).unwrap_or('\\'));
+                if escaped(next).is_some() {
+                    rest.next();
+                }
             }
             plain => word.get_or_insert_default().push(plain),
         }
@@ -34,12 +37,30 @@ pub(crate) fn words(line: &str) -> Result<Vec<String>, String> {
     Ok(found)
 }
 
+/// Returns what a character after a backslash means; `None` where the backslash stays, as in an
+/// expression.
+const fn escaped(next: char) -> Option<char> {
+    match next {
+        ' ' | '\\' | '#' | '"' | '\'' => Some(next),
+        'r' => Some('\r'),
+        'n' => Some('\n'),
+        't' => Some('\t'),
+        _ => None,
+    }
+}
+
 /// Takes a text in double quotes, in which a backslash escapes.
 fn strong(rest: &mut std::str::Chars<'_>, word: &mut String) -> Result<(), String> {
     loop {
         match rest.next() {
             Some('"') => return Ok(()),
-            Some('\\') => word.extend(rest.next()),
+            Some('\\') => match rest.clone().next().filter(|next| *next == '$' || escaped(*next).is_some()) {
+                Some(next) => {
+                    word.push(escaped(next).unwrap_or(next));
+                    rest.next();
+                }
+                None => word.push('\\'),
+            },
             Some(one) => word.push(one),
             None => return Err("a quote that is not closed".to_owned()),
         }
@@ -56,6 +77,7 @@ mod tests {
         for (line, expected) in [
             ("  bind :80 # web", Ok("bind|:80")),
             ("a 'b c' \"d \\\" e\" f\\ g 'h'i", Ok("a|b c|d \" e|f g|hi")),
+            ("\\.php$ \\1 \"\\.a\" 'b\\.'", Ok("\\.php$|\\1|\\.a|b\\.")),
             ("# a", Ok("")),
             ("a ''", Ok("a|")),
             ("a 'b", Err("a quote that is not closed")),

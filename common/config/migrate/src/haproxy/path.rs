@@ -1,0 +1,148 @@
+//! Tests of paths, and which of them take requests from which.
+
+/// Paths that a rule names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Path {
+    /// This one alone.
+    Exact(String),
+    /// All that begin so.
+    Beginning(String),
+    /// All that end so.
+    End(String),
+    /// All that hold this.
+    Part(String),
+    /// All in which this expression is found.
+    Regex(String),
+    /// All that no rule names.
+    Rest,
+}
+
+impl Path {
+    /// Returns the expression of its paths.
+    pub(super) fn regex(&self) -> String {
+        match self {
+            Self::Exact(path) => format!("^{}$", escaped(path)),
+            Self::Beginning(path) => format!("^{}", escaped(path)),
+            Self::End(end) => format!("{}$", escaped(end)),
+            Self::Part(part) => escaped(part),
+            Self::Regex(regex) => regex.clone(),
+            Self::Rest => "^/".to_owned(),
+        }
+    }
+
+    /// Returns whether a route has them as a path or a prefix.
+    pub(super) fn is_plain(&self) -> bool {
+        match self {
+            Self::Exact(path) | Self::Beginning(path) => is_plain(path),
+            Self::Rest => true,
+            _ => false,
+        }
+    }
+
+    /// Returns a text that all of its paths begin with.
+    fn literal(&self) -> String {
+        match self {
+            Self::Exact(path) | Self::Beginning(path) => path.clone(),
+            Self::Regex(regex) => {
+                let rest = regex.strip_prefix('^').filter(|_| !regex.contains('|')).unwrap_or_default();
+                let special = |one: char| !(one.is_ascii_alphanumeric() || "/-_".contains(one));
+                let end = rest.find(special).unwrap_or(rest.len());
+                let is_optional = rest[end..].starts_with(['?', '*', '{', '+']);
+                rest[..end - usize::from(is_optional && end > 0)].to_owned()
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// Returns whether each of its paths is one of the other's; `None` where only some may be.
+    pub(super) fn is_in(&self, other: &Self) -> Option<bool> {
+        if self == other {
+            return Some(true);
+        }
+        match (self, other) {
+            (Self::Rest, _) | (_, Self::Exact(_)) => Some(false),
+            (Self::Exact(path), Self::Beginning(there)) => Some(path.starts_with(there.as_str())),
+            (Self::Exact(path), Self::End(there)) => Some(path.ends_with(there.as_str())),
+            (Self::Exact(path), Self::Part(there)) => Some(path.contains(there.as_str())),
+            (_, Self::Beginning(there)) => {
+                let own = self.literal();
+                let is_apart = !own.starts_with(there.as_str()) && !there.starts_with(own.as_str());
+                if own.starts_with(there.as_str()) { Some(true) } else { is_apart.then_some(false) }
+            }
+            (Self::Beginning(own), Self::Part(there)) => own.contains(there.as_str()).then_some(true),
+            (_, Self::Regex(_)) => {
+                let (own, there) = (self.literal(), other.literal());
+                (!own.starts_with(&there) && !there.starts_with(&own)).then_some(false)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Adds a path to those that are asked in turn, unless it is there: before those that have its
+/// paths too.
+pub(super) fn add(all: &mut Vec<Path>, path: &Path) {
+    if all.contains(path) {
+        return;
+    }
+    let literal = path.literal();
+    let takes = |there: &Path| match (path, there) {
+        (Path::Exact(_), Path::Exact(_)) => false,
+        (Path::Exact(_), _) => true,
+        (_, Path::Beginning(beginning)) => literal.starts_with(beginning.as_str()),
+        _ => false,
+    };
+    let at = all.iter().position(takes).unwrap_or(all.len());
+    all.insert(at, path.clone());
+}
+
+fn is_plain(path: &str) -> bool {
+    let is_sound = path.bytes().all(|byte| byte.is_ascii_graphic()) && !path.contains(['?', '#', '*', '%', '"', '\\']);
+    let parts = path.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    path.len() <= 200
+        && is_sound
+        && parts.is_some_and(|parts| path == "/" || !parts.split('/').any(|part| matches!(part, "" | "." | "..")))
+}
+
+/// Returns an expression for a text.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for one in text.chars() {
+        out.extend(".+*?()|[]{}^$\\".contains(one).then_some('\\'));
+        out.push(one);
+    }
+    out
+}
+
+/// Returns an expression of PCRE as one that is looked for in linear time; `None` for others.
+pub(super) fn pcre(text: &str, is_any_case: bool) -> Option<String> {
+    let is_odd = text.contains("(?") || text.chars().any(char::is_control) || text.len() > 200 || text.is_empty();
+    let has_reference = text.as_bytes().windows(2).any(|two| two[0] == b'\\' && two[1].is_ascii_digit());
+    let flag = if is_any_case { "(?i)" } else { "" };
+    (!is_odd && !has_reference && is_balanced(text)).then(|| format!("{flag}{}", text.replace("\\/", "/")))
+}
+
+/// Returns whether brackets and parentheses close, and nothing is repeated that is not there.
+fn is_balanced(text: &str) -> bool {
+    let (mut depth, mut in_class, mut before) = (0_i32, false, None);
+    let mut rest = text.chars();
+    while let Some(one) = rest.next() {
+        match one {
+            '\\' if rest.next().is_none_or(|next| !"dDwWsSbB./-_~+*?()[]{}|^$".contains(next)) => return false,
+            '[' if in_class => return false,
+            '[' => in_class = true,
+            ']' if in_class => in_class = false,
+            _ if in_class => {}
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            '*' | '+' | '?' if matches!(before, None | Some('(' | '|' | '*' | '+' | '^')) => return false,
+            '{' | '}' => return false,
+            _ => {}
+        }
+        if depth < 0 {
+            return false;
+        }
+        before = Some(one);
+    }
+    depth == 0 && !in_class && before != Some('[')
+}
