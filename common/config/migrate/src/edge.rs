@@ -247,7 +247,7 @@ impl Site {
                 PathKind::Prefix => ("prefix", route.path.clone()),
                 PathKind::Exact => ("path", route.path.clone()),
                 PathKind::Regex => ("regex", route.path.clone()),
-                PathKind::Beginning => ("regex", beginning(&route.path)),
+                PathKind::Beginning => ("regex", format!("^{}", escaped(&route.path))),
             };
             let _ = writeln!(out, "[[site.route]]\n{key} = {}", quoted(&path));
             route.action.write(out);
@@ -326,10 +326,10 @@ impl Backend {
     }
 }
 
-/// Returns the regular expression of the paths that begin with a text.
-fn beginning(path: &str) -> String {
-    let mut out = String::from("^");
-    for one in path.chars() {
+/// Returns a regular expression for a text.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for one in text.chars() {
         out.extend(".+*?()|[]{}^$\\".contains(one).then_some('\\'));
         out.push(one);
     }

@@ -15,6 +15,7 @@ mod haproxy;
 mod limits;
 mod nginx;
 mod notes;
+mod users;
 
 pub use limits::{BLOCKS_DEPTH_MAX, FILES_COUNT_MAX, TEXT_BYTES_MAX};
 pub use notes::{Note, Notes};

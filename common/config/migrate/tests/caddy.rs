@@ -48,10 +48,10 @@ fn every_directive_that_is_not_carried_over_is_named() {
         \treverse_proxy {$APP}\n\treverse_proxy /p* :2\n\treverse_proxy :3\n\tstrange\n\timport gone\n}\nb.example {\n\trespond ok\n}\n";
     let (toml, notes) = migrated(text);
     let lines: Vec<&str> = notes.iter().map(|note| note.split(": ").next().unwrap()).collect();
-    let expected = [2, 4, 4, 5, 6, 7, 10, 11, 14, 15, 15, 16, 17, 19, 20, 22, 22, 23];
+    let expected = [2, 4, 4, 5, 7, 8, 14, 15, 15, 16, 17, 19, 20, 22, 22];
     assert_eq!(lines, expected.map(|line| format!("Caddyfile:{line}")), "{notes:#?}");
     assert!(
-        notes.iter().any(|note| note.contains("basicauth {...}: not carried over, so everybody is let in")),
+        notes.iter().any(|note| note.contains("basicauth {...}: not carried over; its requests get 403")),
         "{notes:#?}"
     );
     assert!(
@@ -59,6 +59,66 @@ fn every_directive_that_is_not_carried_over_is_named() {
         "{toml}"
     );
     assert!(toml.contains("servers = [\"localhost:3\"]"), "{toml}");
+}
+
+const HASH: &str = "$2a$12$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG";
+
+#[test]
+fn what_a_directive_keeps_out_stays_out() {
+    for (lines, expected) in [
+        ("basic_auth {\n\t\tann HASH\n\t}", "basic_auth = { users = [\"ann:$2a$12$"),
+        ("basic_auth /admin/* {\n\t\tann HASH\n\t}", "prefix = \"/admin/\"\nbackend = \"app\"\nbasic_auth = "),
+        ("basicauth /admin* {\n\t\tann HASH\n\t}", "regex = \"(?i)^/admin\"\nbackend = \"app\"\nbasic_auth = "),
+        ("basicauth @a {\n\t\tann HASH\n\t}", "respond = 403\n"),
+        ("basicauth {\n\t\tann {$HASH}\n\t}", "respond = 403\n"),
+        (
+            "handle /in/* {\n\t\tbasicauth {\n\t\tann HASH\n\t}\n\t\treverse_proxy :2\n\t}",
+            "prefix = \"/in/\"\nbackend = \"localhost-2\"\nbasic_auth = ",
+        ),
+        (
+            "handle_path /in/* {\n\t\treverse_proxy :2\n\t}",
+            "prefix = \"/in/\"\nbackend = \"localhost-2\"\nstrip_prefix = true",
+        ),
+        (
+            "forward_auth :9 {\n\t\turi /ask\n\t\tcopy_headers Remote-User\n\t}",
+            "forward_auth = { backend = \"localhost-9\", path = \"/ask\", copy_headers = [\"Remote-User\"] }",
+        ),
+        ("forward_auth @a :9 {\n\t\turi /ask\n\t}", "respond = 403\n"),
+        ("respond /secret/* 403", "prefix = \"/secret/\"\nrespond = 403\n"),
+        ("respond /secret 404", "path = \"/secret\"\nrespond = 404\n"),
+        ("respond @outside 403", "respond = 404\n"),
+        ("handle @outside {\n\t\tabort\n\t}", "respond = 403\n"),
+        ("error /x/* {$CODE}", "respond = 403\n"),
+        ("redir /old /new permanent", "path = \"/old\"\nredirect = \"/new\"\nredirect_status = 301\n"),
+        ("redir /old/* /{http.vars.a}", "prefix = \"/old/\"\nrespond = 404\n"),
+        ("rewrite * /public{uri}", "respond = 404\n"),
+        ("import auth.conf", "respond = 404\n"),
+        ("encode zstd gzip", "compress = [\"zstd\", \"gzip\"]"),
+        ("header X-A 1\n\theader X-B 2", "response_headers.set = { \"X-A\" = \"1\", \"X-B\" = \"2\" }"),
+    ] {
+        let lines = lines.replace("HASH", HASH).replace("{$$2a", "{$2a");
+        let (toml, _) = migrated(&format!("http://a.example {{\n\t{lines}\n\treverse_proxy unix//run/app\n}}\n"));
+        assert!(toml.contains(expected), "{lines}\n{toml}");
+        // All is closed where it is closed without a path.
+        assert!(!expected.starts_with("respond") || !toml.contains("backend = "), "{lines}\n{toml}");
+    }
+}
+
+#[test]
+fn what_a_block_takes_is_not_served_by_what_comes_after_it() {
+    let text = "http://a.example {\n\thandle /in/* {\n\t\tbasicauth {\n\t\t\tann HASH\n\t\t}\n\t\treverse_proxy :2\n\t}\n\
+        \treverse_proxy /in/deep/* :3\n\treverse_proxy :4\n}\n";
+    let (toml, notes) = migrated(&text.replace("HASH", HASH));
+    assert!(!toml.contains("/in/deep"), "{toml}");
+    assert!(notes.iter().any(|note| note.starts_with("Caddyfile:8: ")), "{notes:#?}");
+}
+
+#[test]
+fn a_path_in_other_letters_is_kept_out_as_caddy_does_it() {
+    let text = "http://a.example {\n\thandle /in/* {\n\t\treverse_proxy :2\n\t}\n\tbasicauth /in/deep/* {\n\t\tann HASH\n\t}\n}\n";
+    let (toml, _) = migrated(&text.replace("HASH", HASH));
+    let (deep, around) = (toml.find("(?i)^/in/deep/").unwrap(), toml.find("\"(?i)^/in/\"").unwrap());
+    assert!(deep < around && !toml.contains("prefix = \"/in/\""), "{toml}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn guides() -> Vec<(String, String, String, Vec<String>)> {
 #[test]
 fn what_is_written_is_a_configuration_laid_out_as_fosse_fmt_does() {
     let guides = guides();
-    assert!(guides.len() >= 20);
+    assert!(guides.len() >= 30);
     for (name, _, toml, notes) in guides {
         if let Err(report) = fosse_model::read("fosse.toml", toml.as_bytes()) {
             panic!("{name}: {report}\n{toml}\n{notes:#?}");
@@ -41,6 +41,27 @@ fn what_is_written_is_a_configuration_laid_out_as_fosse_fmt_does() {
 /// What the written configuration has to say, and the lines of which a note speaks.
 #[rustfmt::skip]
 const EXPECTED: &[(&str, &[&str], &[usize])] = &[
+    ("caddy-api.caddyfile", &[
+        "prefix = \"/v1/internal/\"\nrespond = 403", "respond = 410\nrespond_body = \"gone\"",
+        "balance = \"hash\"\nhash_by = \"header X-Tenant\"",
+    ], &[2]),
+    ("caddy-django.caddyfile", &[
+        "prefix = \"/admin\"\nbackend = \"gunicorn-sock\"\nbasic_auth = { users = [\"ann:$2a$12$",
+        "regex = \"(?i)^/admin\"\nbackend = \"gunicorn-sock\"\nbasic_auth",
+        "prefix = \"/static/\"\nbackend = \"public\"\nstrip_prefix = true",
+    ], &[2]),
+    ("caddy-gitlab.caddyfile", &["hosts = [\"gitlab.example\"]\nrespond = 404"], &[2, 3, 7]),
+    ("caddy-grafana.caddyfile", &[
+        "path = \"/grafana\"\nredirect = \"/grafana/\"", "backend = \"localhost-3000\"\nstrip_prefix = true",
+    ], &[2]),
+    ("caddy-jenkins.caddyfile", &["copy_headers = [\"Remote-User\", \"Remote-Groups\"]"], &[2]),
+    ("caddy-nextcloud.caddyfile", &["prefix = \"/data/\"\nrespond = 403", "redirect_status = 301"], &[2, 2]),
+    ("caddy-node.caddyfile", &["balance = \"least-connections\"", "compress = [\"gzip\"]"], &[5]),
+    ("caddy-spa.caddyfile", &["try_files = [\"$path\", \"/index.html\"]"], &[2]),
+    ("caddy-websocket.caddyfile", &["prefix = \"/socket.io/\"", "sticky_cookie = \"room\""], &[2, 6, 9]),
+    ("caddy-wordpress.caddyfile", &[
+        "path = \"/xmlrpc.php\"\nrespond = 403", "regex = \"(?i)^/xmlrpc\\\\.php$\"\nrespond = 403",
+    ], &[2]),
     ("haproxy-api.cfg", &[
         "regex = \"^/v2/\"\nrespond = 204\nwhen = { method = [\"OPTIONS\"] }",
         "regex = \"^/v2/\"\nrespond = 401\nwhen = { network = [\"0.0.0.0/0\", \"::/0\"] }",
@@ -158,11 +179,14 @@ mod target;
 
 #[test]
 fn guides_cut_at_any_line_or_with_bits_flipped_are_migrated_or_refused() {
-    for (name, text, ..) in guides().into_iter().filter(|guide| guide.0.starts_with("haproxy")) {
+    for (name, text, ..) in guides().into_iter().filter(|guide| !guide.0.starts_with("nginx")) {
+        let is_haproxy = name.starts_with("haproxy");
+        let (format, target): (_, fn(&[u8])) =
+            if is_haproxy { (Format::Haproxy, target::haproxy) } else { (Format::Caddy, target::caddy) };
         let bytes = text.as_bytes();
         for cut in (0..bytes.len()).filter(|at| bytes[*at] == b'\n') {
-            target::haproxy(&bytes[..cut]);
-            let migrated = migrate(Format::Haproxy, (name.clone(), text[..cut].to_owned()), &|_| Err(String::new()));
+            target(&bytes[..cut]);
+            let migrated = migrate(format, (name.clone(), text[..cut].to_owned()), &|_| Err(String::new()));
             let toml = migrated.map(|migrated| migrated.toml).unwrap_or_default();
             // What has no site yet is none.
             if toml.contains("[[site]]")
@@ -174,7 +198,7 @@ fn guides_cut_at_any_line_or_with_bits_flipped_are_migrated_or_refused() {
         for bit in (0..bytes.len() * 8).step_by(13) {
             let mut flipped = bytes.to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            target::haproxy(&flipped);
+            target(&flipped);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod address;
 mod block;
+mod guards;
 mod proxy;
 mod site;
 mod words;
@@ -20,22 +21,11 @@ const UNKNOWN: &str = "not carried over: fosse migrate knows no key for it; see 
 /// Directives, and what to say of them.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("tls", "not carried over: TLS is not in fosse yet; what ends TLS stands in front of it, and trusted names that"),
-    ("encode", "not carried over: fosse compresses nothing yet; responses of applications pass as they are"),
-    ("basicauth", "not carried over, so everybody is let in: let the application ask for the password"),
-    ("basic_auth", "not carried over, so everybody is let in: let the application ask for the password"),
-    ("forward_auth", "not carried over, so everybody is let in: let the application ask"),
-    ("abort", "not carried over: see deny_networks of [[site]]"),
+    ("encode", "not carried over: see compress of [[site]]"),
     ("log", "not carried over: access_log at the top of fosse.toml"),
     ("header", "not carried over: see [site.response_headers]"),
-    ("redir", "not carried over: see redirect of [[site]]"),
-    ("respond", "not carried over: see respond of [[site]]"),
-    ("error", "not carried over: see respond of [[site]]"),
     ("handle_errors", "not carried over: errors of applications pass as they are, and fosse has pages of its own"),
-    ("rewrite", "not carried over: see rewrite of [[site.route]]"),
-    ("uri", "not carried over: see strip_prefix and rewrite of [[site.route]]"),
     ("try_files", "not carried over: a file that is not there gets 404"),
-    ("php_fastcgi", "not carried over: see protocol = \"fastcgi\" of [[backend]], which wants the scripts named"),
-    ("handle_path", "not carried over, nor is what is in it: see strip_prefix of [[site.route]]"),
     ("request_body", "not carried over: body_bytes_max of [[site]]"),
 ];
 
@@ -65,7 +55,7 @@ pub(crate) fn read(file: File, notes: &mut Notes) -> Result<Edge, Mistake> {
             Some(inside) => {
                 addresses.extend(words.iter().cloned());
                 let addresses = std::mem::take(&mut addresses);
-                let inside = imported(inside, &snippets, 0, notes);
+                let inside = imported(inside, &snippets, 0);
                 site::read(&directive, &addresses, &inside, &mut edge, notes);
             }
             // Addresses may have lines of their own, with a comma at the end.
@@ -80,21 +70,15 @@ pub(crate) fn read(file: File, notes: &mut Notes) -> Result<Edge, Mistake> {
 const IMPORTS_DEPTH_MAX: usize = 8;
 
 /// Returns the directives with those of snippets in place of their imports.
-fn imported(
-    inside: &[Directive],
-    snippets: &BTreeMap<String, Vec<Directive>>,
-    depth: usize,
-    notes: &mut Notes,
-) -> Vec<Directive> {
+fn imported(inside: &[Directive], snippets: &BTreeMap<String, Vec<Directive>>, depth: usize) -> Vec<Directive> {
     let mut all = Vec::new();
     for directive in inside {
         match (directive.name(), directive.arguments().as_slice()) {
             ("import", [name]) if depth < IMPORTS_DEPTH_MAX && snippets.contains_key(*name) => {
-                all.extend(imported(&snippets[*name], snippets, depth + 1, notes));
+                all.extend(imported(&snippets[*name], snippets, depth + 1));
             }
-            ("import", _) => {
-                directive.left_out("not carried over: only a snippet of this file without arguments is", notes)
-            }
+            // It may keep somebody out, so that nobody is let in without it.
+            ("import", _) => all.push(directive.clone()),
             _ => all.push(directive.clone()),
         }
     }

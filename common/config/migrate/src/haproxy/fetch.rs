@@ -1,8 +1,9 @@
 //! What a test asks for: `path_beg /api`, `hdr(host) -i a.example`, `src 10.0.0.0/8`.
 
 use super::atom::Atom;
-use super::path::{Path, escaped, pcre};
+use super::path::{Path, pcre};
 use super::units::is_host;
+use crate::edge::escaped;
 
 /// Fetches of what is counted.
 const COUNTS: &[&str] = &[

@@ -1,5 +1,7 @@
 //! Tests of paths, and which of them take requests from which.
 
+use crate::edge::escaped;
+
 /// Paths that a rule names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Path {
@@ -102,16 +104,6 @@ fn is_plain(path: &str) -> bool {
     path.len() <= 200
         && is_sound
         && parts.is_some_and(|parts| path == "/" || !parts.split('/').any(|part| matches!(part, "" | "." | "..")))
-}
-
-/// Returns an expression for a text.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for one in text.chars() {
-        out.extend(".+*?()|[]{}^$\\".contains(one).then_some('\\'));
-        out.push(one);
-    }
-    out
 }
 
 /// Returns an expression of PCRE as one that is looked for in linear time; `None` for others.

@@ -1,8 +1,8 @@
 //! Rows of rules as routes, whose order fosse decides by the path and the number of conditions.
 
-use super::path::{Path, escaped};
+use super::path::Path;
 use super::walk::{PathChange, Row};
-use crate::edge::{Action, Keys, PathKind, Route, Site, list, quoted};
+use crate::edge::{Action, Keys, PathKind, Route, Site, escaped, list, quoted};
 
 /// Networks that every client is in: a condition that always holds.
 const EVERYWHERE: [&str; 2] = ["\"0.0.0.0/0\"", "\"::/0\""];

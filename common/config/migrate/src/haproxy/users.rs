@@ -3,6 +3,7 @@
 use super::section::Section;
 use crate::edge::quoted;
 use crate::notes::Notes;
+use crate::users::{is_bcrypt, is_name};
 
 /// Returns the users of a list that fosse can check, as basic_auth has them in quotes.
 pub(super) fn read(section: &Section, notes: &mut Notes) -> Vec<String> {
@@ -21,16 +22,4 @@ pub(super) fn read(section: &Section, notes: &mut Notes) -> Vec<String> {
     }
     users.truncate(256);
     users.iter().map(|(name, hash)| quoted(&format!("{name}:{hash}"))).collect()
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte))
-}
-
-/// Returns whether a text is a hash of bcrypt: "$2y$", the cost, and 53 characters of its alphabet.
-pub(crate) fn is_bcrypt(hash: &str) -> bool {
-    let rest = ["$2y$", "$2a$", "$2b$"].iter().find_map(|kind| hash.strip_prefix(kind));
-    let Some((cost, rest)) = rest.and_then(|rest| rest.split_once('$')) else { return false };
-    let is_sound = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"./".contains(&byte));
-    cost.len() == 2 && cost.parse::<u32>().is_ok_and(|cost| (4..=15).contains(&cost)) && rest.len() == 53 && is_sound
 }
