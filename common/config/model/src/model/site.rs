@@ -193,7 +193,8 @@ section! {
         /// Range, all that begin with X-, and their like), with what is in the key alone.
         cache: bool, Default("false");
         /// Request headers that are in the key, and that the application gets. Of Accept-Encoding
-        /// br, deflate, gzip and zstd count.
+        /// br, deflate, gzip and zstd count. One that an application goes by without a word in
+        /// Vary, as Accept-Language, belongs here, or what the first client gets is what all get.
         cache_key_headers: Vec<At<FieldName>>, Default("[\"Accept-Encoding\"]"), 0..=16;
         /// Cookies that are in the key, and that the application gets; all others are left out.
         /// [] keeps responses whatever cookies a request has.
