@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use fosse_harness::Dir;
+use fosse_harness::{Dir, wait_for};
 
 /// An application that answers every connection once, with the same bytes.
 #[derive(Debug)]
@@ -59,6 +59,7 @@ impl Puppet {
     pub fn new() -> Self {
         let dir = Dir::new();
         let listener = UnixListener::bind(dir.join("app.sock")).unwrap();
+        listener.set_nonblocking(true).unwrap();
         std::fs::set_permissions(dir.join("app.sock"), std::fs::Permissions::from_mode(0o666)).unwrap();
         Self { listener, dir }
     }
@@ -72,10 +73,10 @@ impl Puppet {
     /// Waits for a connection and the head of a request on it.
     ///
     /// # Panics
-    /// Where the request ends in its head.
+    /// Where none comes, or it ends in its head.
     #[must_use]
     pub fn request(&self) -> (UnixStream, String) {
-        let (mut stream, _) = self.listener.accept().unwrap();
+        let (mut stream, _) = wait_for("a request", || self.listener.accept().ok());
         let (mut head, mut piece) = (Vec::new(), [0; 4096]);
         while !head.windows(4).any(|four| four == b"\r\n\r\n") {
             let count = stream.read(&mut piece).unwrap();
@@ -86,15 +87,9 @@ impl Puppet {
     }
 
     /// Returns whether another connection has come.
-    ///
-    /// # Panics
-    /// Where the socket does not do as it is told.
     #[must_use]
     pub fn has_another(&self) -> bool {
-        self.listener.set_nonblocking(true).unwrap();
-        let another = self.listener.accept();
-        self.listener.set_nonblocking(false).unwrap();
-        another.is_ok()
+        self.listener.accept().is_ok()
     }
 }
 

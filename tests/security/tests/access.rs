@@ -55,6 +55,8 @@ fn a_killed_dispatch_lets_no_waiting_request_pass() {
     assert_eq!(waiting.response().status, 503);
     // Its word comes too late, and to nobody.
     let _ = question.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    // Before that it would have had the next one as well.
+    edge.wait_for_log("fosse-accept: info: lane=0 gone");
     let mut again = client(&edge, GET);
     let (mut question, _) = auth.request();
     assert!(!app.has_another(), "the application has heard of it");
