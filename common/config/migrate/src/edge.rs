@@ -340,7 +340,9 @@ pub(crate) fn escaped(text: &str) -> String {
 fn write_keys(keys: &Keys, out: &mut String) {
     for (at, (key, value)) in keys.iter().enumerate() {
         if !keys[at + 1..].iter().any(|(later, _)| later == key) {
-            let _ = writeln!(out, "{key} = {value}");
+            // TOML has no number that begins with 0.
+            let number = value.parse::<u64>().map(|number| number.to_string());
+            let _ = writeln!(out, "{key} = {}", number.as_ref().unwrap_or(value));
         }
     }
 }

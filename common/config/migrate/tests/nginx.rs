@@ -59,6 +59,15 @@ fn a_usual_server_with_an_upstream_is_carried_over_whole() {
 }
 
 #[test]
+fn numbers_with_zeros_before_them_are_numbers_of_toml() {
+    let (toml, _) = migrated(
+        "upstream app { server 127.0.0.1:3000; keepalive 00; }\nserver { listen 127.0.0.1:80; server_name a.example;\n\
+         location / { proxy_pass http://app; proxy_next_upstream error http_502 http_0503; } }",
+    );
+    assert!(toml.contains("\npool_connections_max = 0\n") && !toml.contains("0503"), "{toml}");
+}
+
+#[test]
 fn every_directive_that_is_not_carried_over_is_named_with_its_line() {
     let text = "user www-data;\nevents { worker_connections 9; }\nhttp {\n  gzip on;\n  sendfile on;\n  strange 1;\n\
         \x20 limit_req_zone $binary_remote_addr zone=a:1m rate=1r/s;\n  upstream gone { server 127.0.0.1:1; }\n\

@@ -26,7 +26,7 @@ pub(super) fn backend(directive: &Directive, upstreams: &[&str], notes: &mut Not
             ("lb_policy", ["header", name]) if is_token(name) => keys.extend(hash(&format!("header {name}"))),
             ("lb_policy", ["cookie", name]) if is_token(name) => keys.push(("sticky_cookie", quoted(name))),
             ("health_uri", [path]) if path.starts_with('/') => health.push(("path", quoted(path))),
-            ("health_status", [status]) if status.parse::<u16>().is_ok_and(|status| (100..600).contains(&status)) => {
+            ("health_status", [status]) if is_status(status) => {
                 health.push(("status", format!("[{status}]")));
             }
             (
@@ -69,4 +69,8 @@ fn address(written: &str) -> Option<String> {
         "" | "localhost" if is_port => Some(format!("localhost:{port}")),
         host => host.parse::<std::net::Ipv4Addr>().ok().filter(|_| is_port).map(|address| format!("{address}:{port}")),
     }
+}
+
+fn is_status(word: &str) -> bool {
+    word.len() == 3 && word.parse::<u16>().is_ok_and(|status| (100..600).contains(&status))
 }

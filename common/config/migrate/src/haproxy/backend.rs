@@ -212,7 +212,7 @@ impl Settings {
                     on.extend(["\"connect\"", "\"reset\"", "\"timeout\""]);
                     status.extend(["500", "502", "503", "504"]);
                 }
-                word if word.parse::<u16>().is_ok_and(|code| (400..=599).contains(&code)) => status.push(word),
+                word if super::proxy::is_error(word) => status.push(word),
                 // Nothing is sent before the handshake of TLS ends.
                 "0rtt-rejected" => {}
                 word => others.push(word),
@@ -280,7 +280,7 @@ fn header(by: &str) -> Option<&str> {
 fn is_statuses(written: &str) -> bool {
     written.split(',').all(|one| {
         let (from, to) = one.split_once('-').unwrap_or((one, one));
-        let code = |text: &str| text.parse::<u16>().ok().filter(|code| (100..=599).contains(code));
+        let code = |text: &str| text.parse::<u16>().ok().filter(|code| text.len() == 3 && (100..=599).contains(code));
         one.len() <= 7 && matches!((code(from), code(to)), (Some(from), Some(to)) if from <= to)
     })
 }

@@ -135,7 +135,7 @@ fn cache(section: &Section, edge: &mut Edge, notes: &mut Notes) {
     for line in &section.lines {
         match line.all().as_slice() {
             ["total-max-size", size] if size.parse::<u64>().is_ok_and(|size| (1..=4095).contains(&size)) => {
-                edge.limits.push(("cache_bytes_max", quoted(&format!("{size} MiB"))));
+                edge.limits.push(("cache_bytes_max", quoted(&format!("{} MiB", size.trim_start_matches(['0', '+'])))));
             }
             ["max-object-size", size] if size.parse::<u64>().is_ok_and(|size| (1024..=16_777_216).contains(&size)) => {
                 edge.limits.push(("cached_response_bytes_max", (*size).to_owned()));

@@ -170,8 +170,8 @@ fn always(line: &Line, effect: Effect, is_of_requests: bool) -> Rule {
     Rule { line: line.clone(), effect, condition: Condition::always(), is_of_requests }
 }
 
-fn is_error(status: &str) -> bool {
-    status.parse::<u16>().is_ok_and(|status| (400..=599).contains(&status))
+pub(super) fn is_error(status: &str) -> bool {
+    status.len() == 3 && status.parse::<u16>().is_ok_and(|status| (400..=599).contains(&status))
 }
 
 fn is_token(word: &str) -> bool {

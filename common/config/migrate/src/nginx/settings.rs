@@ -355,7 +355,7 @@ fn table_row((name, value): &(String, String)) -> String {
 }
 
 fn is_error(code: &str) -> bool {
-    code.parse::<u16>().is_ok_and(|code| (400..=599).contains(&code))
+    code.len() == 3 && code.parse::<u16>().is_ok_and(|code| (400..=599).contains(&code))
 }
 
 fn is_name(name: &str) -> bool {
