@@ -113,31 +113,18 @@ fn key(path: &str) -> Vec<u8> {
     key
 }
 
-/// As [`ask`], of a lane that may lead.
-fn leading(tag: u32, key: &[u8]) -> ToCache<'_> {
-    match ask(tag, key) {
-        ToCache::Ask { tag, validate, terms, wide, source, configuration, site, policy, key, fields, .. } => {
-            ToCache::Ask {
-                tag,
-                validate,
-                way: Way::Lane,
-                terms,
-                wide,
-                source,
-                configuration,
-                site,
-                policy,
-                key,
-                fields,
-            }
-        }
-        other => other,
-    }
+fn ask(tag: u32, key: &[u8]) -> ToCache<'_> {
+    ask_by(Way::Cache, tag, key)
 }
 
-fn ask(tag: u32, key: &[u8]) -> ToCache<'_> {
+/// As [`ask`], of a lane that may lead.
+fn leading(tag: u32, key: &[u8]) -> ToCache<'_> {
+    ask_by(Way::Lane, tag, key)
+}
+
+fn ask_by(way: Way, tag: u32, key: &[u8]) -> ToCache<'_> {
     let terms = Terms { silent_seconds: 600, ..Terms::default() };
-    let (validate, way, fields) = (false, Way::Cache, Fields::default());
+    let (validate, fields) = (false, Fields::default());
     let (wide, source, configuration, site, policy) = (false, 1, 7, 0, 0);
     ToCache::Ask { tag, validate, way, terms, wide, source, configuration, site, policy, key, fields }
 }

@@ -113,21 +113,20 @@ pub(crate) fn on_cache(streams: &mut Streams, lane: &mut Lane<'_>) {
 
 /// Goes on with a stream to which the cache has replied, or never will.
 fn cache_replied(id: StreamId, reply: Option<FromCache>, streams: &mut Streams, lane: &mut Lane<'_>) {
-    let cached = |stream: &Stream| stream.cached.as_ref().map(|cached| (cached.tag != 0, cached.lead.is_some()));
     let stream = streams.get(id).filter(|stream| !stream.response_ended);
-    let (stream, waits) = match (stream.as_ref().and_then(|stream| cached(stream)), stream) {
-        (Some((waits, leads)), Some(stream)) if waits || leads => (stream, waits),
-        _ => {
-            if let (Some(FromCache::Lead { tag, .. }), Some(cache)) = (reply, &mut lane.context.shared.cache) {
+    let waits = |stream: &&mut Stream| stream.cached.as_ref().is_some_and(|cached| cached.tag != 0);
+    let stream = match (stream, reply) {
+        (Some(stream), _) if waits(&stream) => stream,
+        (_, Some(FromCache::Lead { tag, .. })) => {
+            if let Some(cache) = &mut lane.context.shared.cache {
                 cache.leave(tag, LeaveCause::Own);
             }
             return;
         }
+        // The cache wants no more of the response of one that leads, or is gone.
+        (Some(stream), _) => return lookup::stop_leading(stream),
+        (None, _) => return,
     };
-    if !waits {
-        // It leads, and the cache wants no more of it, or is gone.
-        return lookup::stop_leading(stream);
-    }
     let Some(policy) = &lane.policies.get(stream.policy).settings.cache else { return };
     let outcome = lookup::replied(stream, reply, policy, &mut lane.context);
     let news = lane.settle(stream, outcome);

@@ -87,7 +87,7 @@ pub(super) fn has_usual_codings(fields: Fields<'_>) -> bool {
         let name = trim(member.split(|byte| *byte == b';').next().unwrap_or_default());
         name.is_empty()
             || name == b"*"
-            || [b"identity"].iter().any(|usual| name.eq_ignore_ascii_case(*usual))
+            || name.eq_ignore_ascii_case(b"identity")
             || CODINGS.iter().any(|usual| name.eq_ignore_ascii_case(usual))
     };
     fields.all(b"accept-encoding").flat_map(members).all(is_usual)
@@ -99,6 +99,18 @@ pub(crate) fn has_field(policy: &CachePolicy, name: &[u8]) -> bool {
     policy.cache_key_headers.iter().any(|header| name.eq_ignore_ascii_case(header.as_bytes()))
         || policy.cache_key_cookies.is_some() && name.eq_ignore_ascii_case(b"cookie")
         || policy.cache_authorized && name.eq_ignore_ascii_case(b"authorization")
+}
+
+/// Returns whether a response that varies by these fields is one for every request with the key of
+/// one with `fields` (RFC 9111, section 4.1): what it varies by is in the key, or that request has
+/// none of it.
+pub(super) fn tells_apart<'n>(
+    policy: &CachePolicy,
+    mut varies_by: impl Iterator<Item = &'n [u8]>,
+    fields: Fields<'_>,
+) -> bool {
+    let is_absent = |name: &[u8]| !fields.into_iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
+    varies_by.all(|name| has_field(policy, name) || is_absent(name))
 }
 
 /// Returns whether two keys are of one host and target.

@@ -101,9 +101,7 @@ fn judge(
         _ => LeaveCause::NotKept,
     })?;
     let request = Fields::decode(&mut Cursor::new(&cached.fields)).unwrap_or_default();
-    let has = |name: &[u8]| request.into_iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
-    let mut varies_by = kept.vary.split(|byte| *byte == b',').filter(|name| !name.is_empty());
-    if is_own || varies_by.any(|name| !key::has_field(policy, name) && has(name)) {
+    if is_own || !key::tells_apart(policy, kept.varies_by(), request) {
         return Err(LeaveCause::NotKept);
     }
     match body {

@@ -74,9 +74,10 @@ pub(crate) fn admit(
         }
         Found::Nothing | Found::Stale if wanted.only_if_cached => Some(Outcome::Respond(504)),
         Found::Nothing | Found::Stale => {
+            let may_lead = whole::may_lead(head, policy);
             // Where nothing is kept, this lane asks, or whoever asked before it.
-            let more = if matches!(found, Found::Stale) { more(head, policy) } else { Vec::new() };
-            let way = way(head, policy);
+            let more = if may_lead && matches!(found, Found::Stale) { more(head, policy) } else { Vec::new() };
+            let way = way(head, policy, may_lead);
             stream.cached = Some(Box::new(Cached { way, more, ..to_ask(&cache.key, head, terms, &wanted) }));
             None
         }
@@ -85,7 +86,8 @@ pub(crate) fn admit(
 
 /// Has what was found made fresh, while it is used.
 fn make_fresh(cache: &mut Cache, head: &RequestHead<'_>, policy: &CachePolicy, (source, terms): (Source, Terms)) {
-    let (key, more) = (std::mem::take(&mut cache.key), more(head, policy));
+    let more = if whole::may_lead(head, policy) { more(head, policy) } else { Vec::new() };
+    let key = std::mem::take(&mut cache.key);
     let fields = Fields::decode(&mut Cursor::new(&more)).unwrap_or_default();
     cache.ask(None, (source, head.site, head.policy), (false, Way::Cache), terms, (&key, fields));
     cache.key = key;
@@ -103,14 +105,12 @@ fn find(cache: &mut Cache, head: &RequestHead<'_>, policy: &CachePolicy, wanted:
     }
 }
 
-/// Returns the fields with which the application may be asked besides those of the key of a
-/// request.
+/// Returns the fields with which the application may be asked besides those of its key for a
+/// request that may lead.
 fn more(head: &RequestHead<'_>, policy: &CachePolicy) -> Vec<u8> {
     let mut out = Vec::new();
-    if whole::may_lead(head, policy) {
-        // They came in a frame, so they fit one.
-        let _ = whole::more(&mut out, head.fields, policy);
-    }
+    // They came in a frame, so they fit one.
+    let _ = whole::more(&mut out, head.fields, policy);
     out
 }
 
@@ -146,7 +146,7 @@ pub(crate) fn replied(
     };
     let is_there = cache.reader.read(place, hash, &mut cache.record);
     let Some(stored) = Stored::decode(&cache.record).ok().filter(|_| is_there) else { return Outcome::Connect };
-    if !is_for(&stored, fields, policy) {
+    if !key::tells_apart(policy, stored.varies_by(), fields) {
         cached.status = Status::VaryMiss;
         return Outcome::Connect;
     }
@@ -215,10 +215,10 @@ fn passes_by(head: &RequestHead<'_>, policy: &CachePolicy) -> bool {
 }
 
 /// Returns the way to a response that is not kept. One that may have no body is none to keep.
-fn way(head: &RequestHead<'_>, policy: &CachePolicy) -> Way {
+fn way(head: &RequestHead<'_>, policy: &CachePolicy, may_lead: bool) -> Way {
     let has = |name: &'static [u8]| head.fields.all(name).next().is_some();
     let may_have_no_body = head.method == b"HEAD" || has(b"if-none-match") || has(b"if-modified-since");
-    match whole::may_lead(head, policy) {
+    match may_lead {
         _ if policy.cache_key_only => Way::Cache,
         _ if may_have_no_body => Way::None,
         true => Way::Lane,
@@ -231,7 +231,7 @@ fn is_authorized(head: &RequestHead<'_>) -> bool {
 }
 
 fn judge(stored: &Stored<'_>, head: &RequestHead<'_>, policy: &CachePolicy, wanted: &Directives) -> Found {
-    if !is_for(stored, head.fields, policy) {
+    if !key::tells_apart(policy, stored.varies_by(), head.fields) {
         return Found::ForOthers;
     }
     let status = match state(stored, wanted, now_s()) {
@@ -240,12 +240,4 @@ fn judge(stored: &Stored<'_>, head: &RequestHead<'_>, policy: &CachePolicy, want
         State::StaleIfError | State::Stale => return Found::Stale,
     };
     Found::Usable(reply(stored, head.fields.into_iter(), head.method == b"HEAD"), status)
-}
-
-/// Returns whether a kept response is one for a request with these fields (RFC 9111, section 4.1):
-/// those that it varies by are in the key, or the request has none of them, as the one that it is a
-/// response to.
-fn is_for(stored: &Stored<'_>, fields: Fields<'_>, policy: &CachePolicy) -> bool {
-    let absent = |name: &[u8]| !fields.into_iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
-    stored.varies_by().all(|name| key::has_field(policy, name) || absent(name))
 }

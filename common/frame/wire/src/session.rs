@@ -67,6 +67,14 @@ pub(crate) fn put(
     filled
 }
 
+/// Appends one message of these parts, as [`put`].
+pub(crate) fn put_parts(out: &mut Vec<u8>, most: usize, kind: u8, parts: &[&[u8]]) -> Result<(), WireError> {
+    put(out, most, kind, |out| {
+        parts.iter().for_each(|part| out.extend_from_slice(part));
+        Ok(())
+    })
+}
+
 /// Reads the body of a HELLO, and refuses another protocol than this side's.
 pub(crate) fn take_hello(c: &mut Cursor<'_>, protocol: u16) -> Result<(), WireError> {
     let theirs = c.u16()?;

@@ -113,10 +113,7 @@ pub fn split(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, WireError> {
 
 /// Appends one message of these parts.
 fn put(out: &mut Vec<u8>, kind: u8, parts: &[&[u8]]) -> Result<(), WireError> {
-    session::put(out, MESSAGE_BYTES_MAX, kind, |out| {
-        parts.iter().for_each(|part| out.extend_from_slice(part));
-        Ok(())
-    })
+    session::put_parts(out, MESSAGE_BYTES_MAX, kind, parts)
 }
 
 /// Refuses a piece that is empty or too long.

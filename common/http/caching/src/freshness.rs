@@ -8,6 +8,7 @@ use fosse_wire::{cache::Terms, fields::Fields};
 use crate::{
     Directives, Stored,
     directives::{DELTA_SECONDS_MAX, delta_seconds},
+    record::names,
 };
 
 /// Bytes of the names of fields that a response varies by.
@@ -26,6 +27,13 @@ pub struct Kept {
     pub stale_error_s: u32,
     /// Names of the request's fields that it varies by, in lower case, a comma after each.
     pub vary: Vec<u8>,
+}
+
+impl Kept {
+    /// Iterates over the names of the request's fields that it varies by.
+    pub fn varies_by(&self) -> impl Iterator<Item = &[u8]> {
+        names(&self.vary)
+    }
 }
 
 /// The reason why a response is not kept.

@@ -78,8 +78,13 @@ impl<'a> Stored<'a> {
 
     /// Iterates over the names of the request's fields that it varies by.
     pub fn varies_by(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.vary.split(|byte| *byte == b',').filter(|name| !name.is_empty())
+        names(self.vary)
     }
+}
+
+/// Iterates over the names in a list with a comma after each.
+pub(crate) fn names(vary: &[u8]) -> impl Iterator<Item = &[u8]> {
+    vary.split(|byte| *byte == b',').filter(|name| !name.is_empty())
 }
 
 /// Fields of a 304 that say nothing of what is kept (RFC 9111, section 3.2): they are of its bytes,

@@ -151,10 +151,7 @@ pub fn split(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, WireError> {
 
 /// Appends one message of these parts.
 fn put(out: &mut Vec<u8>, kind: u8, parts: &[&[u8]]) -> Result<(), WireError> {
-    session::put(out, MESSAGE_BYTES_MAX, kind, |out| {
-        parts.iter().for_each(|part| out.extend_from_slice(part));
-        Ok(())
-    })
+    session::put_parts(out, MESSAGE_BYTES_MAX, kind, parts)
 }
 
 fn check_key(key: &[u8]) -> Result<&[u8], WireError> {
@@ -282,26 +279,28 @@ impl<'a> ToCache<'a> {
 mod tests {
     use super::*;
 
-    fn asks() -> Vec<ToCache<'static>> {
-        let terms = Terms { set_cookie: true, errors: false, authorized: true, silent_seconds: 60 };
-        let ask = ToCache::Ask {
+    fn ask(key: &[u8]) -> ToCache<'_> {
+        ToCache::Ask {
             tag: 7,
             validate: true,
             way: Way::Lane,
-            terms,
+            terms: Terms { set_cookie: true, errors: false, authorized: true, silent_seconds: 60 },
             wide: false,
             source: 9,
             configuration: u64::MAX,
             site: 1,
             policy: 2,
-            key: b"key",
+            key,
             fields: Fields::default(),
-        };
+        }
+    }
+
+    fn asks() -> Vec<ToCache<'static>> {
         let head = ToCache::Head { tag: 7, delay_ms: 9, status: 200, fields: Fields::default() };
         let purge = Purge { by: crate::purge::By::Prefix, host: b"a", port: 1, text: b"/bc" };
         let (data, end) = (ToCache::Data { tag: 7, bytes: b"dat" }, ToCache::End { tag: 7 });
         let leaves = LeaveCause::ALL.map(|cause| ToCache::Leave { tag: 7, cause });
-        let others = [ToCache::Hello, ask, head, data, end, ToCache::Forget { tag: 8, key: b"key" }];
+        let others = [ToCache::Hello, ask(b"key"), head, data, end, ToCache::Forget { tag: 8, key: b"key" }];
         others.into_iter().chain(leaves).chain([ToCache::Purge { tag: 9, purge }]).collect()
     }
 
@@ -345,25 +344,9 @@ mod tests {
             let mut bytes = Vec::new();
             message.encode(&mut bytes).is_err() && bytes.is_empty()
         };
-        let (long, ToCache::Ask { tag, validate, way, terms, wide, source, configuration, site, policy, fields, .. }) =
-            (vec![0; KEY_BYTES_MAX + 1], asks()[1])
-        else {
-            panic!("the second message is no ASK");
-        };
+        let long = vec![0; KEY_BYTES_MAX + 1];
         for key in [&[][..], &long] {
-            assert!(refuses(ToCache::Ask {
-                tag,
-                validate,
-                way,
-                terms,
-                wide,
-                source,
-                configuration,
-                site,
-                policy,
-                key,
-                fields,
-            }));
+            assert!(refuses(ask(key)));
         }
         assert!(refuses(ToCache::Forget { tag: 1, key: &long }));
         for data in [&[][..], &vec![0; DATA_BYTES_MAX + 1]] {
