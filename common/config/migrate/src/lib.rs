@@ -12,6 +12,7 @@
 mod caddy;
 mod edge;
 mod haproxy;
+mod http;
 mod limits;
 mod nginx;
 mod notes;

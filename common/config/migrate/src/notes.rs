@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The reason for a line that nothing more is known of.
+pub(crate) const UNKNOWN: &str = "not carried over: fosse migrate knows no key for it; see fosse.toml(5)";
+
 /// One line of the other server's configuration that fosse.toml does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {

@@ -95,6 +95,8 @@ fn what_a_directive_keeps_out_stays_out() {
         ("import auth.conf", "respond = 404\n"),
         ("encode zstd gzip", "compress = [\"zstd\", \"gzip\"]"),
         ("header X-A 1\n\theader X-B 2", "response_headers.set = { \"X-A\" = \"1\", \"X-B\" = \"2\" }"),
+        ("header A 1\n\theader B A\n\theader a 2", "response_headers.set = { \"B\" = \"A\", \"a\" = \"2\" }"),
+        ("header B A\n\theader A 1", "response_headers.set = { \"B\" = \"A\", \"A\" = \"1\" }"),
     ] {
         let lines = lines.replace("HASH", HASH).replace("{$$2a", "{$2a");
         let (toml, _) = migrated(&format!("http://a.example {{\n\t{lines}\n\treverse_proxy unix//run/app\n}}\n"));

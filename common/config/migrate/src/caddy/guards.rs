@@ -3,6 +3,7 @@
 
 use super::block::Directive;
 use crate::edge::{Action, Edge, Keys, PathKind, Route, Site, escaped, list, quoted};
+use crate::http::is_header;
 use crate::notes::Notes;
 use crate::users::{is_bcrypt, is_name};
 
@@ -98,10 +99,6 @@ fn forward(directive: &Directive, upstreams: &[&str], edge: &mut Edge, notes: &m
     let copied = if copied.is_empty() { String::new() } else { format!(", copy_headers = {}", list(&copied)) };
     let table = format!("{{ backend = {}, path = {}{copied} }}", quoted(&name.0), quoted(&name.1));
     Some(Guard::Key(("forward_auth", table)))
-}
-
-fn is_header(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// Reads a response or a redirect.

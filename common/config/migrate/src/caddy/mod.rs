@@ -11,12 +11,9 @@ mod words;
 use std::collections::BTreeMap;
 
 use crate::edge::Edge;
-use crate::notes::Notes;
+use crate::notes::{Notes, UNKNOWN};
 use crate::{File, Mistake};
 use block::{Directive, directives};
-
-/// Said of a directive that no reader knows.
-const UNKNOWN: &str = "not carried over: fosse migrate knows no key for it; see fosse.toml(5)";
 
 /// Directives, and what to say of them.
 const LEFT_OUT: &[(&str, &str)] = &[

@@ -2,7 +2,8 @@
 
 use super::block::Directive;
 use crate::edge::{Backend, Server, Target, quoted};
-use crate::notes::Notes;
+use crate::http::is_status;
+use crate::notes::{Notes, UNKNOWN};
 
 /// Returns the backend; `None` where none of its servers is carried over.
 pub(super) fn backend(directive: &Directive, upstreams: &[&str], notes: &mut Notes) -> Option<Backend> {
@@ -35,7 +36,7 @@ pub(super) fn backend(directive: &Directive, upstreams: &[&str], notes: &mut Not
             )
             | ("header_up", ["X-Forwarded-For" | "X-Forwarded-Proto" | "X-Forwarded-Host", ..]) => {}
             ("flush_interval", _) => inside.left_out("not carried over: responses go on as they come", notes),
-            _ => inside.left_out(super::UNKNOWN, notes),
+            _ => inside.left_out(UNKNOWN, notes),
         }
     }
     if servers.is_empty() {
@@ -69,8 +70,4 @@ fn address(written: &str) -> Option<String> {
         "" | "localhost" if is_port => Some(format!("localhost:{port}")),
         host => host.parse::<std::net::Ipv4Addr>().ok().filter(|_| is_port).map(|address| format!("{address}:{port}")),
     }
-}
-
-fn is_status(word: &str) -> bool {
-    word.len() == 3 && word.parse::<u16>().is_ok_and(|status| (100..600).contains(&status))
 }

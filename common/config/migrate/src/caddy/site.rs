@@ -4,7 +4,8 @@ use super::address::address;
 use super::block::Directive;
 use super::guards::{self, Guard, Requests};
 use super::{proxy, why};
-use crate::edge::{Action, Backend, Edge, Listener, Route, Site, Target};
+use crate::edge::{Action, Backend, Edge, Listener, Route, Site, Target, quoted};
+use crate::http::{is_header, is_own};
 use crate::notes::Notes;
 
 /// Said of a matcher that chooses by more than a path.
@@ -28,7 +29,15 @@ pub(super) fn read(head: &Directive, addresses: &[String], inside: &[Directive],
         head.left_out("TLS is not carried over: it is not in fosse yet; what ends TLS stands in front of it", notes);
     }
     let (root, binds) = places(inside);
-    let mut reader = Reader { site: &mut site, edge, root, tried: None, is_stripped: false, guards: Vec::new() };
+    let mut reader = Reader {
+        site: &mut site,
+        edge,
+        root,
+        tried: None,
+        is_stripped: false,
+        headers: Vec::new(),
+        guards: Vec::new(),
+    };
     reader.directives(inside, "/", notes);
     // Caddy asks the first ones first: what they say stays.
     let guards = std::mem::take(&mut reader.guards);
@@ -89,6 +98,8 @@ struct Reader<'s, 'e> {
     tried: Option<String>,
     /// A prefix is taken off the paths.
     is_stripped: bool,
+    /// Headers of responses, with their values.
+    headers: Vec<(String, String)>,
     /// Directives before all that serves something.
     guards: Vec<(Requests, Guard)>,
 }
@@ -261,7 +272,7 @@ impl Reader<'_, '_> {
 
     /// Takes the codings of responses; returns whether fosse has all of them.
     fn encode(&mut self, codings: &[&str]) -> bool {
-        let names: Vec<String> = codings.iter().map(|coding| crate::edge::quoted(coding)).collect();
+        let names: Vec<String> = codings.iter().map(|coding| quoted(coding)).collect();
         let is_known = codings.iter().all(|coding| ["gzip", "zstd", "br"].contains(coding));
         let value = if names.is_empty() { "[\"zstd\", \"gzip\"]".to_owned() } else { crate::edge::list(&names) };
         if is_known {
@@ -272,44 +283,21 @@ impl Reader<'_, '_> {
 
     /// Takes a change of a header of responses; returns whether it is one that is carried over.
     fn header(&mut self, change: &[&str]) -> bool {
-        let is_name = |name: &str| {
-            !name.is_empty()
-                && name.len() <= 64
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-                && !name.starts_with('-')
-        };
-        match change {
-            [name, value]
-                if is_name(name)
-                    && value.bytes().all(|byte| (0x20..0x7f).contains(&byte))
-                    && !value.contains(['{', '}']) =>
-            {
-                let own = [
-                    "connection",
-                    "content-length",
-                    "transfer-encoding",
-                    "te",
-                    "trailer",
-                    "upgrade",
-                    "keep-alive",
-                    "proxy-connection",
-                    "expect",
-                    "http2-settings",
-                    "host",
-                ];
-                if own.contains(&name.to_ascii_lowercase().as_str()) {
-                    return false;
-                }
-                let row = format!("{} = {}", crate::edge::quoted(name), crate::edge::quoted(value));
-                let at = self.site.keys.iter().position(|(key, _)| *key == "response_headers.set");
-                let before =
-                    at.map(|at| self.site.keys.remove(at).1).filter(|rows| !rows.contains(&crate::edge::quoted(name)));
-                let rows = before.map_or_else(String::new, |rows| format!("{}, ", rows.trim_matches(['{', '}', ' '])));
-                self.site.keys.push(("response_headers.set", format!("{{ {rows}{row} }}")));
-                true
-            }
-            _ => false,
+        let &[name, value] = change else { return false };
+        let lower = name.to_ascii_lowercase();
+        // One that begins so is taken away.
+        let is_name = is_header(name) && !name.starts_with('-') && !is_own(&lower) && lower != "host";
+        let is_plain = value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && !value.contains(['{', '}']);
+        if !is_name || !is_plain {
+            return false;
         }
+        self.headers.retain(|(there, _)| !there.eq_ignore_ascii_case(name));
+        self.headers.push((name.to_owned(), value.to_owned()));
+        let rows: Vec<String> =
+            self.headers.iter().map(|(name, value)| format!("{} = {}", quoted(name), quoted(value))).collect();
+        // Of several for one key the last one counts.
+        self.site.keys.push(("response_headers.set", format!("{{ {} }}", rows.join(", "))));
+        true
     }
 
     /// Returns whether the first look at the block took a `bind` or a `root`.
@@ -383,9 +371,9 @@ fn tried(places: &[&str]) -> Option<String> {
     let is_plain =
         |path: &str| path.starts_with('/') && !path.ends_with('/') && !path.contains(['{', '?', '$', '*', '%', '#']);
     let place = |written: &&str| match *written {
-        "{path}" | "{path}/" => Some(crate::edge::quoted("$path")),
-        "{path}.html" => Some(crate::edge::quoted("$path.html")),
-        path => is_plain(path).then(|| crate::edge::quoted(path)),
+        "{path}" | "{path}/" => Some(quoted("$path")),
+        "{path}.html" => Some(quoted("$path.html")),
+        path => is_plain(path).then(|| quoted(path)),
     };
     let mut all: Vec<String> = places.iter().map(place).collect::<Option<_>>()?;
     all.dedup();

@@ -2,12 +2,14 @@
 
 use std::cell::Cell;
 
+use super::format::is_name;
 use super::proxy::Proxy;
 use super::section::{Line, Section};
 use super::server::Servers;
 use super::units::{is_host, seconds};
 use super::why;
 use crate::edge::{Backend, Edge, Keys, Target, list, quoted};
+use crate::http::{is_error, is_status};
 use crate::notes::Notes;
 
 /// Settings that `defaults` hands on.
@@ -128,7 +130,7 @@ impl Settings {
             ["balance", by] if header(by).is_some() => {
                 self.balance("hash", header(by).map(|name| format!("header {name}")))
             }
-            ["cookie", name, "insert", rest @ ..] if is_token(name) => {
+            ["cookie", name, "insert", rest @ ..] if is_name(name) => {
                 self.set("sticky_cookie", quoted(name));
                 let is_usual = |word: &&str| ["indirect", "nocache", "httponly", "secure", "dynamic"].contains(word);
                 if !rest.iter().all(is_usual) {
@@ -212,7 +214,7 @@ impl Settings {
                     on.extend(["\"connect\"", "\"reset\"", "\"timeout\""]);
                     status.extend(["500", "502", "503", "504"]);
                 }
-                word if super::proxy::is_error(word) => status.push(word),
+                word if is_error(word) => status.push(word),
                 // Nothing is sent before the handshake of TLS ends.
                 "0rtt-rejected" => {}
                 word => others.push(word),
@@ -280,17 +282,10 @@ fn header(by: &str) -> Option<&str> {
 fn is_statuses(written: &str) -> bool {
     written.split(',').all(|one| {
         let (from, to) = one.split_once('-').unwrap_or((one, one));
-        let code = |text: &str| text.parse::<u16>().ok().filter(|code| text.len() == 3 && (100..=599).contains(code));
-        one.len() <= 7 && matches!((code(from), code(to)), (Some(from), Some(to)) if from <= to)
+        is_status(from) && is_status(to) && from <= to
     })
 }
 
 fn status_range(written: &str) -> String {
     if written.contains('-') { quoted(written) } else { written.to_owned() }
-}
-
-fn is_token(word: &str) -> bool {
-    !word.is_empty()
-        && word.len() <= 64
-        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }

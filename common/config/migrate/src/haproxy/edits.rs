@@ -1,26 +1,11 @@
 //! Changes of headers.
 
-use super::format::{is_token, template};
+use super::format::template;
 use super::path::pcre;
 use super::section::Line;
 use crate::edge::{Keys, list, quoted};
+use crate::http::{is_header, is_own};
 use crate::notes::Notes;
-
-/// Headers that fosse alone writes.
-const OWN: &[&str] = &[
-    "connection",
-    "upgrade",
-    "content-length",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "keep-alive",
-    "proxy-connection",
-    "expect",
-    "http2-settings",
-    "forwarded",
-    "via",
-];
 
 /// A change of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,13 +30,13 @@ enum Kind {
 pub(super) fn changed(line: &Line, what: &[&str], is_of_requests: bool, notes: &mut Notes) -> Option<Change> {
     let change = |kind, name: &str, value: String| Some(Change { is_of_requests, kind, name: name.to_owned(), value });
     let (name, lower) = match what {
-        [_, name, ..] if is_token(name) => (*name, name.to_ascii_lowercase()),
+        [_, name, ..] if is_header(name) => (*name, name.to_ascii_lowercase()),
         _ => {
             line.left_out(super::why(&line.all()), notes);
             return None;
         }
     };
-    let is_own = OWN.contains(&lower.as_str());
+    let is_own = is_own(&lower) || matches!(&*lower, "forwarded" | "via");
     let is_of_proxies = lower.starts_with("x-forwarded-") || lower == "x-real-ip";
     if is_of_requests && is_of_proxies {
         let is_usual = matches!(

@@ -138,8 +138,7 @@ impl Test<'_> {
 
     /// Returns tests of a header, a cookie or a parameter.
     fn named(&self, key: &'static str) -> Option<Vec<Atom>> {
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        (!self.name.is_empty() && self.name.len() <= 64 && self.name.bytes().all(is_token)).then_some(())?;
+        super::format::is_name(self.name).then_some(())?;
         let test = |text: String| Atom::When(key, vec![crate::edge::quoted(&text)]);
         if self.way == "found" {
             return Some(vec![test(self.name.to_owned())]);

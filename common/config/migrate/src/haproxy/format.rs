@@ -1,5 +1,7 @@
 //! Texts with samples in them (Configuration Manual, 8.2.6 "Custom log format").
 
+use crate::http::is_header;
+
 /// Samples that mean the same.
 const SAMPLES: &[(&str, &str)] = &[
     ("src", "{client_address}"),
@@ -54,16 +56,17 @@ fn sampled(sample: &str) -> Option<String> {
     }
     let name =
         ["req.hdr(", "hdr(", "req.fhdr("].iter().find_map(|fetch| sample.strip_prefix(fetch))?.strip_suffix(')')?;
-    let is_name = !name.is_empty() && name.len() <= 64 && is_token(name);
     if name.eq_ignore_ascii_case("host") {
         return Some("{authority}".to_owned());
     }
-    is_name.then(|| format!("{{header.{}}}", name.to_ascii_lowercase()))
+    is_header(name).then(|| format!("{{header.{}}}", name.to_ascii_lowercase()))
 }
 
-/// Returns whether a text is the name of a header.
-pub(super) fn is_token(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+/// Returns whether a text is the name of a header, a cookie or a parameter.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 64
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 #[cfg(test)]

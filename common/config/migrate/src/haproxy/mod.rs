@@ -22,13 +22,11 @@ mod words;
 use std::collections::BTreeMap;
 
 use crate::edge::{Edge, quoted};
-use crate::notes::Notes;
+use crate::notes::{Notes, UNKNOWN};
 use crate::{File, Mistake};
 use backend::Settings;
 use section::{Section, sections};
 
-/// Said of a line that no reader knows.
-const UNKNOWN: &str = "not carried over: fosse migrate knows no key for it; see fosse.toml(5)";
 const WHY_GLOBAL: &str =
     "says how HAProxy runs; fosse has one lane for each core, logs on its standard error, and users of its own";
 
@@ -135,7 +133,8 @@ fn cache(section: &Section, edge: &mut Edge, notes: &mut Notes) {
     for line in &section.lines {
         match line.all().as_slice() {
             ["total-max-size", size] if size.parse::<u64>().is_ok_and(|size| (1..=4095).contains(&size)) => {
-                edge.limits.push(("cache_bytes_max", quoted(&format!("{} MiB", size.trim_start_matches(['0', '+'])))));
+                let mib = size.parse::<u64>().unwrap_or_default();
+                edge.limits.push(("cache_bytes_max", quoted(&format!("{mib} MiB"))));
             }
             ["max-object-size", size] if size.parse::<u64>().is_ok_and(|size| (1024..=16_777_216).contains(&size)) => {
                 edge.limits.push(("cached_response_bytes_max", (*size).to_owned()));

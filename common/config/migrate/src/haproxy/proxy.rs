@@ -6,6 +6,7 @@ use super::path::Path;
 use super::rule::{Effect, Rule, rule};
 use super::section::Line;
 use crate::edge::{Keys, list, quoted};
+use crate::http::is_error;
 use crate::notes::Notes;
 
 /// The rules of a section.
@@ -168,10 +169,6 @@ pub(super) const NO_CONDITION: &str =
 
 fn always(line: &Line, effect: Effect, is_of_requests: bool) -> Rule {
     Rule { line: line.clone(), effect, condition: Condition::always(), is_of_requests }
-}
-
-pub(super) fn is_error(status: &str) -> bool {
-    status.len() == 3 && status.parse::<u16>().is_ok_and(|status| (400..=599).contains(&status))
 }
 
 fn is_token(word: &str) -> bool {

@@ -4,10 +4,8 @@ use super::directive::Directive;
 use super::settings::Settings;
 use super::units::{is_network, seconds};
 use crate::edge::Keys;
-use crate::notes::Notes;
+use crate::notes::{Notes, UNKNOWN};
 
-/// Said of a directive that no reader knows.
-pub(super) const UNKNOWN: &str = "not carried over: fosse migrate knows no key for it; see fosse.toml(5)";
 /// Said of what fosse does in its own way.
 const OWN_WAY: &str = "not carried over: fosse does this in its own way, and needs no setting for it";
 

@@ -5,6 +5,7 @@ use super::directive::Directive;
 use super::units::{seconds, size};
 use super::variables::template;
 use crate::edge::{Keys, list, quoted, size as written_size};
+use crate::http::{is_error, is_own};
 use crate::notes::Notes;
 
 /// Values of a directive that may stand several times: those of a block replace those around it,
@@ -62,22 +63,8 @@ pub(super) struct Settings {
 /// The value of lane_held_bytes_max where it is not written.
 const HELD_BYTES_MAX: u64 = 64 << 20;
 
-/// Headers that fosse alone writes.
-const OWN_HEADERS: &[&str] = &[
-    "host",
-    "connection",
-    "upgrade",
-    "content-length",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "keep-alive",
-    "proxy-connection",
-    "expect",
-    "forwarded",
-    "via",
-    "x-real-ip",
-];
+/// Headers that fosse writes besides.
+const OWN_HEADERS: [&str; 4] = ["host", "forwarded", "via", "x-real-ip"];
 
 impl Settings {
     /// Returns the settings that a block inside has to begin with.
@@ -188,8 +175,7 @@ impl Settings {
         rest: &[&str],
         notes: &mut Notes,
     ) -> Option<()> {
-        let is_own = OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str());
-        if is_own || !is_name(name) || !matches!(rest, [] | ["always"]) {
+        if is_own_header(&name.to_ascii_lowercase()) || !is_name(name) || !matches!(rest, [] | ["always"]) {
             return None;
         }
         let text = template(value)?;
@@ -205,7 +191,7 @@ impl Settings {
 
     fn set_header(&mut self, name: &str, value: &str) -> Option<()> {
         let lower = name.to_ascii_lowercase();
-        if OWN_HEADERS.contains(&lower.as_str()) || lower.starts_with("x-forwarded-") || !is_name(name) {
+        if is_own_header(&lower) || lower.starts_with("x-forwarded-") || !is_name(name) {
             return None;
         }
         let of_auth = self.of_auth.iter().any(|(variable, header)| variable == value && *header == lower);
@@ -354,8 +340,8 @@ fn table_row((name, value): &(String, String)) -> String {
     format!("{} = {}", quoted(name), quoted(value))
 }
 
-fn is_error(code: &str) -> bool {
-    code.len() == 3 && code.parse::<u16>().is_ok_and(|code| (400..=599).contains(&code))
+fn is_own_header(lower: &str) -> bool {
+    is_own(lower) || OWN_HEADERS.contains(&lower)
 }
 
 fn is_name(name: &str) -> bool {

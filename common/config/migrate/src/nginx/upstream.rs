@@ -3,9 +3,8 @@
 use std::cell::Cell;
 
 use super::directive::Directive;
-use super::scope::UNKNOWN;
 use crate::edge::{Backend, Keys, Server, Target, quoted};
-use crate::notes::Notes;
+use crate::notes::{Notes, UNKNOWN};
 
 /// Largest weight that fosse has.
 const WEIGHT_MAX: u32 = 256;

@@ -1,0 +1,47 @@
+//! What the configurations of all servers say of HTTP.
+
+/// Headers that frame a message or belong to one connection: fosse alone writes them.
+const OWN: [&str; 10] = [
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "keep-alive",
+    "proxy-connection",
+    "expect",
+    "http2-settings",
+];
+
+/// Returns whether fosse alone writes a header, whose name is in lower case.
+pub(crate) fn is_own(name: &str) -> bool {
+    OWN.contains(&name)
+}
+
+/// Returns whether a text is the name of a header as fosse takes it.
+pub(crate) fn is_header(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Returns whether a text is a status.
+pub(crate) fn is_status(text: &str) -> bool {
+    text.len() == 3 && text.parse::<u16>().is_ok_and(|status| (100..=599).contains(&status))
+}
+
+/// Returns whether a text is the status of an error.
+pub(crate) fn is_error(text: &str) -> bool {
+    is_status(text) && text.starts_with(['4', '5'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_has_three_digits_and_nothing_else() {
+        assert!(["100", "404", "599"].into_iter().all(is_status));
+        assert!(["", "99", "600", "0404", "+40", "4 4", "abc"].into_iter().all(|text| !is_status(text)));
+        assert!(["400", "599"].into_iter().all(is_error) && !is_error("399") && !is_error("099"));
+    }
+}
