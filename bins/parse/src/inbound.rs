@@ -343,8 +343,9 @@ impl Conn {
 
 fn put_fields(body: &mut Vec<u8>, fields: &Fields<'_>) -> Result<(), WireError> {
     let mut writer = FieldsWriter::new(body);
-    for field in fields {
-        writer.push(field.name, field.value)?;
+    match fields.canonical_lengths() {
+        Some(lengths) => writer.push_text(fields.raw(), lengths)?,
+        None => fields.iter().try_for_each(|field| writer.push(field.name, field.value))?,
     }
     writer.finish();
     Ok(())

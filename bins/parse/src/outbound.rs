@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::exchange::{Expect, Framing, Lease};
 use crate::pages::{self, Page};
 use crate::refused::Refused;
-use crate::response_fields::{UNWRITABLE, framing_of, put_fields, put_framing, put_own_fields};
+use crate::response_fields::{UNWRITABLE, framing_of, put_all_fields, put_fields, put_framing, put_own_fields};
 
 const CONNECTION: Name = Name::new("Connection");
 const UPGRADE: Name = Name::new("Upgrade");
@@ -158,7 +158,7 @@ impl Conn {
             let phrase = reason(head.status).as_bytes();
             let mut writer =
                 HeadWriter::response(&mut self.output.bytes, head.status, phrase).map_err(|_| UNWRITABLE)?;
-            put_fields(&mut writer, head.fields.into_iter())?;
+            put_all_fields(&mut writer, head.fields)?;
             writer.finish();
         }
         Ok(())
@@ -203,15 +203,14 @@ impl Conn {
         let framing = framing_of(head, self.exchange.is_head, self.exchange.http10);
         let request_id = self.exchange.shown_request_id(&context.settings);
         let mut writer = HeadWriter::response(&mut self.output.bytes, head.status, phrase).map_err(|_| UNWRITABLE)?;
-        let fields = head.fields.into_iter();
         match (page, &request_id) {
-            (None, None) => put_fields(&mut writer, fields)?,
+            (None, None) => put_all_fields(&mut writer, head.fields)?,
             (page, id) => {
                 let ours = |name| {
                     page.is_some() && same_name(name, b"content-type")
                         || id.is_some() && same_name(name, b"x-request-id")
                 };
-                put_fields(&mut writer, fields.filter(|(name, _)| !ours(name)))?;
+                put_fields(&mut writer, head.fields.into_iter().filter(|(name, _)| !ours(name)))?;
                 put_own_fields(&mut writer, page, id.as_deref()).map_err(|_| UNWRITABLE)?;
             }
         }

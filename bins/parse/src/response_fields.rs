@@ -1,7 +1,8 @@
 //! The fields of a response's head: those that came, and those that are written here.
 
-use fosse_http1::{HeadWriter, Name, NameSet, Unwritable};
+use fosse_http1::{HeadWriter, Name, NameSet, Unwritable, check_field};
 use fosse_wire::WireError;
+use fosse_wire::fields::Fields;
 use fosse_wire::request::BodyLength;
 use fosse_wire::response::ResponseHead;
 
@@ -58,16 +59,27 @@ pub(crate) fn put_own_fields(
     request_id.map_or(Ok(()), |id| writer.field(REQUEST_ID, id))
 }
 
-/// Writes the fields as they came; one that is written here is a fault.
+/// Writes all fields as they came; one that is written here is a fault.
+pub(crate) fn put_all_fields(writer: &mut HeadWriter<'_>, fields: Fields<'_>) -> Result<(), WireError> {
+    for (name, value) in fields {
+        check_name(name)?;
+        check_field(name, value).map_err(|_| UNWRITABLE)?;
+    }
+    writer.checked_lines(fields.text());
+    Ok(())
+}
+
+/// Writes fields as they came, as [`put_all_fields`] does.
 pub(crate) fn put_fields<'a>(
     writer: &mut HeadWriter<'_>,
-    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
 ) -> Result<(), WireError> {
-    for (name, value) in fields {
-        if OURS.contains(name) {
-            return Err(WireError::Field("response framing"));
-        }
-        writer.field(name, value).map_err(|_| UNWRITABLE)?;
-    }
-    Ok(())
+    fields.try_for_each(|(name, value)| {
+        check_name(name)?;
+        writer.field(name, value).map_err(|_| UNWRITABLE)
+    })
+}
+
+fn check_name(name: &[u8]) -> Result<(), WireError> {
+    if OURS.contains(name) { Err(WireError::Field("response framing")) } else { Ok(()) }
 }

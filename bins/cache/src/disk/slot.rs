@@ -12,7 +12,7 @@ pub const SLOT_BYTES: usize = 72;
 const NUMBER_MAX: u64 = 1 << 60;
 
 /// The first bytes of an index of this layout.
-const MAGIC: [u8; 8] = *b"fossedk1";
+const MAGIC: [u8; 8] = *b"fossedk2";
 /// Bytes of the header that are not 0.
 const WRITTEN_BYTES: usize = 64;
 /// Bytes before the seal, of header and slot alike.

@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
-use fosse_http1::{HeadWriter, Name, Unwritable, VIA_NAME, has_underscore, is_request_id, same_name, write_number};
+use fosse_http1::{
+    HeadWriter, Name, Unwritable, VIA_NAME, check_field, has_underscore, is_request_id, same_name, write_number,
+};
 use fosse_settings::{Backend, Underscores};
 use fosse_wire::request::{BodyLength, RequestHead, Version};
 
@@ -104,12 +106,17 @@ fn put_client_fields(
     let dropped = declared(head);
     let counts_hops = matches!(head.method, b"OPTIONS" | b"TRACE");
     let of_proxy = forwarded::has_fields_of_proxy(head);
-    for (name, value) in head.fields {
-        // Most fields of a browser.
+    let text = head.fields.text();
+    // The end of the lines that are written, or left out.
+    let mut done = 0;
+    for (line, name, value) in head.fields.lines() {
+        // Most fields of a browser: what follows one another is written at once.
         if dropped.is_empty() && !policy.has_rule(name) {
-            to.field(name, value)?;
+            check_field(name, value)?;
             continue;
         }
+        to.checked_lines(&text[done..line.start]);
+        done = line.end;
         if is_dropped(name, of_proxy)
             || inspects && hinders_inspection(name)
             || named(&dropped, name)
@@ -138,6 +145,7 @@ fn put_client_fields(
             to.field(name, &replaced)?;
         }
     }
+    to.checked_lines(&text[done..]);
     Ok(())
 }
 

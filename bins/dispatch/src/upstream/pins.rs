@@ -14,16 +14,13 @@ use fosse_wire::fields::Fields;
 
 use super::connection::{Connection, Pin};
 
-/// Fields with the credentials of a request.
-static CREDENTIALS: NameSet<2> = NameSet::new(["authorization", "proxy-authorization"]);
-
 /// Fields with the challenges of a response, and the one in which IIS says that a login lasts
 /// ([MS-N2HT]).
 static LOGINS: NameSet<3> = NameSet::new(["www-authenticate", "proxy-authenticate", "persistent-auth"]);
 
 /// Returns whether a request logs in the connection it goes over.
 pub(crate) fn logs_in(fields: Fields<'_>) -> bool {
-    fields.into_iter().any(|(name, value)| CREDENTIALS.contains(name) && names_connection_scheme(value))
+    fields.all(b"authorization").chain(fields.all(b"proxy-authorization")).any(names_connection_scheme)
 }
 
 /// Returns whether a response asks for such a login, or says that there is one.

@@ -12,7 +12,7 @@ pub const ARENA_BYTES_MAX: u64 = 1 << 36;
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
 /// The word that begins an arena of this layout.
-pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"fossear1");
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"fossear2");
 
 pub(crate) const MAGIC_AT: usize = 0;
 /// The first place that still holds.

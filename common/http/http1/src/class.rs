@@ -2,35 +2,36 @@
 
 /// Bytes of a token: method and field names (RFC 9110, section 5.6.2).
 const TOKEN: u8 = 1;
-/// Bytes taken in a request target: visible ASCII without `#` (RFC 9112, section 3.2; browsers send
-/// more than RFC 3986 has).
+/// Bytes taken in a request target.
 const TARGET: u8 = 2;
 /// Bytes of a path up to its first escape, query or fault: those of a target but `?`, `%`, and what
 /// the URL standard has browsers encode or rewrite and programs read in two ways: `"`, `<`, `>`,
 /// `\`.
-const PATH: u8 = 16;
+const PATH: u8 = 4;
 /// Letters, digits, hyphen and underscore: what a label of a host name is made of.
-const LABEL: u8 = 4;
+const LABEL: u8 = 8;
 /// Bytes of a quoted string: visible ASCII, space and tab.
-const QUOTABLE: u8 = 8;
+const QUOTABLE: u8 = 16;
+/// Bytes of a field value.
+const VALUE: u8 = 32;
 
 static CLASS: [u8; 256] = table();
 
 const fn table() -> [u8; 256] {
     let mut table = [0u8; 256];
-    let mut byte = 0u8;
-    while byte < 255 {
-        let token = is_token_byte_const(byte);
-        let target = byte.is_ascii_graphic() && byte != b'#';
-        let path = target && !matches!(byte, b'?' | b'%' | b'"' | b'<' | b'>' | b'\\');
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        let path = is_target_byte(byte) && !matches!(byte, b'?' | b'%' | b'"' | b'<' | b'>' | b'\\');
         let label = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         let quotable = byte.is_ascii_graphic() || byte == b' ' || byte == b'\t';
-        table[byte as usize] = if token { TOKEN } else { 0 }
-            | if target { TARGET } else { 0 }
+        table[at] = if is_token_byte_const(byte) { TOKEN } else { 0 }
+            | if is_target_byte(byte) { TARGET } else { 0 }
             | if path { PATH } else { 0 }
             | if label { LABEL } else { 0 }
-            | if quotable { QUOTABLE } else { 0 };
-        byte += 1;
+            | if quotable { QUOTABLE } else { 0 }
+            | if is_bad(byte) { 0 } else { VALUE };
+        at += 1;
     }
     table
 }
@@ -51,10 +52,6 @@ fn has(byte: u8, class: u8) -> bool {
     classes(byte) & class != 0
 }
 
-fn all(bytes: &[u8], class: u8) -> bool {
-    !bytes.is_empty() && leading(bytes, class) == bytes.len()
-}
-
 /// Counts the bytes from the first on that are of the class: four at a time, since names are short.
 #[inline]
 fn leading(bytes: &[u8], class: u8) -> usize {
@@ -69,10 +66,28 @@ pub(crate) const fn is_token_byte_const(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || is_token_mark(byte)
 }
 
-/// Counts the bytes from the first on that a token may have.
+/// Counts the bytes from the first on that a token may have: letters and hyphens in blocks, since
+/// most names have no others.
 #[inline]
 pub(crate) fn token_len(bytes: &[u8]) -> usize {
-    leading(bytes, TOKEN)
+    let mut start = 0;
+    while let Some(block) = bytes[start..].first_chunk() {
+        let usual = leading_in(*block, is_usual_of_name);
+        start += usual;
+        if usual < block.len() {
+            break;
+        }
+    }
+    match bytes.get(start) {
+        Some(byte) if has(*byte, TOKEN) => start + leading(&bytes[start..], TOKEN),
+        _ => start,
+    }
+}
+
+/// Returns whether the byte is a letter or a hyphen.
+#[inline]
+const fn is_usual_of_name(byte: u8) -> bool {
+    (byte | 0x20).wrapping_sub(b'a') < 26 || byte == b'-'
 }
 
 /// Counts the bytes from the first on that a field value may have. In blocks, because they become
@@ -83,18 +98,43 @@ pub(crate) fn value_len(bytes: &[u8]) -> usize {
     let Some(number) = blocks.iter().position(has_bad) else {
         return blocks.len() * 16 + rest.iter().position(|byte| is_bad(*byte)).unwrap_or(rest.len());
     };
-    let mut block = blocks[number];
-    // All bytes at once again, and then the zero bits before the first bad one.
+    number * 16 + leading_in(blocks[number], |byte| !is_bad(byte))
+}
+
+/// Counts the bytes of a block from the first on that are of a kind. All are looked at, because
+/// that becomes vector code.
+#[inline]
+fn leading_in(mut block: [u8; 16], is_of_kind: impl Fn(u8) -> bool) -> usize {
     for byte in &mut block {
-        *byte = if is_bad(*byte) { 0xff } else { 0 };
+        *byte = if is_of_kind(*byte) { 0 } else { 0xff };
     }
+    // The zero bits before the first other one.
     let bits = u128::from_le_bytes(block).trailing_zeros();
-    number * 16 + usize::try_from(bits / 8).unwrap_or(0)
+    usize::try_from(bits / 8).unwrap_or(0)
 }
 
 #[inline]
 fn has_bad(block: &[u8; 16]) -> bool {
-    block.iter().fold(false, |found, byte| found | is_bad(*byte))
+    !all_in(block, |byte| !is_bad(byte))
+}
+
+/// Returns whether all bytes of a block are of a kind.
+#[inline]
+fn all_in(block: &[u8; 16], is_of_kind: impl Fn(u8) -> bool) -> bool {
+    block.iter().fold(true, |all, byte| all & is_of_kind(*byte))
+}
+
+/// Returns whether all bytes are of a class, whose bytes `is_of_class` knows too; 16 at a time. Those
+/// after the last block are looked at as the last 16, some of them twice. Few bytes cost less by
+/// the table: copied together, they are no block to the compiler.
+#[inline]
+fn every(bytes: &[u8], class: u8, is_of_class: impl Fn(u8) -> bool + Copy) -> bool {
+    match bytes.last_chunk::<16>() {
+        Some(last) => {
+            bytes.as_chunks::<16>().0.iter().all(|block| all_in(block, is_of_class)) && all_in(last, is_of_class)
+        }
+        None => leading(bytes, class) == bytes.len(),
+    }
 }
 
 /// Longest name of a request that is taken from a proxy: what tracing systems make has 16 to 55
@@ -116,8 +156,9 @@ const fn is_bad(byte: u8) -> bool {
 }
 
 /// Returns whether the bytes are a token (RFC 9110, section 5.6.2), which is never empty.
+#[inline]
 pub fn is_token(bytes: &[u8]) -> bool {
-    all(bytes, TOKEN)
+    !bytes.is_empty() && (every(bytes, TOKEN, is_usual_of_name) || leading(bytes, TOKEN) == bytes.len())
 }
 
 /// Returns whether a token may have the byte.
@@ -128,7 +169,14 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
 /// Returns whether the bytes may be a request target: one or more visible ASCII bytes, none of them
 /// `#` (RFC 9112, section 3.2).
 pub fn is_target(bytes: &[u8]) -> bool {
-    all(bytes, TARGET)
+    !bytes.is_empty() && every(bytes, TARGET, is_target_byte)
+}
+
+/// Returns whether a request target may have the byte: visible ASCII but `#` (RFC 9112, section
+/// 3.2; browsers send more than RFC 3986 has).
+#[inline]
+const fn is_target_byte(byte: u8) -> bool {
+    byte.wrapping_sub(b'!') <= b'~' - b'!' && byte != b'#'
 }
 
 /// Counts the bytes from the first on that are plain ones of a path.
@@ -138,7 +186,7 @@ pub(crate) fn path_len(bytes: &[u8]) -> usize {
 }
 
 pub(crate) fn is_label(bytes: &[u8]) -> bool {
-    all(bytes, LABEL)
+    !bytes.is_empty() && leading(bytes, LABEL) == bytes.len()
 }
 
 /// Returns whether a quoted string may have the byte, where it is none above ASCII.
@@ -150,39 +198,7 @@ pub(crate) fn is_quotable(byte: u8) -> bool {
 /// section 5.5). Bytes from 0x80 up are opaque there, and pass.
 #[inline]
 pub fn is_value(bytes: &[u8]) -> bool {
-    // The bytes after the last block are looked at as the last 16, some of them twice.
-    match bytes.last_chunk::<16>() {
-        Some(last) => !bytes.as_chunks::<16>().0.iter().any(has_bad) && !has_bad(last),
-        None => !has_bad(&as_block(bytes)),
-    }
-}
-
-/// Returns a block with each of fewer than 16 bytes, some of them twice. It is made of words: bytes
-/// copied one by one could not be read as a block at once.
-#[inline]
-fn as_block(bytes: &[u8]) -> [u8; 16] {
-    let (low, high) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-            (Some(first), Some(last)) => (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into()),
-            _ => return few(bytes),
-        },
-    };
-    // The upper half of four bytes is zero, which no value has.
-    let fill = if bytes.len() < 8 { SPACES << 32 } else { 0 };
-    (u128::from(low | fill) | u128::from(high | fill) << 64).to_le_bytes()
-}
-
-/// Eight spaces.
-const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
-
-/// The same of at most three bytes.
-#[inline]
-fn few(bytes: &[u8]) -> [u8; 16] {
-    let byte = |at: usize| bytes.get(at).copied().unwrap_or(b' ');
-    let word = [byte(0), byte(1), byte(2), b' '];
-    let half = u64::from(u32::from_le_bytes(word)) | SPACES << 32;
-    (u128::from(half) | u128::from(SPACES) << 64).to_le_bytes()
+    every(bytes, VALUE, |byte| !is_bad(byte))
 }
 
 /// Returns the bytes without spaces and tabs at either end (OWS of RFC 9110, section 5.6.3).
@@ -239,6 +255,32 @@ mod tests {
                         if refused { at } else { 20 },
                         "byte {byte:#x} at {at} in {other:#x}"
                     );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_class_has_its_bytes_wherever_they_are_and_no_others() {
+        type Class = (fn(&[u8]) -> bool, fn(u8) -> bool);
+        let classes: [Class; 3] = [
+            (is_token, is_token_byte_const),
+            (is_target, |byte| byte.is_ascii_graphic() && byte != b'#'),
+            (is_label, |byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'),
+        ];
+        for (class, has) in classes {
+            assert!(!class(b""));
+            for byte in 0..=255u8 {
+                for at in 0..20 {
+                    let mut text = [b'a'; 20];
+                    text[at] = byte;
+                    for length in at + 1..=20 {
+                        assert_eq!(class(&text[..length]), has(byte), "byte {byte:#x} at {at} of {length}");
+                        assert!(class(&text[..at]) || at == 0, "byte {byte:#x} after {at}");
+                    }
+                    if has(byte) == is_token_byte(byte) {
+                        assert_eq!(token_len(&text), if has(byte) { 20 } else { at }, "byte {byte:#x} at {at}");
+                    }
                 }
             }
         }

@@ -28,11 +28,15 @@ pub struct Fields<'a> {
     /// Lines with their CR LF, without the empty one.
     lines: &'a [u8],
     shapes: Shapes,
+    /// All shapes are known, and each line is as it would be written.
+    is_canonical: bool,
 }
 
-/// The shapes of the first lines, whose colons and ends need not be searched again. A browser's
-/// request has no more.
-type Shapes = [Shape; 16];
+/// Lines whose colons and ends need not be searched again. A browser's request has no more.
+const SHAPES: usize = 24;
+
+/// The shapes of the first lines.
+type Shapes = [Shape; SHAPES];
 
 /// The lengths of the parts of a line, in bytes; `line` is 0 where they are not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,6 +60,14 @@ impl Shape {
         })
     }
 
+    /// Returns whether a line of this shape, which is known, has one space after its colon and none
+    /// at its end.
+    #[inline]
+    fn is_canonical(self, line: &[u8]) -> bool {
+        let (name, value) = (usize::from(self.name), usize::from(self.value));
+        self.line > 0 && usize::from(self.line) == name + value + 4 && line.get(name + 1) == Some(&b' ')
+    }
+
     /// Cuts the line of this shape off. Returns it with what follows it.
     #[inline]
     fn cut(self, bytes: &[u8]) -> (Field<'_>, &[u8]) {
@@ -77,6 +89,7 @@ impl<'a> Fields<'a> {
         let mut count = 0usize;
         let mut shapes = Shapes::default();
         let mut places = shapes.iter_mut();
+        let mut is_canonical = true;
         while rest != b"\r\n" {
             count += 1;
             let Some((field, between, after)) = usual_line(rest) else { return Err(fault(rest, count, limits)) };
@@ -88,14 +101,17 @@ impl<'a> Fields<'a> {
             if line - 2 > limits.field_bytes {
                 return Err(Refusal::FieldTooLong);
             }
-            if let Some(place) = places.next() {
-                *place = Shape::of(&field, between, line).unwrap_or_default();
+            let shape = Shape::of(&field, between, line).unwrap_or_default();
+            match places.next() {
+                Some(place) => *place = shape,
+                None => is_canonical = false,
             }
+            is_canonical &= shape.is_canonical(rest);
             see(field)?;
             rest = after;
         }
         // The loop ends at the empty line alone.
-        Ok(Self { lines: &block[..block.len() - 2], shapes })
+        Ok(Self { lines: &block[..block.len() - 2], shapes, is_canonical })
     }
 
     /// Checks the number and the lengths of the lines by narrower limits.
@@ -110,6 +126,16 @@ impl<'a> Fields<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Returns the lengths of name and value of each line where all are known, and each line is
+    /// `name: value` without another space.
+    #[must_use]
+    pub fn canonical_lengths(&self) -> Option<impl Iterator<Item = (usize, usize)> + '_> {
+        self.is_canonical.then(|| {
+            let known = self.shapes.iter().take_while(|shape| shape.line > 0);
+            known.map(|shape| (usize::from(shape.name), usize::from(shape.value)))
+        })
     }
 
     /// Returns the lines as they came, each with its CR LF.
@@ -144,7 +170,7 @@ impl<'a> IntoIterator for &Fields<'a> {
 #[derive(Debug, Clone)]
 pub struct FieldsIter<'a> {
     rest: &'a [u8],
-    shapes: core::array::IntoIter<Shape, 16>,
+    shapes: core::array::IntoIter<Shape, SHAPES>,
 }
 
 impl<'a> Iterator for FieldsIter<'a> {

@@ -14,6 +14,9 @@ pub const HOST_BYTES_MAX: usize = 253;
 /// Longest label in bytes (RFC 1035, section 2.3.4).
 const LABEL_BYTES_MAX: usize = 63;
 
+/// Digits of the largest port.
+const PORT_DIGITS_MAX: usize = 5;
+
 /// A canonical host with the port that was written after it, if one was. It owns its bytes, so that
 /// nothing is allocated.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -144,10 +147,12 @@ fn split_port(text: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
 
 /// Reads a port from 1 to 65535 without leading zeros.
 fn parse_port(digits: &[u8]) -> Result<u16, Refusal> {
-    if digits.first() == Some(&b'0') || !digits.iter().all(u8::is_ascii_digit) {
+    if !matches!(digits, [b'1'..=b'9', ..]) || digits.len() > PORT_DIGITS_MAX || !digits.iter().all(u8::is_ascii_digit)
+    {
         return Err(Refusal::BadHost);
     }
-    core::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).ok_or(Refusal::BadHost)
+    let port = digits.iter().fold(0, |port, digit| port * 10 + u32::from(digit - b'0'));
+    u16::try_from(port).map_err(|_| Refusal::BadHost)
 }
 
 #[cfg(test)]

@@ -59,4 +59,4 @@ pub use response::{ResponseBody, ResponseHead};
 pub use scan::{Lead, find_head_end, leading, unfinished_too_long};
 pub use target::Target;
 pub use via::{VIA_NAME, via_passages};
-pub use write::{HeadWriter, Unwritable, reason, write_field, write_number};
+pub use write::{HeadWriter, Unwritable, check_field, reason, write_field, write_number};

@@ -179,7 +179,9 @@ impl<'a> Facts<'a> {
 
 /// Splits method, target and version at single spaces (RFC 9112, section 3).
 fn split_request_line<'a>(line: &'a [u8], limits: &HeadLimits) -> Result<(&'a [u8], &'a [u8], Version), Refusal> {
-    let (method, rest) = split_space(line).ok_or(Refusal::BadRequestLine)?;
+    // Methods are short: looking for the space by hand costs less than to call a search.
+    let space = line.iter().position(|byte| *byte == b' ').ok_or(Refusal::BadRequestLine)?;
+    let (method, rest) = (&line[..space], &line[space + 1..]);
     if !is_token(method) {
         return Err(Refusal::BadMethod);
     }

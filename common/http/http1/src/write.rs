@@ -93,6 +93,11 @@ impl<'a> HeadWriter<'a> {
         write_field(self.out, name, value)
     }
 
+    /// Adds lines of a text whose every field [`check_field`] has let pass.
+    pub fn checked_lines(&mut self, lines: &[u8]) {
+        self.out.extend_from_slice(lines);
+    }
+
     /// Adds a field of our own.
     ///
     /// # Errors
@@ -143,12 +148,7 @@ impl<'a> HeadWriter<'a> {
 /// # Errors
 /// `Name`, `Value`; nothing is appended then.
 pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Result<(), Unwritable> {
-    if !is_token(name) {
-        return Err(Unwritable::Name);
-    }
-    if !is_writable(value) {
-        return Err(Unwritable::Value);
-    }
+    check_field(name, value)?;
     // Room once, and no loop: the two marks are then stores, not calls.
     out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name);
@@ -156,6 +156,18 @@ pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Result<(), U
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
     Ok(())
+}
+
+/// Checks that a field may be written.
+///
+/// # Errors
+/// `Name`, `Value`.
+#[inline]
+pub fn check_field(name: &[u8], value: &[u8]) -> Result<(), Unwritable> {
+    if !is_token(name) {
+        return Err(Unwritable::Name);
+    }
+    if is_writable(value) { Ok(()) } else { Err(Unwritable::Value) }
 }
 
 /// Returns whether a value may be written: no control bytes, no space at its ends.
@@ -172,7 +184,26 @@ impl Drop for HeadWriter<'_> {
 }
 
 /// Appends a number in decimal, without allocation.
+#[inline]
 pub fn write_number(out: &mut Vec<u8>, number: u64) {
+    match u16::try_from(number) {
+        Ok(number @ ..10_000) => write_small_number(out, number),
+        _ => write_large_number(out, number),
+    }
+}
+
+/// The same of one below 10,000: octets, most ports, lengths of small bodies.
+fn write_small_number(out: &mut Vec<u8>, number: u16) {
+    let digits = [1_000, 100, 10, 1].map(|unit| b'0' | u8::try_from(number / unit % 10).unwrap_or(0));
+    match number {
+        0..10 => out.extend_from_slice(&digits[3..]),
+        10..100 => out.extend_from_slice(&digits[2..]),
+        100..1_000 => out.extend_from_slice(&digits[1..]),
+        _ => out.extend_from_slice(&digits),
+    }
+}
+
+fn write_large_number(out: &mut Vec<u8>, number: u64) {
     let mut digits = [0u8; 20];
     let mut rest = number;
     let mut at = digits.len();
@@ -255,5 +286,19 @@ pub const fn reason(status: u16) -> &'static str {
         510 => "Not Extended",
         511 => "Network Authentication Required",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_has_its_digits_and_no_others() {
+        for number in (0..100_000).chain([u64::from(u32::MAX), u64::MAX]) {
+            let mut out = b"a".to_vec();
+            write_number(&mut out, number);
+            assert_eq!(out, format!("a{number}").as_bytes());
+        }
     }
 }
