@@ -5,16 +5,18 @@ use std::hash::Hasher as _;
 
 use fosse_caching::Stored;
 use fosse_http1::{members, trim};
-use fosse_wire::fields::Fields;
+use fosse_wire::{cache::key::Key, fields::Fields, request::RequestHead};
 use siphasher::sip::SipHasher13;
 
-use crate::{
-    disk::{About, of_tag, of_target},
-    key::head_of,
-};
+use crate::disk::{About, of_tag, of_target};
 
 /// Keys of the numbers.
 pub(crate) type Keys = (u64, u64);
+
+/// Returns the head of the request that a key is; an empty one for what is no key.
+pub(crate) fn head_of(key: &[u8]) -> RequestHead<'_> {
+    Key::decode(key).map(|key| key.head).unwrap_or_default()
+}
 
 /// Returns what a response is about.
 pub(crate) fn of(keys: Keys, stored: &Stored<'_>) -> About {

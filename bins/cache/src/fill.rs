@@ -5,14 +5,12 @@ use fosse_eventloop::slab::Key;
 use fosse_source::Source;
 use fosse_wire::{
     Outbox, StreamId, WireError,
-    cache::{FromCache, Terms, Way},
+    cache::{FromCache, Terms, Way, key::Key as CacheKey},
     cursor::Cursor,
     fields::{Fields, FieldsWriter},
     frame::ResetReason,
     request::RequestHead,
 };
-
-use crate::key::KEY_TAG_BYTES;
 
 /// A request that waits for a fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,11 +98,10 @@ impl Asked<'_> {
     /// # Errors
     /// [`WireError`] for a key that is no head.
     pub(crate) fn encode(&self, before: Option<&Stored<'_>>, out: &mut Vec<u8>) -> Result<(), WireError> {
-        let head = RequestHead::decode(self.key.get(KEY_TAG_BYTES..).ok_or(WireError::Short)?)?;
-        RequestHead { site: self.site, policy: self.policy, request: self.request, ..head }.encode_fixed(out)?;
+        let key = CacheKey::decode(self.key)?;
+        RequestHead { site: self.site, policy: self.policy, request: self.request, ..key.head }.encode_fixed(out)?;
         let mut fields = FieldsWriter::new(out);
-        let all = head.fields.into_iter().chain(self.fields);
-        all.into_iter().try_for_each(|(name, value)| fields.push(name, value))?;
+        key.fields().chain(self.fields).try_for_each(|(name, value)| fields.push(name, value))?;
         let conditions: [(&[u8], &'static [u8]); 2] =
             [(b"If-None-Match", b"etag"), (b"If-Modified-Since", b"last-modified")];
         for (name, kept) in conditions {

@@ -5,6 +5,7 @@ use fosse_caching::{Directives, State, Stored, state};
 use fosse_counters::{Counters, cache as count};
 use fosse_eventloop::slab::Key;
 use fosse_settings::Cache as Settings;
+use fosse_source::Source;
 use fosse_wire::{
     Kind, Outbox,
     cache::{FromCache, PassCause, Way},
@@ -25,9 +26,9 @@ use crate::{
 
 /// A kept response that was found.
 #[derive(Debug)]
-struct Before {
-    place: u64,
-    bytes: Vec<u8>,
+pub(crate) struct Before {
+    pub(crate) place: u64,
+    pub(crate) bytes: Vec<u8>,
     from_disk: bool,
 }
 
@@ -91,7 +92,9 @@ impl Keeper {
         let kept = before.as_ref().and_then(|before| Some((before, Stored::decode(&before.bytes).ok()?)));
         let state_of = |kept: &Stored<'_>| state(kept, &Directives::default(), now.seconds());
         match &kept {
-            Some((Before { place, from_disk, .. }, kept)) if !ask.validate && state_of(kept) == State::Fresh => {
+            Some((Before { place, from_disk, .. }, kept))
+                if !ask.validate && (kept.is_marker() || state_of(kept) == State::Fresh) =>
+            {
                 // It was on the disk, or another lane has asked for it meanwhile.
                 let (Waiter { peer, tag, .. }, place, from_disk) = (ask.waiter, *place, *from_disk);
                 let (collapsed, validated, stale) = (!from_disk, false, false);
@@ -124,7 +127,8 @@ impl Keeper {
             && self.fills.of_source(ask.source) < FILLS_SOURCE_MAX
             && self.fills.has_room(ask.source)
             // To ask again for what is kept adds nothing.
-            && (before.is_some() || self.shares.allow(ask.source, now.ms));
+            && (before.is_some() || self.shares.allow(ask.source, now.ms))
+            && self.store.has_room_for((ask.key, hash), ask.source, now.ms);
         if has_room && leads && ask.waiter.way == Way::Lane {
             counters.add(count::FILLS, 1);
             return vec![self.lead(ask, hash, now)];
@@ -138,7 +142,7 @@ impl Keeper {
     }
 
     /// Returns what is kept for a key and stays. What is on the disk alone comes into the memory.
-    fn find(&mut self, hash: u64, key: &[u8], counters: &Counters) -> Option<Before> {
+    pub(crate) fn find(&mut self, hash: u64, key: &[u8], counters: &Counters) -> Option<Before> {
         let (at, bytes) = match self.store.find(hash, key) {
             Some((place, bytes)) => (At::Memory(place), bytes),
             None => self.store.find_on_disk(hash, key).map(|(number, bytes)| (At::Disk(number), bytes))?,
@@ -152,6 +156,7 @@ impl Keeper {
             At::Memory(place) => Some(Before { place, bytes, from_disk: false }),
             At::Disk(_) => {
                 let (place, made_room) = self.store.promote(hash, &bytes);
+                self.store.add_variant(key, Source::LOCAL, 0);
                 counters.add(count::MADE_ROOM, u64::try_from(made_room).unwrap_or(0));
                 place.map(|place| Before { place, bytes, from_disk: true })
             }

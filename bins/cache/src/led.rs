@@ -6,8 +6,8 @@ use std::time::Duration;
 use fosse_counters::Counters;
 use fosse_eventloop::slab::Key;
 use fosse_wire::{
-    Outbox,
-    cache::{FromCache, LeaveCause, PassCause, Way},
+    Outbox, WireError,
+    cache::{FromCache, LeaveCause, PassCause, Way, key::base_of},
     fields::Fields,
     response::ResponseHead,
 };
@@ -55,21 +55,30 @@ impl Keeper {
         vec![self.led_by(next, fill)]
     }
 
-    /// Takes the head of a response from the lane that leads.
+    /// Takes the head of a response from the lane that leads, and the key of the variant that it
+    /// is.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] where that is none of what the lane was told to ask for.
     pub(crate) fn led_head(
         &mut self,
         (peer, tag): (Key, u32),
-        (delay_ms, status, fields): (u32, u16, Fields<'_>),
+        (delay_ms, status, key, fields): (u32, u16, &[u8], Fields<'_>),
         now: Now,
         out: &mut Outbox,
         counters: &Counters,
-    ) -> Vec<News> {
+    ) -> Result<Vec<News>, WireError> {
         let asker = Asker::Lane(peer, tag);
-        if self.fills.get(asker).is_none_or(|fill| fill.head.is_some()) {
-            return Vec::new();
+        let Some(fill) = self.fills.get(asker).filter(|fill| fill.head.is_none()) else { return Ok(Vec::new()) };
+        if !key.is_empty() && base_of(key) != base_of(&fill.key) {
+            return Err(WireError::Field("variant"));
         }
         let head = ResponseHead { status, fields, ..ResponseHead::default() };
-        self.head(asker, &head, (now, Duration::from_millis(delay_ms.into())), out, counters)
+        let mut news = self.head(asker, &head, (now, Duration::from_millis(delay_ms.into())), out, counters);
+        if !key.is_empty() {
+            news.extend(self.turn_into(asker, key, now, out, counters));
+        }
+        Ok(news)
     }
 
     /// Takes the next part of a body from the lane that leads.

@@ -9,7 +9,6 @@ mod fill;
 mod fills;
 mod heads;
 mod keeper;
-mod key;
 mod led;
 mod limits;
 mod peer;
@@ -22,6 +21,8 @@ pub mod server;
 mod shares;
 mod store;
 mod targets;
+mod variants;
+mod varied;
 mod volume;
 mod walk;
 

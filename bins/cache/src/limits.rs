@@ -19,6 +19,12 @@ pub(crate) const FILL_MS_MAX: u64 = 60_000;
 /// Time after which the next request for the same asks the application too: a lane passes a
 /// response on no faster than its client takes it, once that has all the lane reads ahead for it.
 pub(crate) const LEAD_MS_MAX: u64 = 2000;
+/// Variants of a response that are kept for requests with other fields. What honest responses vary
+/// by has a handful of values that are asked for again: languages, codings, kinds of device.
+pub(crate) const VARIANTS_COUNT_MAX: usize = 16;
+/// Time for which a variant gives way to no other one: with as many clients as one likes, and
+/// values as they like, a response has sixteen variants a minute written into the memory.
+pub(crate) const VARIANT_MS_MIN: u64 = 60_000;
 /// Bytes that are read of a response that is not kept, so that its connection can be used again.
 pub(crate) const UNKEPT_BYTES_MAX: u64 = 256 * 1024;
 /// Time for which a key whose response was not one to keep is not asked for again: its requests

@@ -9,10 +9,9 @@ use fosse_wire::{
 };
 
 use crate::{
-    about,
+    about::{self, head_of},
     disk::{About, of_tag, of_target},
     fill::{Fill, Waiter},
-    key::head_of,
 };
 
 /// A kept response: by its place in the memory, or its number on the disk.
@@ -167,7 +166,8 @@ mod tests {
     }
 
     fn has(purge: &Purge, place: u64, (target, received): (&str, &str), list: &[(&str, &str)]) -> bool {
-        let mut key = 7_u64.to_le_bytes().to_vec();
+        let mut key = Vec::new();
+        fosse_wire::cache::key::begin(&mut key, 7);
         let (target, received) = (target.as_bytes(), received.as_bytes());
         RequestHead { method: b"GET", host: b"a.example", host_port: 8080, target, received, ..RequestHead::default() }
             .encode(&mut key)

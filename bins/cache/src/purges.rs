@@ -37,7 +37,7 @@ impl Purges {
     /// purge that is about it.
     pub(crate) fn take(&mut self, at: At, stored: &Stored<'_>) -> bool {
         let purge = self.0.iter_mut().find(|purge| purge.has(at, stored));
-        purge.map(|purge| purge.responses += 1).is_some()
+        purge.map(|purge| purge.responses += u64::from(!stored.is_marker())).is_some()
     }
 
     /// Goes on with the first one. Returns it where it is over, and how many responses have gone.

@@ -146,6 +146,9 @@ impl Keeper {
         let body = before.filter(|_| head.validated).map_or(fill.body.as_slice(), |before| before.body);
         let fields = head.decoded();
         let Kept { age_s, fresh_s, stale_while_s, stale_error_s, vary } = &head.kept;
+        let Some(vary) = self.names_of(&fill, vary, now, counters) else {
+            return self.passed(&fill, PassCause::Full, counters);
+        };
         let stored = Stored {
             status: head.status,
             stored_s: now.seconds(),
@@ -153,7 +156,7 @@ impl Keeper {
             fresh_s: *fresh_s,
             stale_while_s: *stale_while_s,
             stale_error_s: *stale_error_s,
-            vary,
+            vary: &vary,
             key: &fill.key,
             fields,
             body,

@@ -193,8 +193,8 @@ fn follow(
     Ok(match *message {
         ToCache::Hello => Vec::new(),
         ToCache::Ask { .. } => Ask::of(peer, message).map_or_else(Vec::new, |ask| keeper.ask(&ask, now, out, counters)),
-        ToCache::Head { tag, delay_ms, status, fields } => {
-            keeper.led_head((peer, tag), (delay_ms, status, fields), now, out, counters)
+        ToCache::Head { tag, delay_ms, status, key, fields } => {
+            keeper.led_head((peer, tag), (delay_ms, status, key, fields), now, out, counters)?
         }
         ToCache::Data { tag, bytes } => keeper.led_data((peer, tag), bytes, out, counters),
         ToCache::End { tag } => keeper.whole(Asker::Lane(peer, tag), now, counters),

@@ -6,13 +6,14 @@ use std::iter;
 
 use fosse_arena::{Record, Writer};
 use fosse_caching::Stored;
+use fosse_source::Source;
 use fosse_wire::request::RequestHead;
 
 use crate::{
-    about,
-    key::head_of,
+    about::{self, head_of},
     limits::{UNKEPT_COUNT_MAX, UNKEPT_MS},
     targets::Targets,
+    variants::Variants,
     volume::{Counts, Volume},
 };
 
@@ -43,6 +44,7 @@ pub(crate) struct Store {
     entries: HashMap<u64, Entry>,
     /// The entries of a target, whatever else is in their keys.
     by_target: Targets,
+    pub(crate) variants: Variants,
     /// Those that are to be written to the disk.
     unwritten: VecDeque<u64>,
     /// Keys whose responses are not kept, each until a time.
@@ -59,6 +61,7 @@ impl Store {
             keys: (a, !b),
             entries: HashMap::new(),
             by_target: Targets::default(),
+            variants: Variants::default(),
             unwritten: VecDeque::new(),
             unkept: HashMap::new(),
         };
@@ -66,7 +69,10 @@ impl Store {
         for record in found {
             let bytes = store.writer.bytes(record.place);
             match Stored::decode(&bytes) {
-                Ok(stored) => store.enter(record, &stored),
+                Ok(stored) => {
+                    store.enter(record, &stored);
+                    store.add_variant(stored.key, Source::LOCAL, 0);
+                }
                 Err(_) => store.writer.remove(record),
             }
         }
@@ -323,7 +329,7 @@ impl Store {
 
     fn enter(&mut self, record: Record, stored: &Stored<'_>) {
         let number = self.entries.get(&record.hash).and_then(|entry| entry.number);
-        self.leave(record.hash);
+        self.take_out(record.hash);
         let targets = about::targets(self.keys, stored.key);
         self.insert(record.hash, Entry { record: Some(record), number, targets });
     }
@@ -335,8 +341,13 @@ impl Store {
         self.entries.insert(hash, entry);
     }
 
-    /// Takes an entry out of all tables.
+    /// Takes an entry out of all tables for good.
     fn leave(&mut self, hash: u64) {
+        self.take_out(hash);
+        self.variants.forget(hash);
+    }
+
+    fn take_out(&mut self, hash: u64) {
         let Some(entry) = self.entries.remove(&hash) else { return };
         for target in entry.targets() {
             self.by_target.remove(target, hash);

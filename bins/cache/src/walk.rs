@@ -94,30 +94,30 @@ impl Store {
 
     /// Forgets a response if a purge is about it.
     fn purge_one(&mut self, purge: &mut Purge, hash: u64) {
-        let is_meant = match self.places_of(hash) {
+        let meant = match self.places_of(hash) {
             (Some(record), _) => {
                 let at = At::Memory(record.place);
-                let has = |bytes: &[u8]| Stored::decode(bytes).map(|stored| purge.has(at, &stored));
-                has(&self.writer.first_bytes(record.place, PURGE_LOOK_BYTES))
-                    .or_else(|_| has(&self.writer.bytes(record.place)))
-                    .unwrap_or(true)
+                let first = meant(purge, at, &self.writer.first_bytes(record.place, PURGE_LOOK_BYTES));
+                first.or_else(|| meant(purge, at, &self.writer.bytes(record.place)))
             }
-            (None, Some(number)) => self.is_meant_on_disk(purge, number),
+            (None, Some(number)) => self.meant_on_disk(purge, number),
             (None, None) => return,
         };
-        if is_meant {
+        // One that cannot be read goes.
+        let meant = meant.unwrap_or(Some(1));
+        if let Some(responses) = meant {
             self.forget(hash);
-            purge.responses += 1;
+            purge.responses += responses;
         }
     }
 
-    /// Returns whether a purge is about a response on the disk, or about one that cannot be read.
-    fn is_meant_on_disk(&self, purge: &Purge, number: u64) -> bool {
-        let Some(volume) = &self.volume else { return false };
-        let has = |bytes: &[u8]| Stored::decode(bytes).ok().map(|stored| purge.has(At::Disk(number), &stored));
-        let first = volume.disk().first_bytes(number, PURGE_LOOK_BYTES).ok();
-        let whole = || volume.disk().read(number).ok();
-        first.and_then(|bytes| has(&bytes)).or_else(|| whole().and_then(|bytes| has(&bytes))).unwrap_or(true)
+    /// As [`meant`], of a response on the disk.
+    fn meant_on_disk(&self, purge: &Purge, number: u64) -> Option<Option<u64>> {
+        let disk = self.volume.as_ref()?.disk();
+        let first = disk.first_bytes(number, PURGE_LOOK_BYTES).ok();
+        let at = At::Disk(number);
+        let whole = || disk.read(number).ok().and_then(|bytes| meant(purge, at, &bytes));
+        first.and_then(|bytes| meant(purge, at, &bytes)).or_else(whole)
     }
 
     /// Sees to it that what is gone from the disk does not come back.
@@ -125,4 +125,11 @@ impl Store {
         self.volume.iter_mut().for_each(crate::volume::Volume::sync);
         self.close_unsafe_disk();
     }
+}
+
+/// Returns the number of responses that go with a record that a purge is about, `Some(None)` where
+/// it is not about it; `None` for what is no record, or not all of it.
+fn meant(purge: &Purge, at: At, bytes: &[u8]) -> Option<Option<u64>> {
+    let stored = Stored::decode(bytes).ok()?;
+    Some(purge.has(at, &stored).then_some(u64::from(!stored.is_marker())))
 }

@@ -107,24 +107,25 @@ fn encoded(messages: &[ToCache<'_>]) -> Vec<u8> {
 }
 
 fn key(path: &str) -> Vec<u8> {
-    let mut key = vec![7; 8];
+    let mut key = Vec::new();
+    fosse_wire::cache::key::begin(&mut key, 7);
     let head = RequestHead { method: b"GET", host: b"a.example", target: path.as_bytes(), ..RequestHead::default() };
     head.encode(&mut key).unwrap();
     key
 }
 
 fn ask(tag: u32, key: &[u8]) -> ToCache<'_> {
-    ask_by(Way::Cache, tag, key)
+    ask_by((false, Way::Cache), tag, key)
 }
 
 /// As [`ask`], of a lane that may lead.
 fn leading(tag: u32, key: &[u8]) -> ToCache<'_> {
-    ask_by(Way::Lane, tag, key)
+    ask_by((false, Way::Lane), tag, key)
 }
 
-fn ask_by(way: Way, tag: u32, key: &[u8]) -> ToCache<'_> {
+fn ask_by((validate, way): (bool, Way), tag: u32, key: &[u8]) -> ToCache<'_> {
     let terms = Terms { silent_seconds: 600, ..Terms::default() };
-    let (validate, fields) = (false, Fields::default());
+    let fields = Fields::default();
     let (wide, source, configuration, site, policy) = (false, 1, 7, 0, 0);
     ToCache::Ask { tag, validate, way, terms, wide, source, configuration, site, policy, key, fields }
 }
@@ -322,7 +323,7 @@ fn a_memory_that_is_damaged_is_emptied_and_a_purge_goes_on_to_its_end() {
 
 /// A head, a part of a body and its end, of the request of that tag.
 fn led(tag: u32, bytes: &[u8]) -> [ToCache<'_>; 3] {
-    let head = ToCache::Head { tag, delay_ms: 0, status: 200, fields: Fields::default() };
+    let head = ToCache::Head { tag, delay_ms: 0, status: 200, key: b"", fields: Fields::default() };
     [head, ToCache::Data { tag, bytes }, ToCache::End { tag }]
 }
 
@@ -348,6 +349,74 @@ fn a_lane_that_leads_keeps_what_it_was_told_to_lead_for_and_nothing_else() {
     assert_eq!(reader.find(hash, &mut record), Some(place));
 }
 
+/// The key of the variant of a path for requests with this language.
+fn variant(path: &str, language: &str) -> Vec<u8> {
+    let mut key = key(path);
+    fosse_wire::cache::key::vary(&mut key, [(&b"accept-language"[..], language.as_bytes())]).unwrap();
+    key
+}
+
+#[test]
+fn a_lane_that_leads_has_no_variant_kept_but_of_what_it_was_told_to_lead_for() {
+    let target = Target::start();
+    for evil in [key("/b"), variant("/b", "de"), b"none".to_vec(), [variant("/a", "de"), vec![0]].concat()] {
+        let (mut leader, mut other) = (target.peer(0), target.peer(1));
+        let keys = [key("/a"), key("/b"), variant("/b", "de")];
+        leader.says(&[ToCache::Hello, leading(1, &keys[0])]);
+        assert_eq!(leader.hears(), Some(FromCache::Hello));
+        assert!(matches!(leader.hears(), Some(FromCache::Lead { tag: 1, .. })));
+        leader.says(&[ToCache::Head { tag: 1, delay_ms: 0, status: 200, key: &evil, fields: Fields::default() }]);
+        leader.says(&led(1, b"evil")[1..]);
+        assert_eq!(leader.hears(), None, "it is broken");
+        other.says(&[ToCache::Hello]);
+        assert_eq!(other.hears(), Some(FromCache::Hello));
+        for (tag, key) in (1..).zip(&keys) {
+            other.says(&[leading(tag, key)]);
+            assert!(matches!(other.hears(), Some(FromCache::Lead { tag: told, .. }) if told == tag));
+            other.says(&[ToCache::Leave { tag, cause: LeaveCause::Failed }]);
+        }
+    }
+}
+
+#[test]
+fn who_waits_for_what_turns_out_to_vary_is_told_by_what_and_the_variant_is_kept() {
+    let target = Target::start();
+    let (mut leader, mut other) = (target.peer(0), target.peer(1));
+    leader.says(&[ToCache::Hello, leading(1, &key("/a"))]);
+    assert_eq!(leader.hears(), Some(FromCache::Hello));
+    assert!(matches!(leader.hears(), Some(FromCache::Lead { tag: 1, .. })));
+    other.says(&[ToCache::Hello, leading(1, &key("/a"))]);
+    assert_eq!(other.hears(), Some(FromCache::Hello));
+    let mut list = Vec::new();
+    fosse_wire::fields::put(&mut list, [(&b"Vary"[..], &b"Accept-Language"[..])]).unwrap();
+    let fields = Fields::decode(&mut fosse_wire::cursor::Cursor::new(&list)).unwrap();
+    let german = variant("/a", "de");
+    leader.says(&[ToCache::Head { tag: 1, delay_ms: 0, status: 200, key: &german, fields }]);
+    let (reader, mut record) = (Reader::new(PageReader::map(&target.memory).unwrap()), Vec::new());
+    let Some(FromCache::Found { tag: 1, place, hash, .. }) = other.hears() else { panic!() };
+    assert!(reader.read(place, hash, &mut record));
+    let marker = fosse_caching::Stored::decode(&record).unwrap();
+    assert!(marker.is_marker() && marker.key == key("/a") && marker.vary == b"accept-language,");
+    other.says(&[leading(2, &german)]);
+    leader.says(&led(1, b"kept")[1..]);
+    let Some(FromCache::Found { tag: 2, place, hash, .. }) = other.hears() else { panic!() };
+    assert!(reader.read(place, hash, &mut record) && record.ends_with(b"kept"));
+    // Who knows the marker and wants what it stands for leads, and what comes is beside the other.
+    other.says(&[leading(3, &key("/a"))]);
+    assert!(matches!(other.hears(), Some(FromCache::Found { tag: 3, .. })));
+    other.says(&[ask_by((true, Way::Lane), 4, &key("/a"))]);
+    assert!(matches!(other.hears(), Some(FromCache::Lead { tag: 4, .. })));
+    other.says(&led(4, b"base"));
+    leader.says(&[leading(5, &german), leading(6, &key("/a"))]);
+    for tag in [5, 6] {
+        let Some(FromCache::Found { tag: told, place, hash, .. }) = leader.hears() else { panic!() };
+        assert!(told == tag && reader.read(place, hash, &mut record));
+        assert!(record.ends_with(if tag == 5 { b"kept" } else { b"base" }));
+    }
+    let base = fosse_caching::Stored::decode(&record).unwrap();
+    assert_eq!((base.vary, base.status), (&b"accept-language,"[..], 200));
+}
+
 #[test]
 fn where_a_lane_that_leads_ends_or_lies_the_next_one_leads() {
     let target = Target::start();
@@ -367,7 +436,7 @@ fn where_a_lane_that_leads_ends_or_lies_the_next_one_leads() {
     let mut long = leaders.next().unwrap();
     assert!(is_told(&mut long));
     let too_long = vec![0; 60_000];
-    let head = ToCache::Head { tag: 9, delay_ms: 0, status: 200, fields: Fields::default() };
+    let head = ToCache::Head { tag: 9, delay_ms: 0, status: 200, key: b"", fields: Fields::default() };
     let data = ToCache::Data { tag: 9, bytes: &too_long };
     long.says(&[head, data, data]);
     assert_eq!(long.hears(), Some(FromCache::Enough { tag: 9 }));

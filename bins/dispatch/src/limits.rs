@@ -128,6 +128,9 @@ pub(crate) const CACHE_WAIT_MS_MAX: u64 = 5000;
 
 /// Requests that wait for the cache at a time; one more goes on by itself.
 pub(crate) const CACHE_ASKS_MAX: usize = 16_384;
+/// Times that a request turns to another variant of a response than the cache has found: what it
+/// varies by is known after the first one, and may have become more once or twice.
+pub(crate) const CACHE_TURNS_MAX: u8 = 3;
 
 /// Bytes that are queued for the cache; while there are more it does not read, and is not asked.
 pub(crate) const CACHE_QUEUE_BYTES_MAX: usize = 4 << 20;

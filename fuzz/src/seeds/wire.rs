@@ -2,7 +2,7 @@
 
 use fosse_collections::{Change, Collection, Field, Record, RecordAddress};
 use fosse_source::Source;
-use fosse_wire::cache::{FromCache, LeaveCause, PassCause, Terms, ToCache, Way};
+use fosse_wire::cache::{self, FromCache, LeaveCause, PassCause, Terms, ToCache, Way};
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
 use fosse_wire::cursor::Cursor;
@@ -283,9 +283,14 @@ pub fn caches() -> Vec<Vec<u8>> {
     let mut list = Vec::new();
     let _ = fields::put(&mut list, [(&b"Accept"[..], &b"a/b"[..])]);
     let fields = fields::Fields::decode(&mut Cursor::new(&list)).unwrap_or_default();
-    let (tag, validate, way, key) = (7, true, Way::Lane, &b"key"[..]);
+    let mut key = Vec::new();
+    cache::key::begin(&mut key, 9);
+    let _ =
+        RequestHead { method: b"GET", host: b"a.example", target: b"/a", ..RequestHead::default() }.encode(&mut key);
+    let _ = cache::key::vary(&mut key, fields);
+    let (tag, validate, way, key) = (7, true, Way::Lane, key.as_slice());
     let ask = ToCache::Ask { tag, validate, way, terms, wide, source, configuration, site, policy, key, fields };
-    let head = ToCache::Head { tag, delay_ms: 8, status: 200, fields };
+    let head = ToCache::Head { tag, delay_ms: 8, status: 200, key, fields };
     let (data, end) = (ToCache::Data { tag, bytes: b"body" }, ToCache::End { tag });
     let leave = ToCache::Leave { tag, cause: LeaveCause::Own };
     let purge = Purge { by: By::Tag, host: b"a.example", port: 8080, text: b"tag" };

@@ -142,6 +142,9 @@ pub fn cache(data: &[u8]) {
             let mut again = Vec::new();
             decoded.encode(&mut again).unwrap();
             assert_eq!(again, whole);
+            if let cache::ToCache::Ask { key, .. } | cache::ToCache::Forget { key, .. } = decoded {
+                check_key(key);
+            }
         }
         if let Ok(decoded) = cache::FromCache::decode(message) {
             let mut again = Vec::new();
@@ -149,6 +152,17 @@ pub fn cache(data: &[u8]) {
             assert_eq!(again, whole);
         }
         rest = rest.get(taken..).unwrap_or_default();
+    }
+}
+
+/// Whatever a key has, it has one base, and is the variant of that with its own fields.
+fn check_key(key: &[u8]) {
+    let base = cache::key::base_of(key);
+    assert_eq!(cache::key::base_of(&base), base);
+    if let Ok(decoded) = cache::key::Key::decode(key) {
+        let mut again = base.into_owned();
+        cache::key::vary(&mut again, decoded.varied).unwrap();
+        assert!(again == key || decoded.varied.is_empty());
     }
 }
 

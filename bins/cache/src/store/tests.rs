@@ -11,7 +11,6 @@ use super::*;
 use crate::{
     disk::{Disk, Keys},
     fill::Waiter,
-    key::KEY_TAG_BYTES,
     purge::Purge,
 };
 
@@ -22,13 +21,14 @@ fn store(count: usize) -> Store {
     let page = Page::map_of(&memory, usize::try_from(bytes).unwrap()).unwrap();
     let mut store = Store::new(Writer::open(page, (1, 2)), None);
     for n in 0..count {
-        let mut key = vec![0; KEY_TAG_BYTES];
+        let mut key = Vec::new();
+        fosse_wire::cache::key::begin(&mut key, 0);
         let (host, target) = (if n % 3 == 0 { "b" } else { "a" }, format!("/{n}"));
         let head =
             RequestHead { method: b"GET", host: host.as_bytes(), target: target.as_bytes(), ..RequestHead::default() };
         head.encode(&mut key).unwrap();
         let hash = store.hash(&key);
-        assert!(store.put(hash, &Stored { key: &key, body: b"body", ..Stored::default() }).0.is_some());
+        assert!(store.put(hash, &Stored { status: 200, key: &key, body: b"body", ..Stored::default() }).0.is_some());
     }
     store
 }
@@ -84,7 +84,8 @@ fn how_long_a_turn_of_a_purge_of_a_million_takes() {
 fn a_target_with_very_many_keys_is_purged_by_parts_too() {
     let mut store = store(1);
     for n in 0..1000_u32 {
-        let mut key = vec![0; KEY_TAG_BYTES];
+        let mut key = Vec::new();
+        fosse_wire::cache::key::begin(&mut key, 0);
         let mut fields = Vec::new();
         fosse_wire::fields::put(&mut fields, [(&b"X-Own"[..], &n.to_le_bytes().map(|byte| byte | 64)[..])]).unwrap();
         let fields = fosse_wire::fields::Fields::decode(&mut fosse_wire::cursor::Cursor::new(&fields)).unwrap();
@@ -93,7 +94,7 @@ fn a_target_with_very_many_keys_is_purged_by_parts_too() {
             .unwrap();
         key[..4].copy_from_slice(&n.to_le_bytes());
         let hash = store.hash(&key);
-        store.put(hash, &Stored { key: &key, ..Stored::default() });
+        store.put(hash, &Stored { status: 200, key: &key, ..Stored::default() });
     }
     let mut purge = purge(&mut store, By::Target, "a", "/x");
     let mut turns = 0;
@@ -135,7 +136,8 @@ impl Place {
 }
 
 fn key_of(host: &str, target: &str) -> Vec<u8> {
-    let mut key = vec![0; KEY_TAG_BYTES];
+    let mut key = Vec::new();
+    fosse_wire::cache::key::begin(&mut key, 0);
     let (host, target) = (host.as_bytes(), target.as_bytes());
     RequestHead { method: b"GET", host, target, ..RequestHead::default() }.encode(&mut key).unwrap();
     key
@@ -144,7 +146,7 @@ fn key_of(host: &str, target: &str) -> Vec<u8> {
 fn keep(store: &mut Store, host: &str, target: &str, body: &[u8]) {
     let key = key_of(host, target);
     let hash = store.hash(&key);
-    assert!(store.put(hash, &Stored { key: &key, body, ..Stored::default() }).0.is_some());
+    assert!(store.put(hash, &Stored { status: 200, key: &key, body, ..Stored::default() }).0.is_some());
     store.write_to_disk(usize::MAX);
 }
 
@@ -193,7 +195,7 @@ fn of_a_memory_and_a_disk_that_do_not_agree_the_memory_is_believed() {
     let mut before = [0; 72];
     let at = 4096 + number * 72;
     fosse_sys::file::read_at(&place.index, &mut before, at).unwrap();
-    store.put(hash, &Stored { key: &key, body: b"new", ..Stored::default() });
+    store.put(hash, &Stored { status: 200, key: &key, body: b"new", ..Stored::default() });
     fosse_sys::file::write_at(&place.index, &before, at).unwrap();
     let mut store = place.store();
     assert_eq!((kept(&mut store, "a", "/1"), store.on_disk()), (Some((b"new".to_vec(), false)), 0));

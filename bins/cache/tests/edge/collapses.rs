@@ -14,15 +14,15 @@ const ASKED: &[u8] = b"GET /slow HTTP/1.1\r\nHost: a.example\r\nConnection: clos
 
 /// A gate that an application stands at until a test opens it.
 #[derive(Default)]
-struct Gate(Mutex<bool>, Condvar);
+pub(crate) struct Gate(Mutex<bool>, Condvar);
 
 impl Gate {
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         *self.0.lock().unwrap() = true;
         self.1.notify_all();
     }
 
-    fn pass(&self) {
+    pub(crate) fn pass(&self) {
         let _open = self.1.wait_while(self.0.lock().unwrap(), |open| !*open).unwrap();
     }
 }

@@ -16,7 +16,7 @@ const LENGTH: usize = 60_000;
 const PAGES: usize = 24;
 
 /// A directory with one for a disk in it.
-fn dir() -> Dir {
+pub(crate) fn dir() -> Dir {
     let dir = Dir::new();
     fs::create_dir(dir.join("kept")).unwrap();
     fs::set_permissions(dir.join("kept"), fs::Permissions::from_mode(0o700)).unwrap();
@@ -70,7 +70,8 @@ fn assert_kept(site: &Site, numbers: &[usize], gone: &[usize]) {
     }
 }
 
-fn revive(site: &mut Site) {
+/// Starts an edge that has ended again.
+pub(crate) fn revive(site: &mut Site) {
     site.edge.revive();
     wait_for_lane(site);
 }

@@ -11,3 +11,4 @@ mod passes;
 mod poisoning;
 mod purges;
 mod reloads;
+mod varies;

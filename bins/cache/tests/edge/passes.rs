@@ -58,12 +58,12 @@ fn what_authorises_a_request_is_in_the_key_where_a_route_keeps_its_response() {
 }
 
 #[test]
-fn a_response_is_for_requests_without_the_fields_that_it_varies_by_unless_they_are_in_the_key() {
+fn a_response_is_for_requests_that_have_the_fields_that_it_varies_by_in_common() {
     let lines = "Cache-Control: max-age=60\r\nVary: Accept-Language, Accept-Encoding\r\n";
     let site = numbered(lines, "");
     assert_eq!(site.seen("/a", "").0, "0");
     let (body, status) = site.seen("/a", "Accept-Language: de\r\n");
-    assert_eq!((body.as_str(), status.as_str()), ("1", "fosse; fwd=vary-miss"));
+    assert_eq!((body.as_str(), status.as_str()), ("1", "fosse; fwd=vary-miss; stored; ttl=60"));
     assert!(site.app.heads()[1].contains("Accept-Language: de"));
     assert_eq!(site.seen("/a", "Accept-Encoding: gzip, br\r\n").0, "2");
     assert_eq!(site.seen("/a", "Accept-Encoding: br;q=0.9,  GZIP\r\n").0, "2");

@@ -19,6 +19,8 @@ pub(crate) enum Status {
     Stored {
         /// Another request had asked for it before.
         collapsed: bool,
+        /// Something was kept for requests with other fields.
+        varied: bool,
     },
     /// It was kept, and its application has confirmed it.
     Validated {
@@ -45,7 +47,10 @@ impl Status {
             Self::Hit | Self::Stale => format!("fosse; hit; ttl={ttl}"),
             Self::HitOnDisk => format!("fosse; hit; ttl={ttl}; detail=disk"),
             Self::StaleOnError => format!("fosse; hit; ttl={ttl}; detail=stale-if-error"),
-            Self::Stored { collapsed: other } => format!("fosse; fwd=uri-miss; stored; ttl={ttl}{}", collapsed(other)),
+            Self::Stored { collapsed: other, varied } => {
+                let miss = if varied { "vary-miss" } else { "uri-miss" };
+                format!("fosse; fwd={miss}; stored; ttl={ttl}{}", collapsed(other))
+            }
             Self::Validated { collapsed: other } => {
                 format!("fosse; fwd=stale; fwd-status=304; stored; ttl={ttl}{}", collapsed(other))
             }
@@ -76,6 +81,10 @@ pub(crate) struct Cached {
     pub(crate) status: Status,
     /// Its key; empty where none is needed any more.
     pub(crate) key: Vec<u8>,
+    /// The cache is to be asked.
+    pub(crate) asks: bool,
+    /// Times that the cache was asked for another variant of its response.
+    pub(crate) turns: u8,
     /// Its fields, as they lie in a frame, until there is a reply.
     pub(crate) fields: Vec<u8>,
     /// Number of the ask that it waits for; 0 for none.
@@ -97,13 +106,6 @@ pub(crate) struct Cached {
     pub(crate) lead: Option<Lead>,
     /// A response that is no error changes what its target has.
     pub(crate) changes: bool,
-}
-
-impl Cached {
-    /// Returns whether its response is still to be asked for.
-    pub(crate) const fn asks(&self) -> bool {
-        !self.changes && !self.key.is_empty()
-    }
 }
 
 /// Returns the terms of a route.

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, os::fd::OwnedFd};
 
 use fosse_arena::Reader;
-use fosse_caching::Reply;
+use fosse_caching::{Reply, Stored};
 use fosse_counters::{Counters, dispatch as count};
 use fosse_die::warning;
 use fosse_eventloop::EventLoop;
@@ -117,6 +117,14 @@ impl Cache {
         }
     }
 
+    /// Looks for what the memory has for the key that was made last.
+    pub(super) fn look_up(&mut self) -> Option<Stored<'_>> {
+        let hash = self.reader.hash(&self.key)?;
+        self.reader.find(hash, &mut self.record)?;
+        let stored = Stored::decode(&self.record).ok()?;
+        (stored.key == self.key.as_slice() && !self.changes.may_be_of(&self.key)).then_some(stored)
+    }
+
     /// Has the cache forget what it keeps of the target of a key; everything, where it does not
     /// keep up or is not there, and very many have changed.
     pub(crate) fn forget(&mut self, key: Vec<u8>) {
@@ -124,12 +132,6 @@ impl Cache {
         if let (Some(key), Some(session)) = (self.changes.note(tag, key), &mut self.session) {
             session.tell(&ToCache::Forget { tag, key });
         }
-    }
-
-    /// Returns whether what the memory has of the target of a key may be from before a change of
-    /// it. With very many changes that is said of every target.
-    pub(super) fn has_changed(&self, key: &[u8]) -> bool {
-        self.changes.may_be_of(key)
     }
 
     /// Takes what the cache has sent, and returns the replies for streams: those to which it says

@@ -8,13 +8,13 @@ use fosse_http1::{members, trim};
 use fosse_settings::CachePolicy;
 use fosse_wire::{
     WireError,
-    cache::KEY_BYTES_MAX,
+    cache::{
+        KEY_BYTES_MAX,
+        key::{Key, begin, tag_of},
+    },
     fields::{Fields, FieldsWriter},
     request::RequestHead,
 };
-
-/// Bytes before the head: the tag of the policy.
-const TAG_BYTES: usize = 8;
 
 /// Codings that a client may accept, in the order in which a key names them. Others are none that
 /// an application sends.
@@ -25,8 +25,7 @@ const CODINGS: [&[u8]; 4] = [b"br", b"deflate", b"gzip", b"zstd"];
 /// # Errors
 /// [`WireError`] for one that is too long.
 pub(crate) fn write(out: &mut Vec<u8>, head: &RequestHead<'_>, policy: &CachePolicy) -> Result<(), WireError> {
-    out.clear();
-    out.extend_from_slice(&policy.tag.to_le_bytes());
+    begin(out, policy.tag);
     let (target, received);
     let names = policy.cache_key_query.as_deref();
     let (target, received) = match names {
@@ -96,40 +95,31 @@ pub(super) fn has_usual_codings(fields: Fields<'_>) -> bool {
 /// Returns whether the responses of a policy that vary by this field of requests are told apart by
 /// their keys.
 pub(crate) fn has_field(policy: &CachePolicy, name: &[u8]) -> bool {
-    policy.cache_key_headers.iter().any(|header| name.eq_ignore_ascii_case(header.as_bytes()))
+    name.eq_ignore_ascii_case(b"host")
+        || policy.cache_key_headers.iter().any(|header| name.eq_ignore_ascii_case(header.as_bytes()))
         || policy.cache_key_cookies.is_some() && name.eq_ignore_ascii_case(b"cookie")
         || policy.cache_authorized && name.eq_ignore_ascii_case(b"authorization")
 }
 
-/// Returns whether a response that varies by these fields is one for every request with the key of
-/// one with `fields` (RFC 9111, section 4.1): what it varies by is in the key, or that request has
-/// none of it.
-pub(super) fn tells_apart<'n>(
-    policy: &CachePolicy,
-    mut varies_by: impl Iterator<Item = &'n [u8]>,
-    fields: Fields<'_>,
-) -> bool {
-    let is_absent = |name: &[u8]| !fields.into_iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
-    varies_by.all(|name| has_field(policy, name) || is_absent(name))
+/// Returns whether there is a field of that name.
+pub(super) fn has(fields: Fields<'_>, name: &[u8]) -> bool {
+    fields.into_iter().any(|(field, _)| field.eq_ignore_ascii_case(name))
 }
 
 /// Returns whether two keys are of one host and target.
 pub(crate) fn have_one_target(one: &[u8], other: &[u8]) -> bool {
-    let head = |key: &[u8]| {
-        key.get(TAG_BYTES..)
-            .and_then(|head| RequestHead::decode(head).ok().map(|h| (h.host.to_vec(), h.host_port, h.target.to_vec())))
-    };
-    head(one).is_some_and(|one| Some(one) == head(other))
+    let target = |key| Key::decode(key).map(|Key { head, .. }| (head.host, head.host_port, head.target));
+    target(one).is_ok_and(|one| Ok(one) == target(other))
 }
 
 /// Returns the key of a request for what a reference names, which stands in the response to the
 /// request of `key`; `None` for one to another host, and for a relative one.
 pub(super) fn of_reference(key: &[u8], reference: &[u8]) -> Option<Vec<u8>> {
-    let (tag, head) = key.split_at_checked(TAG_BYTES)?;
-    let head = RequestHead::decode(head).ok()?;
+    let head = Key::decode(key).ok()?.head;
     let reference = trim(reference.split(|byte| *byte == b'#').next()?);
     let target = path_at(reference, head.host)?;
-    let mut out = tag.to_vec();
+    let mut out = Vec::new();
+    begin(&mut out, tag_of(key));
     let RequestHead { secure, host, host_port, .. } = head;
     RequestHead { secure, method: b"GET", host, host_port, target, ..RequestHead::default() }.encode(&mut out).ok()?;
     Some(out)
@@ -166,7 +156,7 @@ fn with_parameters(target: &[u8], names: &[String]) -> Vec<u8> {
 }
 
 /// Returns the codings that a client accepts of those that there are.
-fn codings<'f>(values: impl Iterator<Item = &'f [u8]>) -> Vec<u8> {
+pub(super) fn codings<'f>(values: impl Iterator<Item = &'f [u8]>) -> Vec<u8> {
     let mut accepted = [false; CODINGS.len()];
     for member in values.flat_map(members) {
         let mut parts = member.split(|byte| *byte == b';').map(trim);
@@ -211,7 +201,7 @@ mod tests {
             RequestHead { method, host, target, fields, client, request: 9, connection: 8, ..Default::default() };
         let mut out = Vec::new();
         write(&mut out, &head, policy).unwrap();
-        let key = RequestHead::decode(&out[TAG_BYTES..]).unwrap();
+        let key = Key::decode(&out).unwrap().head;
         assert_eq!((key.method, key.client, key.request, key.connection), (&b"GET"[..], Default::default(), 0, 0));
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         (text(key.target), key.fields.into_iter().map(|(name, value)| (text(name), text(value))).collect())
@@ -239,12 +229,14 @@ mod tests {
 
     #[test]
     fn what_a_response_refers_to_is_a_target_where_it_is_of_the_same_host() {
-        let mut one = vec![7; TAG_BYTES];
+        let mut one = Vec::new();
+        begin(&mut one, 7);
         let (host, target) = (&b"a.example"[..], &b"/a"[..]);
         RequestHead { method: b"GET", host, target, ..RequestHead::default() }.encode(&mut one).unwrap();
         let of = |reference: &str| {
             let key = of_reference(&one, reference.as_bytes())?;
-            let head = RequestHead::decode(&key[TAG_BYTES..]).unwrap();
+            assert_eq!(tag_of(&key), 7);
+            let head = Key::decode(&key).unwrap().head;
             assert_eq!(head.host, host);
             Some(String::from_utf8(head.target.to_vec()).unwrap())
         };

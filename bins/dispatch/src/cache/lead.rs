@@ -17,7 +17,7 @@ use fosse_wire::{
 
 use super::{
     cached::{Lead, Status},
-    key,
+    variant::{Variant, variant},
 };
 use crate::{
     context::{Context, Shared},
@@ -43,8 +43,8 @@ pub(crate) fn offer(
     let delay = Duration::from_micros(context.event_loop.now_us() - stream.sent_us);
     let offered = put(&mut out, stream, head, context)
         .map_err(|_| LeaveCause::NotKept)
-        .and_then(|fields| judge(stream, (head, fields), body, (lead, policy), delay).map(|ttl_s| (fields, ttl_s)));
-    let (fields, ttl_s) = match offered {
+        .and_then(|fields| judge(stream, (head, fields), body, (lead, policy), delay).map(|judged| (fields, judged)));
+    let (fields, (ttl_s, key)) = match offered {
         Ok(offered) => offered,
         Err(cause) => {
             context.counters.add(count::CACHE_PASSED, 1);
@@ -52,7 +52,7 @@ pub(crate) fn offer(
         }
     };
     let delay_ms = u32::try_from(delay.as_millis()).unwrap_or(u32::MAX);
-    let head = ToCache::Head { tag: lead.tag, delay_ms, status: head.status, fields };
+    let head = ToCache::Head { tag: lead.tag, delay_ms, status: head.status, key: &key, fields };
     if !context.shared.cache.as_mut().is_some_and(|cache| cache.pass_on(&head)) {
         return leave(stream, LeaveCause::Failed, context.shared);
     }
@@ -61,7 +61,8 @@ pub(crate) fn offer(
     stream.reads_ahead = true;
     if let Some(cached) = &mut stream.cached {
         cached.lead = Some(Lead { is_kept: true, ..lead });
-        (cached.status, cached.ttl_s) = (Status::Stored { collapsed: false }, ttl_s);
+        let varied = cached.status == Status::VaryMiss;
+        (cached.status, cached.ttl_s) = (Status::Stored { collapsed: false, varied }, ttl_s);
     }
 }
 
@@ -82,14 +83,15 @@ fn put<'o>(
     Ok(ResponseHead::decode(out)?.fields)
 }
 
-/// Decides whether a response is kept. Returns the time for which it is fresh, in seconds.
+/// Decides whether a response is kept. Returns the time for which it is fresh, in seconds, and the
+/// key of the variant that it is of what was asked for; an empty one where it is that.
 fn judge(
     stream: &Stream,
     (head, fields): (&BackendHead<'_>, Fields<'_>),
     body: BodyLength,
     (lead, policy): (Lead, &Policy),
     delay: Duration,
-) -> Result<i64, LeaveCause> {
+) -> Result<(i64, Vec<u8>), LeaveCause> {
     let (Some(cached), Some(policy)) = (&stream.cached, &policy.settings.cache) else {
         return Err(LeaveCause::Failed);
     };
@@ -101,12 +103,15 @@ fn judge(
         _ => LeaveCause::NotKept,
     })?;
     let request = Fields::decode(&mut Cursor::new(&cached.fields)).unwrap_or_default();
-    if is_own || !key::tells_apart(policy, kept.varies_by(), request) {
-        return Err(LeaveCause::NotKept);
-    }
+    let key = match variant(&cached.key, policy, kept.varies_by(), request) {
+        Variant::This => Vec::new(),
+        Variant::Of(key) => key,
+        Variant::None => return Err(LeaveCause::NotKept),
+    };
     match body {
+        _ if is_own => Err(LeaveCause::NotKept),
         BodyLength::Exact(length) if length > lead.bytes_max => Err(LeaveCause::NotKept),
-        _ => Ok(i64::from(kept.fresh_s) - i64::from(kept.age_s)),
+        _ => Ok((i64::from(kept.fresh_s) - i64::from(kept.age_s), key)),
     }
 }
 

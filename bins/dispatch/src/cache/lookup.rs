@@ -1,38 +1,29 @@
 //! A request before it goes on: whether what it asks for is kept.
 
-use fosse_caching::{Directives, Reply, State, Stored, reply, state};
+use fosse_caching::{Directives, Stored, reply};
 use fosse_counters::dispatch as count;
 use fosse_http1::ResponseHead;
 use fosse_settings::CachePolicy;
 use fosse_source::Source;
 use fosse_wire::{
-    cache::{FromCache, Terms, Way},
+    cache::{FromCache, Terms, Way, key::is_variant},
     cursor::Cursor,
     fields::Fields,
     request::{BodyLength, RequestHead},
 };
 
 use super::{
-    cached::{Cached, Lead, Status, now_s, terms},
+    cached::{Cached, Lead, Status, terms},
     client::Cache,
-    key, whole,
+    find::{Found, find, turn, varied},
+    key,
+    variant::{Variant, variant},
+    whole,
 };
 use crate::{
     context::{Context, Shared},
     exchange::{Outcome, stream::Stream},
 };
-
-/// The content of the memory for a request.
-enum Found {
-    /// Nothing that it could use.
-    Nothing,
-    /// Something for requests with other fields.
-    ForOthers,
-    /// Something that has to be made fresh before.
-    Stale,
-    /// This.
-    Usable(Reply, Status),
-}
 
 /// Looks for the response to a request. Returns what is to be done where that is known; else the
 /// request goes on, and notes what it has to do with the cache on its way.
@@ -59,7 +50,7 @@ pub(crate) fn admit(
         false if wanted.no_store => return pass(Status::Request),
         false => {}
     }
-    let found = find(cache, head, policy, &wanted);
+    let found = find(cache, head.fields, head.method == b"HEAD", policy, &wanted);
     let terms = terms(policy, policy.cache_authorized && is_authorized(head));
     match found {
         Found::ForOthers => pass(Status::VaryMiss),
@@ -72,13 +63,9 @@ pub(crate) fn admit(
             context.counters.add(if status == Status::Stale { count::CACHE_STALE } else { count::CACHE_HITS }, 1);
             Some(Outcome::RespondKept)
         }
-        Found::Nothing | Found::Stale if wanted.only_if_cached => Some(Outcome::Respond(504)),
-        Found::Nothing | Found::Stale => {
-            let may_lead = whole::may_lead(head, policy);
-            // Where nothing is kept, this lane asks, or whoever asked before it.
-            let more = if may_lead && matches!(found, Found::Stale) { more(head, policy) } else { Vec::new() };
-            let way = way(head, policy, may_lead);
-            stream.cached = Some(Box::new(Cached { way, more, ..to_ask(&cache.key, head, terms, &wanted) }));
+        Found::Nothing | Found::Marker | Found::Stale if wanted.only_if_cached => Some(Outcome::Respond(504)),
+        Found::Nothing | Found::Marker | Found::Stale => {
+            stream.cached = Some(Box::new(to_ask(&cache.key, head, policy, (&found, terms, &wanted))));
             None
         }
     }
@@ -86,42 +73,49 @@ pub(crate) fn admit(
 
 /// Has what was found made fresh, while it is used.
 fn make_fresh(cache: &mut Cache, head: &RequestHead<'_>, policy: &CachePolicy, (source, terms): (Source, Terms)) {
-    let more = if whole::may_lead(head, policy) { more(head, policy) } else { Vec::new() };
     let key = std::mem::take(&mut cache.key);
+    let varied = varied(&key);
+    let more = if whole::may_lead(head, policy, varied) { more(head, policy, varied) } else { Vec::new() };
     let fields = Fields::decode(&mut Cursor::new(&more)).unwrap_or_default();
     cache.ask(None, (source, head.site, head.policy), (false, Way::Cache), terms, (&key, fields));
     cache.key = key;
 }
 
-/// Looks for what the memory has for the key that was made last.
-fn find(cache: &mut Cache, head: &RequestHead<'_>, policy: &CachePolicy, wanted: &Directives) -> Found {
-    let hash = cache.reader.hash(&cache.key);
-    let is_there = hash.is_some_and(|hash| cache.reader.find(hash, &mut cache.record).is_some());
-    match Stored::decode(&cache.record) {
-        Ok(stored) if is_there && stored.key == cache.key.as_slice() && !cache.has_changed(&cache.key) => {
-            judge(&stored, head, policy, wanted)
-        }
-        _ => Found::Nothing,
-    }
-}
-
 /// Returns the fields with which the application may be asked besides those of its key for a
 /// request that may lead.
-fn more(head: &RequestHead<'_>, policy: &CachePolicy) -> Vec<u8> {
+fn more(head: &RequestHead<'_>, policy: &CachePolicy, varied: Fields<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     // They came in a frame, so they fit one.
-    let _ = whole::more(&mut out, head.fields, policy);
+    let _ = whole::more(&mut out, head.fields, (policy, varied));
     out
 }
 
 /// Notes what is asked for, for a request for which the memory has nothing.
-fn to_ask(key: &[u8], head: &RequestHead<'_>, terms: Terms, wanted: &Directives) -> Cached {
-    let key = key.to_vec();
+fn to_ask(
+    key: &[u8],
+    head: &RequestHead<'_>,
+    policy: &CachePolicy,
+    (found, terms, wanted): (&Found, Terms, &Directives),
+) -> Cached {
+    let (varied, is_marker) = (varied(key), matches!(found, Found::Marker));
+    let may_lead = whole::may_lead(head, policy, varied);
+    // Where nothing is kept, this lane asks, or whoever asked before it.
+    let more = if may_lead && matches!(found, Found::Stale) { more(head, policy, varied) } else { Vec::new() };
     let mut fields = Vec::new();
     // They came in a frame, so they fit one.
     let _ = fosse_wire::fields::put(&mut fields, head.fields);
-    let validate = wanted.no_cache || wanted.max_age.is_some() || wanted.min_fresh.is_some();
-    Cached { status: Status::Miss, key, fields, terms, site: head.site, validate, ..Cached::default() }
+    Cached {
+        status: if is_marker || is_variant(key) { Status::VaryMiss } else { Status::Miss },
+        key: key.to_vec(),
+        asks: true,
+        fields,
+        terms,
+        site: head.site,
+        validate: wanted.no_cache || wanted.max_age.is_some() || wanted.min_fresh.is_some() || is_marker,
+        way: way(head, policy, may_lead),
+        more,
+        ..Cached::default()
+    }
 }
 
 /// Takes the reply for a stream. Returns what is to be done.
@@ -133,12 +127,13 @@ pub(crate) fn replied(
 ) -> Outcome {
     let Some(cached) = &mut stream.cached else { return Outcome::Continue };
     cached.tag = 0;
-    let fields = std::mem::take(&mut cached.fields);
+    let list = std::mem::take(&mut cached.fields);
     if let Some(FromCache::Lead { tag, bytes_max }) = reply_of_cache {
-        (cached.fields, cached.lead) = (fields, Some(Lead { tag, bytes_max, is_kept: false }));
+        (cached.fields, cached.lead) = (list, Some(Lead { tag, bytes_max, is_kept: false }));
         return Outcome::Connect;
     }
-    let fields = Fields::decode(&mut Cursor::new(&fields)).unwrap_or_default();
+    cached.key = Vec::new();
+    let fields = Fields::decode(&mut Cursor::new(&list)).unwrap_or_default();
     let Shared { cache: Some(cache), ahead, .. } = &mut *context.shared else { return Outcome::Connect };
     let Some(FromCache::Found { place, hash, collapsed, validated, stale, from_disk, .. }) = reply_of_cache else {
         context.counters.add(count::CACHE_PASSED, 1);
@@ -146,9 +141,12 @@ pub(crate) fn replied(
     };
     let is_there = cache.reader.read(place, hash, &mut cache.record);
     let Some(stored) = Stored::decode(&cache.record).ok().filter(|_| is_there) else { return Outcome::Connect };
-    if !key::tells_apart(policy, stored.varies_by(), fields) {
-        cached.status = Status::VaryMiss;
-        return Outcome::Connect;
+    match variant(stored.key, policy, stored.varies_by(), fields) {
+        Variant::This if !stored.is_marker() => {}
+        variant => {
+            let key = stored.key.to_vec();
+            return turn(stream, (key, variant), &list, policy, context);
+        }
     }
     if cache.record.len() > ahead.room(fosse_source::Source::of(&stream.client.addr)) {
         return Outcome::Connect;
@@ -157,7 +155,7 @@ pub(crate) fn replied(
         (true, ..) => Status::HitOnDisk,
         (_, true, _) => Status::StaleOnError,
         (_, _, true) => Status::Validated { collapsed },
-        _ => Status::Stored { collapsed },
+        _ => Status::Stored { collapsed, varied: cached.status == Status::VaryMiss },
     };
     cache.reply = (reply(&stored, fields.into_iter(), stream.to_head), status);
     let counter = match (from_disk, collapsed) {
@@ -228,16 +226,4 @@ fn way(head: &RequestHead<'_>, policy: &CachePolicy, may_lead: bool) -> Way {
 
 fn is_authorized(head: &RequestHead<'_>) -> bool {
     head.fields.all(b"authorization").next().is_some()
-}
-
-fn judge(stored: &Stored<'_>, head: &RequestHead<'_>, policy: &CachePolicy, wanted: &Directives) -> Found {
-    if !key::tells_apart(policy, stored.varies_by(), head.fields) {
-        return Found::ForOthers;
-    }
-    let status = match state(stored, wanted, now_s()) {
-        State::Fresh => Status::Hit,
-        State::StaleWhileRevalidate => Status::Stale,
-        State::StaleIfError | State::Stale => return Found::Stale,
-    };
-    Found::Usable(reply(stored, head.fields.into_iter(), head.method == b"HEAD"), status)
 }

@@ -9,9 +9,11 @@
 pub(crate) mod cached;
 mod changes;
 pub(crate) mod client;
-pub(crate) mod key;
+mod find;
+mod key;
 pub(crate) mod lead;
 pub(crate) mod lookup;
 pub(crate) mod respond;
 mod session;
+mod variant;
 mod whole;

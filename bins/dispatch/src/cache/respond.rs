@@ -42,10 +42,10 @@ impl Lane<'_> {
         let (Some(cached), Some(cache)) = (&mut stream.cached, &mut self.context.shared.cache) else {
             return Outcome::Connect;
         };
-        let key = std::mem::take(&mut cached.key);
+        cached.asks = false;
         let (of, how) = ((source, cached.site, policy), (cached.validate, cached.way));
         let fields = Fields::decode(&mut Cursor::new(&cached.more)).unwrap_or_default();
-        let Some(tag) = cache.ask(Some(stream.id), of, how, cached.terms, (&key, fields)) else {
+        let Some(tag) = cache.ask(Some(stream.id), of, how, cached.terms, (&cached.key, fields)) else {
             return Outcome::Connect;
         };
         cached.tag = tag;

@@ -47,15 +47,16 @@ const OWN_NAMES: [&[u8]; 6] =
     [b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"cache-control", b"pragma"];
 
 /// Returns whether the application may be asked with a request as it is: what it has besides its
-/// key steers none, and what stands in the key stands there as it is in the request.
-pub(super) fn may_lead(head: &RequestHead<'_>, policy: &CachePolicy) -> bool {
+/// key steers none, and what stands in the key stands there as it is in the request. `varied` are
+/// the fields of the key's variant.
+pub(super) fn may_lead(head: &RequestHead<'_>, policy: &CachePolicy, varied: Fields<'_>) -> bool {
     let is_usual = |(name, _): (&[u8], &[u8])| {
+        let is_in_key = key::has_field(policy, name) || key::has(varied, name);
         if name.eq_ignore_ascii_case(b"accept-encoding") {
-            return key::has_field(policy, name);
+            return is_in_key;
         }
         // Of cookies some are in the key.
-        let is_in_key = key::has_field(policy, name) && !name.eq_ignore_ascii_case(b"cookie");
-        is_in_key || name.eq_ignore_ascii_case(b"host") || !steers(name)
+        is_in_key && !name.eq_ignore_ascii_case(b"cookie") || !steers(name)
     };
     !policy.cache_key_only
         && head.method == b"GET"
@@ -68,12 +69,14 @@ pub(super) fn may_lead(head: &RequestHead<'_>, policy: &CachePolicy) -> bool {
 ///
 /// # Errors
 /// [`WireError::Field`] where they are too many.
-pub(super) fn more(out: &mut Vec<u8>, fields: Fields<'_>, policy: &CachePolicy) -> Result<(), WireError> {
+pub(super) fn more(
+    out: &mut Vec<u8>,
+    fields: Fields<'_>,
+    (policy, varied): (&CachePolicy, Fields<'_>),
+) -> Result<(), WireError> {
     let is_own = |name: &[u8]| OWN_NAMES.iter().any(|own| name.eq_ignore_ascii_case(own));
-    // The key has the host.
-    let is_more = |(name, _): &(&[u8], &[u8])| {
-        !key::has_field(policy, name) && !is_own(name) && !name.eq_ignore_ascii_case(b"host")
-    };
+    let is_more =
+        |(name, _): &(&[u8], &[u8])| !key::has_field(policy, name) && !key::has(varied, name) && !is_own(name);
     fosse_wire::fields::put(out, fields.into_iter().filter(is_more))
 }
 
@@ -100,7 +103,8 @@ mod tests {
         let mut bytes = Vec::new();
         fields::put(&mut bytes, list.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))).unwrap();
         let fields = Fields::decode(&mut Cursor::new(&bytes)).unwrap();
-        may_lead(&RequestHead { method: b"GET", target: target.as_bytes(), fields, ..Default::default() }, policy)
+        let head = RequestHead { method: b"GET", target: target.as_bytes(), fields, ..Default::default() };
+        may_lead(&head, policy, Fields::default())
     }
 
     fn usual() -> CachePolicy {
@@ -176,5 +180,20 @@ mod tests {
         assert!(leads("/a", &[("Accept-Encoding", "GZIP;q=0.5, identity, *;q=0")], &usual()));
         let authorized = CachePolicy { cache_authorized: true, ..usual() };
         assert!(leads("/a", &[("Authorization", "Basic YQ==")], &authorized));
+    }
+
+    #[test]
+    fn what_its_response_varies_by_is_in_the_key_of_its_variant() {
+        let mut bytes = Vec::new();
+        fields::put(&mut bytes, [(&b"x-tenant"[..], &b"1"[..])]).unwrap();
+        let varied = Fields::decode(&mut Cursor::new(&bytes)).unwrap();
+        let head = RequestHead { method: b"GET", target: b"/a", fields: varied, ..Default::default() };
+        assert!(may_lead(&head, &usual(), varied) && !may_lead(&head, &usual(), Fields::default()));
+        let left = |varied| {
+            let mut out = Vec::new();
+            more(&mut out, head.fields, (&usual(), varied)).unwrap();
+            out.len()
+        };
+        assert!(left(varied) < left(Fields::default()));
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn go_on(stream: &mut Stream, context: &mut Context<'_>) -> Outcome {
         response::go_on(&mut context.shared.output.outbox, stream.id);
     }
     match stream.buffering {
-        Buffering::No if stream.cached.as_ref().is_some_and(|cached| cached.asks()) => Outcome::AskCache,
+        Buffering::No if stream.cached.as_ref().is_some_and(|cached| cached.asks) => Outcome::AskCache,
         Buffering::No => Outcome::Connect,
         // It has come whole while the request waited for access.
         Buffering::Brief if stream.body == Body::Done => buffering::end(stream),

@@ -8,11 +8,8 @@ use fosse_wire::{cache::Terms, fields::Fields};
 use crate::{
     Directives, Stored,
     directives::{DELTA_SECONDS_MAX, delta_seconds},
-    record::names,
+    record::{VARY_BYTES_MAX, names},
 };
-
-/// Bytes of the names of fields that a response varies by.
-const VARY_BYTES_MAX: usize = 1024;
 
 /// The times of a response that is kept, in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +28,7 @@ pub struct Kept {
 
 impl Kept {
     /// Iterates over the names of the request's fields that it varies by.
-    pub fn varies_by(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn varies_by(&self) -> impl Iterator<Item = &[u8]> + Clone {
         names(&self.vary)
     }
 }

@@ -10,5 +10,5 @@ mod reply;
 
 pub use directives::{DELTA_SECONDS_MAX, Directives};
 pub use freshness::{Kept, NotKept, State, keep, state};
-pub use record::{Stored, merge};
+pub use record::{Stored, merge, united};
 pub use reply::{Reply, reply, validators};

@@ -6,10 +6,13 @@ use fosse_wire::{
     fields::{Fields, FieldsWriter},
 };
 
+/// Bytes of the names of fields that a response varies by.
+pub(crate) const VARY_BYTES_MAX: usize = 1024;
+
 /// A kept response. Slices are borrowed from the record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stored<'a> {
-    /// Its status.
+    /// Its status; 0 where there is no response, and it only says what others vary by.
     pub status: u16,
     /// The time at which its age was `age_s`, in seconds since 1970.
     pub stored_s: u64,
@@ -21,7 +24,8 @@ pub struct Stored<'a> {
     pub stale_while_s: u32,
     /// The time after that for which it may be used where it cannot be made fresh.
     pub stale_error_s: u32,
-    /// Names of the request's fields that it varies by, in lower case, a comma after each.
+    /// Names of the request's fields that it and its variants vary by, in lower case, a comma after
+    /// each.
     pub vary: &'a [u8],
     /// The key: the head of the request that it is a response to.
     pub key: &'a [u8],
@@ -77,13 +81,31 @@ impl<'a> Stored<'a> {
     }
 
     /// Iterates over the names of the request's fields that it varies by.
-    pub fn varies_by(&self) -> impl Iterator<Item = &'a [u8]> {
+    pub fn varies_by(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         names(self.vary)
+    }
+
+    /// Returns whether it only says what others vary by.
+    #[must_use]
+    pub const fn is_marker(&self) -> bool {
+        self.status == 0
     }
 }
 
+/// Returns the names of two lists, each with a comma after it; those of the second alone where they
+/// are too many together.
+#[must_use]
+pub fn united(known: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut all = known.to_vec();
+    for name in names(new).filter(|name| !names(known).any(|other| other == *name)) {
+        all.extend_from_slice(name);
+        all.push(b',');
+    }
+    if all.len() > VARY_BYTES_MAX { new.to_vec() } else { all }
+}
+
 /// Iterates over the names in a list with a comma after each.
-pub(crate) fn names(vary: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn names(vary: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     vary.split(|byte| *byte == b',').filter(|name| !name.is_empty())
 }
 
@@ -131,6 +153,14 @@ mod tests {
         assert_eq!(Stored::decode(&bytes), Ok(stored));
         assert!((0..bytes.len() - 4).all(|cut| Stored::decode(&bytes[..cut]).is_err()));
         assert_eq!(stored.varies_by().collect::<Vec<_>>(), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn names_are_united_as_long_as_they_are_not_too_many() {
+        assert_eq!(united(b"a,b,", b"b,c,"), b"a,b,c,");
+        assert_eq!([united(b"", b"a,"), united(b"a,", b"")], [b"a,", b"a,"]);
+        let long = [vec![b'x'; VARY_BYTES_MAX - 2], b",".to_vec()].concat();
+        assert_eq!(united(&long, b"a,"), b"a,");
     }
 
     #[test]

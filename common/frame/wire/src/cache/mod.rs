@@ -9,6 +9,7 @@
 //! same with the cache: it sends PURGE alone, which no lane may, and each gets one PURGED.
 
 mod from;
+pub mod key;
 mod terms;
 
 use crate::{
@@ -25,9 +26,9 @@ pub use terms::{LeaveCause, Terms, Way};
 
 /// The number of this conversation in HELLO. A start upgraded in place may bring a cache together
 /// with lanes of another build.
-pub const PROTOCOL: u16 = 3;
+pub const PROTOCOL: u16 = 4;
 
-/// Bytes of a key: the head of a request that has no more than is in the key.
+/// Bytes of a key ([`key`]): the head of a request that has no more than is in the key.
 pub const KEY_BYTES_MAX: usize = 80 * 1024;
 
 /// Bytes of a body in one message: what one read of a server brings.
@@ -79,7 +80,7 @@ pub enum ToCache<'a> {
         fields: Fields<'a>,
     },
     /// Passes the head of a response on that is one to keep: `u32 tag | u32 milliseconds |
-    /// u16 status | fields`.
+    /// u16 status | u32 length | key | fields`.
     Head {
         /// The tag of the ASK.
         tag: u32,
@@ -87,6 +88,8 @@ pub enum ToCache<'a> {
         delay_ms: u32,
         /// Its status.
         status: u16,
+        /// The key of the variant that it is of what was asked for; empty where it is that.
+        key: &'a [u8],
         /// Its fields.
         fields: Fields<'a>,
     },
@@ -199,10 +202,11 @@ impl<'a> ToCache<'a> {
                     fields::put(out, fields)
                 })
             }
-            Self::Head { tag, delay_ms, status, fields } => session::put(out, MESSAGE_BYTES_MAX, HEAD, |out| {
+            Self::Head { tag, delay_ms, status, key, fields } => session::put(out, MESSAGE_BYTES_MAX, HEAD, |out| {
                 out.extend_from_slice(&tag.to_le_bytes());
                 out.extend_from_slice(&delay_ms.to_le_bytes());
                 out.extend_from_slice(&status.to_le_bytes());
+                put_long(out, check_key_or_none(key)?, "key")?;
                 fields::put(out, fields)
             }),
             Self::Data { tag, bytes } => put(out, DATA, &[&tag.to_le_bytes(), check_data(bytes)?]),
@@ -229,7 +233,11 @@ impl<'a> ToCache<'a> {
                 Self::Hello
             }
             ASK => Self::decode_ask(&mut c)?,
-            HEAD => Self::Head { tag: c.u32()?, delay_ms: c.u32()?, status: c.u16()?, fields: Fields::decode(&mut c)? },
+            HEAD => {
+                let (tag, delay_ms, status) = (c.u32()?, c.u32()?, c.u16()?);
+                let key = check_key_or_none(c.long_bytes()?)?;
+                Self::Head { tag, delay_ms, status, key, fields: Fields::decode(&mut c)? }
+            }
             END => Self::End { tag: c.u32()? },
             LEAVE => {
                 let tag = c.u32()?;
@@ -296,7 +304,7 @@ mod tests {
     }
 
     fn asks() -> Vec<ToCache<'static>> {
-        let head = ToCache::Head { tag: 7, delay_ms: 9, status: 200, fields: Fields::default() };
+        let head = ToCache::Head { tag: 7, delay_ms: 9, status: 200, key: b"key", fields: Fields::default() };
         let purge = Purge { by: crate::purge::By::Prefix, host: b"a", port: 1, text: b"/bc" };
         let (data, end) = (ToCache::Data { tag: 7, bytes: b"dat" }, ToCache::End { tag: 7 });
         let leaves = LeaveCause::ALL.map(|cause| ToCache::Leave { tag: 7, cause });
