@@ -68,9 +68,9 @@ pub fn tag_of(key: &[u8]) -> u64 {
 pub fn vary<'f>(key: &mut Vec<u8>, varied: impl IntoIterator<Item = (&'f [u8], &'f [u8])>) -> Result<(), WireError> {
     key.truncate(key.len() - cut(key)?.0);
     let before = key.len();
-    fields::put(key, varied)?;
-    if key[before..] == [0; 2] {
-        key.truncate(before);
+    let mut varied = varied.into_iter().peekable();
+    if varied.peek().is_some() {
+        fields::put(key, varied)?;
     }
     let length = u32::try_from(key.len() - before).map_err(|_| WireError::Field("varied fields"))?;
     key[TAG_BYTES..HEAD_AT].copy_from_slice(&length.to_le_bytes());
