@@ -14,7 +14,7 @@ use crate::{
     },
     lane::Lane,
     limits,
-    upstream::connection::At,
+    upstream::{connection::At, leaving::PassedTo, supply::Waiting},
 };
 
 impl Lane<'_> {
@@ -81,30 +81,83 @@ pub(crate) fn make_room(streams: &mut Streams, lane: &mut Lane<'_>) {
     }
     for (backend, _) in lane.upstream.servers.queued() {
         read_ahead_of(streams, lane, 0, u64::MAX, |stream| stream.backend == backend && !stream.reads_ahead);
-        // Each pass takes one stream out of the queue: as many as there are streams are enough.
-        for _ in 0..streams.len() {
-            let Some((victim, source)) = stalled_of_heaviest(streams, lane, backend) else { break };
-            lane.context.counters.add(count::SLOW_CLIENTS, 1);
+        // Each pass takes one stream out of the queue, or is the last: what helps nobody is not
+        // repeated.
+        let mut waiting = usize::MAX;
+        while lane.upstream.servers.queue_len(backend) < waiting
+            && let Some((victim, at, source)) = stalled_of_heaviest(streams, lane, backend)
+        {
+            waiting = lane.upstream.servers.queue_len(backend);
             lane.upstream.servers.give_turn(backend, source);
-            settle(victim, Outcome::ClientLost, streams, lane);
+            end_stalled(victim, at, PassedTo::Queue, streams, lane);
         }
+    }
+    if lane.upstream.may_owe(lane.context.now_ms()) {
+        leave_to_others(streams, lane);
     }
 }
 
+/// Leaves connections to the other lanes where requests wait there and this one has more than its
+/// part: of each server one at a time, that of the response which has stood still longest, of the
+/// source that has most. Else a lane whose clients read nothing kept all of them.
+fn leave_to_others(streams: &mut Streams, lane: &mut Lane<'_>) {
+    for at in lane.upstream.servers.owed(lane.context.now_ms()) {
+        read_ahead_of(streams, lane, 0, u64::MAX, |stream| stream.server == Some(at) && !stream.reads_ahead);
+        let held = held(streams, lane, |stream| stream.server == Some(at));
+        if let Some((victim, _)) = longest_stalled(streams, &held, 1, |stream| stream.server == Some(at)) {
+            end_stalled(victim, at, PassedTo::Others, streams, lane);
+        }
+    }
+    let stands_still = streams.iter().any(Stream::waits_for_client);
+    lane.upstream.has_looked(stands_still, lane.context.now_ms());
+}
+
+/// Ends a response that stands still; the room of its connection is passed on.
+fn end_stalled(id: StreamId, at: usize, to: PassedTo, streams: &mut Streams, lane: &mut Lane<'_>) {
+    lane.context.counters.add(count::SLOW_CLIENTS, 1);
+    lane.upstream.pass_on(at, to, lane.context.now_ms());
+    settle(id, Outcome::ClientLost, streams, lane);
+}
+
 /// Returns the stream that has to make room for a source in the queue of a backend, if one has to,
-/// and that source: of the source that has most of its connections, among responses that wait for
-/// their clients.
-fn stalled_of_heaviest(streams: &Streams, lane: &Lane<'_>, backend: usize) -> Option<(StreamId, Source)> {
+/// its server, and that source: of the source that has most of its connections, among responses
+/// that wait for their clients.
+fn stalled_of_heaviest(streams: &Streams, lane: &Lane<'_>, backend: usize) -> Option<(StreamId, usize, Source)> {
     let waiting = lane.upstream.servers.queued().into_iter().find(|(of, _)| *of == backend)?.1;
+    let of_backend = |stream: &Stream| stream.backend == backend;
+    let held = held(streams, lane, of_backend);
+    let (fewest, source) = waiting.into_iter().map(|source| (held.get(&source).copied().unwrap_or(0), source)).min()?;
+    let (now_ms, servers) = (lane.context.now_ms(), &lane.upstream.servers);
+    let helps = |stream: &Stream| of_backend(stream) && stream.server.is_some_and(|at| servers.may_pass_on(at, now_ms));
+    let (victim, at) = longest_stalled(streams, &held, fewest + 1, helps)?;
+    Some((victim, at, source))
+}
+
+/// Returns the number of connections that each source has, or is about to have, of those meant.
+fn held(streams: &Streams, lane: &Lane<'_>, meant: impl Fn(&Stream) -> bool) -> HashMap<Source, u32> {
     let mut held: HashMap<Source, u32> = HashMap::new();
-    let connected = || streams.iter().filter(|stream| stream.backend == backend && stream.connection.is_some());
-    for stream in connected() {
+    let has = |stream: &Stream| {
+        stream.connection.is_some()
+            || stream.supply != Waiting::No && lane.upstream.is_connecting(stream.id, stream.backend)
+    };
+    for stream in streams.iter().filter(|stream| meant(stream) && has(stream)) {
         *held.entry(stream.source()).or_default() += 1;
     }
-    let (fewest, source) = waiting.into_iter().map(|source| (held.get(&source).copied().unwrap_or(0), source)).min()?;
-    let of = |stream: &&Stream| stream.waits_for_client() && held[&stream.source()] > fewest + 1;
-    let victim = connected().filter(of).max_by_key(|s| (held[&s.source()], std::cmp::Reverse(s.taken_ms)))?;
-    Some((victim.id, source))
+    held
+}
+
+/// Returns the stream, and its server, that has stood still longest among those meant of the source
+/// that has most, where that is more than `most`.
+fn longest_stalled(
+    streams: &Streams,
+    held: &HashMap<Source, u32>,
+    most: u32,
+    meant: impl Fn(&Stream) -> bool,
+) -> Option<(StreamId, usize)> {
+    let of = |stream: &Stream| held.get(&stream.source()).copied().unwrap_or(0);
+    let stalled = streams.iter().filter(|stream| stream.waits_for_client() && of(stream) > most && meant(stream));
+    let victim = stalled.max_by_key(|stream| (of(stream), std::cmp::Reverse(stream.taken_ms)))?;
+    Some((victim.id, victim.server?))
 }
 
 fn settle(id: StreamId, outcome: Outcome, streams: &mut Streams, lane: &mut Lane<'_>) {

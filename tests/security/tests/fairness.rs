@@ -149,6 +149,43 @@ fn an_address_that_asks_for_large_files_and_reads_nothing_takes_nothing_from_oth
     assert_eq!(edge.alarms(), Vec::<String>::new());
 }
 
+/// Returns the lane that has the connection with that local port.
+fn lane_of(stream: &TcpStream, connections: &str) -> String {
+    let local = format!(" {} ", stream.local_addr().unwrap());
+    let line = connections.lines().find(|line| line.contains(&local)).unwrap();
+    line.split(' ').nth(9).unwrap().to_owned()
+}
+
+#[test]
+fn an_address_that_reads_nothing_in_one_lane_takes_nothing_from_those_in_another() {
+    let application = Application::start();
+    let server = "connections_max = 4\n";
+    let edge = Edge::with_config(&[&configuration(&application), server].concat(), &[]);
+    let address = edge.address();
+    // Those who look where their connections are served can choose.
+    let hostile: Vec<TcpStream> = (0..64).map(|_| connect_small(66, address)).collect();
+    let visitors: Vec<TcpStream> =
+        (70..86).map(|last| sockets::connect_from(last, address, WAIT_MAX).unwrap()).collect();
+    wait_for("connections in their lanes", || (edge.counter("parse", "connections") == 80).then_some(()));
+    let connections = edge.status_page("/connections.txt");
+    let lane = lane_of(&hostile[0], &connections);
+    let mut slow: Vec<TcpStream> = hostile.into_iter().filter(|one| lane_of(one, &connections) == lane).collect();
+    for stream in &mut slow {
+        stream.write_all(b"GET /large HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+    }
+    let asked = u64::try_from(slow.len()).unwrap();
+    wait_for("every hostile request", || (edge.counter("dispatch", "requests") == asked).then_some(()));
+    let others: Vec<TcpStream> = visitors.into_iter().filter(|one| lane_of(one, &connections) != lane).collect();
+    assert!(asked > 8 && !others.is_empty(), "{asked} and {}", others.len());
+    for mut visitor in others {
+        visitor.write_all(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+        let mut response = [0; 12];
+        visitor.read_exact(&mut response).unwrap();
+        assert_eq!(response, *b"HTTP/1.1 200");
+    }
+    assert_eq!(edge.alarms(), Vec::<String>::new());
+}
+
 /// Announces a body of 50 MiB from 127.0.0.`last` and sends that part of it.
 fn upload_in_part(last: u8, address: SocketAddr, bytes: usize) -> TcpStream {
     let mut stream = sockets::connect_from(last, address, WAIT_MAX).unwrap();

@@ -30,6 +30,7 @@ mod handover;
 mod logins;
 mod parts;
 mod requests;
+mod room;
 
 fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
     socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap()

@@ -47,13 +47,12 @@ impl Upstream {
 
     /// Takes room for a connection to a server.
     fn reserve(&mut self, at: usize, context: &Context<'_>) -> bool {
-        let (server, backend) = self.servers.with_backend(at);
-        server.reserve(backend, context.now_ms())
+        self.servers.reserve(at, context.now_ms())
     }
 
     /// Gives the room that a server has to requests in its backend's queue, and requests the
     /// connections that are wanted.
-    pub(super) fn use_room(&mut self, at: usize, context: &Context<'_>) {
+    pub(crate) fn use_room(&mut self, at: usize, context: &Context<'_>) {
         while self.servers.take_queued(at, context.now_ms()) && self.evict_pinned(at, context) {}
         self.connect_if_wanted(at, context);
     }

@@ -26,9 +26,10 @@ impl Upstream {
     }
 
     /// Makes room for a connection to a server that has as many as it may: the pinned one that has
-    /// waited longest for its client is closed. Returns false where there is none.
+    /// waited longest for its client is closed. Returns false where there is none, or where the
+    /// room would be left to others.
     pub(super) fn evict_pinned(&mut self, at: usize, context: &Context<'_>) -> bool {
-        if self.servers[at].pinned_idle == 0 {
+        if self.servers[at].pinned_idle == 0 || self.servers[at].is_held(context.now_ms()) {
             return false;
         }
         let waits = self.connections.iter().filter(|(_, c)| c.server == at && c.used == Use::Pinned);

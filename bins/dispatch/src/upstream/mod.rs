@@ -8,6 +8,7 @@ mod checked;
 mod connecting;
 pub(crate) mod connection;
 mod idle;
+pub(crate) mod leaving;
 mod named;
 pub(crate) mod pins;
 pub(crate) mod pool;
@@ -61,6 +62,10 @@ pub(crate) struct Upstream {
     group: String,
     /// Time of the next look at what other lanes have given back, while requests wait for it.
     next_look_ms: Option<u64>,
+    /// Time of the next look at whether others wait for what stands still here.
+    next_leave_ms: Option<u64>,
+    /// It is woken for that.
+    leaves_soon: bool,
 }
 
 impl Upstream {
@@ -74,6 +79,8 @@ impl Upstream {
             reports: Reports::default(),
             group: settings.group.clone(),
             next_look_ms: None,
+            next_leave_ms: None,
+            leaves_soon: false,
         }
     }
 

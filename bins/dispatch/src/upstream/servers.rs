@@ -43,6 +43,8 @@ pub(crate) struct Servers {
     pub(super) page: Option<Rc<SharesPage>>,
     /// The lanes that do.
     pub(super) sharers: Sharers,
+    /// This lane may have more of some server than each lane can have.
+    pub(super) have_much: bool,
 }
 
 impl Servers {
@@ -78,6 +80,7 @@ impl Servers {
             displaced: Vec::new(),
             page: None,
             sharers: Sharers::default(),
+            have_much: false,
             backends: settings.backends.clone(),
         }
     }
@@ -159,6 +162,11 @@ impl Servers {
         self.queues[backend].give_turn(source);
     }
 
+    /// Returns the number of requests in the queue of a backend.
+    pub(crate) fn queue_len(&self, backend: usize) -> usize {
+        self.queues[backend].len()
+    }
+
     /// Returns the backends in whose queues requests wait, with the sources of those.
     pub(crate) fn queued(&self) -> Vec<(usize, Vec<Source>)> {
         let queues = self.queues.iter().enumerate().filter(|(_, queue)| !queue.is_empty());
@@ -189,13 +197,16 @@ impl Servers {
     /// pinned.
     pub(super) fn take_queued(&mut self, at: usize, now_ms: u64) -> bool {
         let Some(eligible) = self.eligible(at, now_ms) else { return false };
-        let server = &mut self.all[at];
-        let (backend, queue) = (&self.backends[server.backend], &mut self.queues[server.backend]);
-        while server.idle.is_empty() && queue.has_for(eligible) && server.has_room(backend) {
-            if !server.awaits_one() && !server.reserve(backend, now_ms) {
-                return server.pinned_idle > 0;
+        let of = self.all[at].backend;
+        while self.all[at].idle.is_empty()
+            && self.queues[of].has_for(eligible)
+            && self.all[at].has_room(&self.backends[of])
+        {
+            if !self.all[at].awaits_one() && !self.reserve(at, now_ms) {
+                return self.all[at].pinned_idle > 0;
             }
-            let Some(id) = queue.pop_for(eligible) else { break };
+            let Some(id) = self.queues[of].pop_for(eligible) else { break };
+            let (server, backend) = self.with_backend(at);
             server.given(backend, now_ms);
             server.waiting.push_back(id);
             if !server.is_up(now_ms) {

@@ -17,7 +17,7 @@ use crate::context::Context;
 
 /// Milliseconds between two looks at whether others have given something back, while requests wait
 /// for it. Nobody tells a lane that sleeps.
-const LOOK_MS: u64 = 10;
+pub(super) const LOOK_MS: u64 = 10;
 /// Milliseconds for which a lane may go on using what others want as well, once it has more than
 /// its part of it.
 const SLICE_MS: u64 = 50;
@@ -26,7 +26,7 @@ const HOLD_MS: u64 = 2 * LOOK_MS;
 
 impl Server {
     /// Returns the connections that this lane has, or may ask for.
-    const fn held(&self) -> u32 {
+    pub(super) const fn held(&self) -> u32 {
         self.open + self.pending + self.reserved
     }
 
@@ -43,7 +43,7 @@ impl Server {
     /// Takes room for one more connection, where the edge has fewer than it may.
     pub(super) fn reserve(&mut self, backend: &Backend, now_ms: u64) -> bool {
         let held = self.held();
-        if held >= backend.connections_max || self.hold_until_ms > now_ms {
+        if held >= backend.connections_max || self.is_held(now_ms) {
             return false;
         }
         // Said first and looked at then: of two lanes that do this at once one sees the other.
@@ -62,12 +62,28 @@ impl Server {
         self.say_share();
     }
 
+    /// Returns whether this lane has more than its part of the connections, and others wait for
+    /// some.
+    pub(super) fn owes(&self, backend: &Backend) -> bool {
+        let want = self.share.others().want;
+        want > 0 && u64::from(self.held()) * (want + 1) > backend.connections_max.into()
+    }
+
+    /// Returns whether this lane leaves room to others now.
+    pub(super) const fn is_held(&self, now_ms: u64) -> bool {
+        self.hold_until_ms > now_ms
+    }
+
+    /// Takes no connection for as long as others need to take what this lane gives up now.
+    pub(super) const fn hold(&mut self, now_ms: u64) {
+        (self.slice_until_ms, self.hold_until_ms) = (0, now_ms + HOLD_MS);
+    }
+
     /// Returns whether a connection that is free now is closed, as other lanes wait for its room
     /// and this one has had more than its part for a while. It takes none then until they had time
     /// to.
     pub(super) fn gives_way(&mut self, backend: &Backend, now_ms: u64) -> bool {
-        let want = self.share.others().want;
-        if want == 0 || u64::from(self.held()) * (want + 1) <= backend.connections_max.into() {
+        if !self.owes(backend) {
             self.slice_until_ms = 0;
             return false;
         }
@@ -76,7 +92,7 @@ impl Server {
         }
         let is_over = now_ms >= self.slice_until_ms;
         if is_over {
-            (self.slice_until_ms, self.hold_until_ms) = (0, now_ms + HOLD_MS);
+            self.hold(now_ms);
         }
         is_over
     }
@@ -110,12 +126,23 @@ impl Servers {
         self.count_sharers();
     }
 
+    /// Takes room for one more connection to a server, where the edge has fewer than it may.
+    pub(super) fn reserve(&mut self, at: usize, now_ms: u64) -> bool {
+        let sharers = self.sharers;
+        let (server, backend) = self.with_backend(at);
+        let has = server.reserve(backend, now_ms);
+        let has_much = has && server.has_much(backend, sharers);
+        self.have_much |= has_much;
+        has
+    }
+
     /// Counts the lanes that share the limits.
     fn count_sharers(&mut self) {
         self.sharers = self
             .page
             .as_ref()
             .map_or_else(Sharers::default, |page| Sharers { count: page.sharers(), rank: page.rank() });
+        self.look_at_own();
     }
 
     /// Says of each server of a backend whether requests wait for room.
@@ -137,7 +164,8 @@ impl Upstream {
     /// Returns the milliseconds until the next look at what others have given back, where there is
     /// one.
     pub(super) fn wait_for_others_ms(&self, now_ms: u64) -> Option<u64> {
-        self.next_look_ms.map(|at_ms| at_ms.max(now_ms) - now_ms)
+        let looks = self.next_look_ms.into_iter().chain(self.next_leave_ms.filter(|_| self.leaves_soon));
+        looks.map(|at_ms| at_ms.max(now_ms) - now_ms).min()
     }
 
     /// Notes that a request waits for room that another lane may leave.
