@@ -23,7 +23,7 @@ const NO_LIMIT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 type Scenario = fn(Extent) -> Report;
 
-const SCENARIOS: [(&str, Scenario); 16] = [
+const SCENARIOS: [(&str, Scenario); 17] = [
     ("integrity", integrity::run),
     ("broken", integrity::broken_backend),
     ("inspected", integrity::inspected),
@@ -40,6 +40,7 @@ const SCENARIOS: [(&str, Scenario); 16] = [
     ("senders", slow::senders),
     ("idle", slow::idle),
     ("hostile", hostile::run),
+    ("storm", hostile::storm),
 ];
 
 fn refuse() -> ! {
@@ -63,8 +64,11 @@ fn leave_nothing_behind() {
 fn part(words: &[String]) -> ! {
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["backend", path, name] => backend::serve(path, name),
-        ["hostile", name, address, count] => {
+        [who @ ("hostile" | "storm"), name, address, count] => {
             let (Ok(address), Ok(count)) = (address.parse(), count.parse()) else { refuse() };
+            if *who == "storm" {
+                hostile::attack_in_storm(name, address, count)
+            }
             hostile::attack(name, address, count)
         }
         _ => refuse(),

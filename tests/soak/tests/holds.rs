@@ -35,4 +35,5 @@ holds! {
     slow_header_senders_hold_up_nobody => slow::senders;
     idle_connections_hold_up_nobody => slow::idle;
     one_hostile_address_of_each_kind_holds_up_nobody => hostile::run;
+    a_storm_of_hostile_addresses_holds_up_nobody => hostile::storm;
 }

@@ -9,10 +9,12 @@ use std::{
     time::Duration,
 };
 
-/// A hostile address, 127.0.0.`last`, until it is told to stop.
+/// Hostile addresses, 127.0.0.`first` and those after it, until they are told to stop.
 #[derive(Debug)]
 pub(super) struct Attack {
-    pub(super) last: u8,
+    first: u8,
+    sources: u8,
+    next: AtomicU64,
     pub(super) address: SocketAddr,
     /// Connections to have where many are meant.
     pub(super) count: usize,
@@ -22,8 +24,16 @@ pub(super) struct Attack {
 }
 
 impl Attack {
-    pub(super) fn new(last: u8, address: SocketAddr, count: usize) -> Self {
-        Self { last, address, count, begun: AtomicU64::new(0), over: Mutex::new(false), ended: Condvar::new() }
+    pub(super) fn new((first, sources): (u8, u8), address: SocketAddr, count: usize) -> Self {
+        let (next, begun) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { first, sources, next, address, count, begun, over: Mutex::new(false), ended: Condvar::new() }
+    }
+
+    /// Returns the last part of the address that the next connection comes from.
+    pub(super) fn last(&self) -> u8 {
+        // Below the number of sources.
+        let place = self.next.fetch_add(1, Relaxed) % u64::from(self.sources);
+        self.first + u8::try_from(place).unwrap()
     }
 
     /// Counts what has been begun.

@@ -21,7 +21,7 @@ use crate::{
 type Hostile = fn(&Attack);
 
 /// Each is gone again and again until the attack is over.
-pub(super) const KINDS: [(&str, Hostile); 8] = [
+pub(super) const KINDS: [(&str, Hostile); 11] = [
     ("slow reads", slow_reads),
     ("slow uploads", slow_uploads),
     ("idle connections", idle_connections),
@@ -30,7 +30,26 @@ pub(super) const KINDS: [(&str, Hostile); 8] = [
     ("guessed passwords", guessed_passwords),
     ("targets made up for the cache", made_up_targets),
     ("bodies to be encoded", bodies_to_encode),
+    ("slow heads", slow_heads),
+    ("refused requests", refused_requests),
+    ("connections that come and go", churn),
 ];
+
+/// Those that one address can be beside one of each other kind.
+pub(super) const ALONE: [&str; 8] = [
+    "slow reads",
+    "slow uploads",
+    "idle connections",
+    "bodies that take time",
+    "pipelined requests",
+    "guessed passwords",
+    "targets made up for the cache",
+    "bodies to be encoded",
+];
+
+/// Those of a storm, in which many addresses each do what they may.
+pub(super) const STORM: [&str; 5] =
+    ["slow heads", "slow uploads", "slow reads", "refused requests", "connections that come and go"];
 
 /// Bytes of a body that takes a good part of a tenth of a second to evaluate.
 const LONG_BYTES: u64 = 900_000;
@@ -59,7 +78,7 @@ fn hold(attack: &Attack, mut step: impl FnMut() -> bool) {
 
 fn slow_reads(attack: &Attack) {
     let request = || Request { size: 12 << 20, shape: Shape::Exact, ..Request::small(next_id()) }.bytes();
-    let connect = |_| connect_narrow_from(attack.last, attack.address).ok();
+    let connect = |_| connect_narrow_from(attack.last(), attack.address).ok();
     let mut all: Vec<TcpStream> = (0..attack.count).filter_map(connect).collect();
     all.retain_mut(|stream| stream.write_all(&request()).is_ok());
     attack.begin(all.len());
@@ -71,7 +90,7 @@ fn slow_uploads(attack: &Attack) {
     let head = b"POST /take/1048576/0 HTTP/1.1\r\nHost: a.example\r\nContent-Type: text/plain\r\nContent-Length: 1048576\r\n\r\n";
     let (mut all, part) = (Vec::new(), vec![b'x'; 768 * 1024]);
     for _ in 0..attack.count.div_ceil(5) {
-        let Ok(mut stream) = sockets::connect_from(attack.last, attack.address, WAIT_MAX) else { continue };
+        let Ok(mut stream) = sockets::connect_from(attack.last(), attack.address, WAIT_MAX) else { continue };
         if stream.write_all(head).and_then(|()| stream.write_all(&part)).is_ok() {
             all.push(stream);
             attack.begin(1);
@@ -84,7 +103,7 @@ fn slow_uploads(attack: &Attack) {
 }
 
 fn idle_connections(attack: &Attack) {
-    let connect = |_| sockets::connect_from(attack.last, attack.address, WAIT_MAX).ok();
+    let connect = |_| sockets::connect_from(attack.last(), attack.address, WAIT_MAX).ok();
     let all: Vec<TcpStream> = (0..attack.count).filter_map(connect).collect();
     attack.begin(all.len());
     let begun = Instant::now();
@@ -95,7 +114,7 @@ fn bodies_that_take_time(attack: &Attack) {
     thread::scope(|scope| {
         for _ in 0..LONG_AT_A_TIME {
             scope.spawn(|| {
-                let Ok(mut stream) = sockets::connect_from(attack.last, attack.address, WAIT_MAX) else { return };
+                let Ok(mut stream) = sockets::connect_from(attack.last(), attack.address, WAIT_MAX) else { return };
                 let request = Request::small(next_id());
                 let head = format!(
                     "POST /take/{LONG_BYTES}/{id:016x} HTTP/1.1\r\nHost: {host}\r\nX-Id: {id:016x}\r\n\
@@ -113,7 +132,7 @@ fn bodies_that_take_time(attack: &Attack) {
 }
 
 fn pipelined_requests(attack: &Attack) {
-    let Ok(mut stream) = sockets::connect_from(attack.last, attack.address, WAIT_MAX) else { return };
+    let Ok(mut stream) = sockets::connect_from(attack.last(), attack.address, WAIT_MAX) else { return };
     let mut bytes = Vec::new();
     (0..PIPELINED).for_each(|_| bytes.extend(Request::small(next_id()).bytes()));
     attack.begin(PIPELINED);
@@ -129,7 +148,7 @@ fn ask_for_long(attack: &Attack, request: impl Fn(u64) -> String + Sync) {
         for _ in 0..ASKED_AT_A_TIME {
             scope.spawn(|| {
                 while !attack.is_over_within(Duration::ZERO) {
-                    let Ok(mut stream) = sockets::connect_from(attack.last, attack.address, WAIT_MAX) else { return };
+                    let Ok(mut stream) = sockets::connect_from(attack.last(), attack.address, WAIT_MAX) else { return };
                     let head = format!("{}Connection: close\r\n\r\n", request(next_id()));
                     let _ = stream.write_all(head.as_bytes());
                     let _ = stream.read_to_end(&mut Vec::new());
@@ -153,6 +172,53 @@ fn made_up_targets(attack: &Attack) {
 
 fn bodies_to_encode(attack: &Attack) {
     ask_for_long(attack, |_| format!("GET /{FILE} HTTP/1.1\r\nHost: coded.test\r\nAccept-Encoding: br\r\n"));
+}
+
+fn slow_heads(attack: &Attack) {
+    let connect = |_| sockets::connect_from(attack.last(), attack.address, WAIT_MAX).ok();
+    let mut all: Vec<TcpStream> = (0..attack.count).filter_map(connect).collect();
+    attack.begin(all.len());
+    let head = Request::small(next_id()).bytes();
+    let mut rest = head[..head.len() - 1].iter();
+    hold(attack, || {
+        let Some(byte) = rest.next() else { return false };
+        all.retain_mut(|stream| stream.write_all(&[*byte]).is_ok());
+        !all.is_empty()
+    });
+}
+
+fn refused_requests(attack: &Attack) {
+    const HEADS: [&str; 4] = [
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET /\u{1} HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "GET /?a=%27%20or%201=1--%20<script>alert(1)</script> HTTP/1.1\r\nHost: a\r\n",
+    ];
+    ask_for_long(attack, |id| HEADS[usize::try_from(id % 4).unwrap()].to_owned());
+}
+
+fn churn(attack: &Attack) {
+    let begun = thread::scope(|scope| {
+        let one = || {
+            let mut count = 0;
+            while !attack.is_over_within(Duration::ZERO) && count < attack.count {
+                let Ok(mut stream) = sockets::connect_from(attack.last(), attack.address, WAIT_MAX) else { break };
+                match count % 3 {
+                    0 => {}
+                    1 => drop(stream.write_all(b"GET / HT")),
+                    _ => {
+                        let _ = stream.write_all(&Request::small(next_id()).bytes());
+                        sockets::reset(&stream);
+                    }
+                }
+                count += 1;
+            }
+            count
+        };
+        let all = [(); ASKED_AT_A_TIME].map(|()| scope.spawn(one));
+        all.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    attack.begin(begun);
 }
 
 fn letter(number: u64) -> u8 {
