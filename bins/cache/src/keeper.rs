@@ -224,7 +224,20 @@ impl Keeper {
         counters.add(count::FORGOTTEN, u64::try_from(forgotten).unwrap_or(0));
         let target = self.store.target_of(key);
         let outdated = self.fills.askers(|fill| fill.target == target);
-        outdated.into_iter().flat_map(|asker| self.pass(asker, PassCause::NotKept, counters)).collect()
+        self.give_up(outdated, counters)
+    }
+
+    /// Ends fills that may have been asked for too early: their requests pass by, and lanes that
+    /// lead hear that it is enough.
+    pub(crate) fn give_up(&mut self, outdated: Vec<Asker>, counters: &Counters) -> Vec<News> {
+        let mut news = Vec::new();
+        for asker in outdated {
+            news.extend(self.pass(asker, PassCause::NotKept, counters));
+            if let Asker::Lane(peer, tag) = asker {
+                news.push((peer, FromCache::Enough { tag }));
+            }
+        }
+        news
     }
 
     /// Forgets the requests of a lane that is gone. What it has led goes on with another.

@@ -1,7 +1,7 @@
 //! The part that the keeper has in a purge: what is under way for what is to go.
 
 use fosse_counters::{Counters, cache as count};
-use fosse_wire::{WireError, cache::PassCause, purge};
+use fosse_wire::{WireError, purge};
 
 use crate::{ask::News, fill::Waiter, keeper::Keeper, purge::Purge};
 
@@ -36,7 +36,7 @@ impl Keeper {
             self.store.forget_unkept();
         }
         self.purges.begin(purge)?;
-        Ok(outdated.into_iter().flat_map(|asker| self.pass(asker, PassCause::NotKept, counters)).collect())
+        Ok(self.give_up(outdated, counters))
     }
 
     /// Goes on with the purges for one turn. Returns word of one that is over.

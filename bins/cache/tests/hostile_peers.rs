@@ -443,3 +443,40 @@ fn where_a_lane_that_leads_ends_or_lies_the_next_one_leads() {
     let mut last = leaders.next().unwrap();
     assert_eq!(last.hears(), Some(FromCache::Pass { tag: 9, cause: PassCause::Full }));
 }
+
+#[test]
+fn a_lane_hears_that_it_is_enough_when_what_it_leads_has_changed_or_is_purged() {
+    let target = Target::start();
+    let (mut leader, mut waiter, mut status) = (target.peer(0), target.peer(1), target.peer(LANE_NONE));
+    leader.says(&[ToCache::Hello]);
+    waiter.says(&[ToCache::Hello]);
+    status.says(&[ToCache::Hello]);
+    for peer in [&mut leader, &mut waiter, &mut status] {
+        assert_eq!(peer.hears(), Some(FromCache::Hello));
+    }
+    let everything = Purge { by: By::All, host: b"", port: 0, text: b"" };
+    let (changed, all) = (key("/a"), ToCache::Purge { tag: 7, purge: everything });
+    for (tag, end) in
+        [(1, ToCache::Forget { tag: 7, key: &changed }), (2, ToCache::Forget { tag: 7, key: &[] }), (3, all)]
+    {
+        leader.says(&[leading(tag, &changed)]);
+        assert!(matches!(leader.hears(), Some(FromCache::Lead { tag: led, .. }) if led == tag));
+        leader.says(&led(tag, b"part")[..2]);
+        waiter.says(&[leading(tag, &changed)]);
+        // It waits by the time that it has a reply to something that comes after.
+        waiter.says(&[ToCache::Forget { tag: 9, key: &key("/other") }]);
+        assert_eq!(waiter.hears(), Some(FromCache::Forgotten { tag: 9 }));
+        let peer = if tag == 3 { &mut status } else { &mut leader };
+        peer.says(&[end]);
+        let is_told = |reply| matches!(reply, Some(FromCache::Enough { tag: led }) if led == tag);
+        let is_done = |reply| matches!(reply, Some(FromCache::Forgotten { tag: 7 } | FromCache::Purged { tag: 7, .. }));
+        match tag {
+            3 => assert!(is_told(leader.hears()) && is_done(status.hears())),
+            _ => assert!(is_told(leader.hears()) && is_done(leader.hears())),
+        }
+        assert_eq!(waiter.hears(), Some(FromCache::Pass { tag, cause: PassCause::NotKept }));
+        // What it has sent meanwhile is of nothing.
+        leader.says(&[led(tag, b"rest")[1], ToCache::End { tag }]);
+    }
+    assert_eq!(target.stage.count(count::KEPT), 0);
+}
