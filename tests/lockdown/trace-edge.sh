@@ -55,7 +55,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"hello")
             self.close_connection = True
             return
-        self.answer(b"x" * (3000000 if self.path.startswith("/big") else 1000))
+        self.answer(b"x" * {"/big": 3000000, "/middle": 100000}.get(self.path.split("?")[0], 1000))
     def do_POST(self):
         self.answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
     def log_message(self, *_):
@@ -268,7 +268,7 @@ for _ in 1 2 3; do ask -H 'Host: named.example' $there/; done
 for path in / /large /none /../etc/passwd; do ask --path-as-is -H 'Host: files.example' $there$path; done
 for path in / /large /none; do ask -H 'Host: own.example' $there$path; done
 ask -H 'Host: gone.example' $there/
-for path in / / /big /big; do ask -H 'Host: kept.example' $there$path; done
+for path in / / /middle /middle /big /big; do ask -H 'Host: kept.example' $there$path; done
 for coding in gzip br zstd; do ask -H 'Host: encoded.example' -H "Accept-Encoding: $coding" $there/; done
 ask -H 'Host: unknown.example' $there/
 ask $there/big

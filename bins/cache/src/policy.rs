@@ -1,7 +1,9 @@
 //! What fosse-cache may do after lock-down: hear lanes, reply to them, and speak frames with its
 //! own dispatch. The memory is mapped before; the disk is two files that it is given.
 
-use fosse_lockdown::{Args, Policy, Row, call};
+use fosse_lockdown::{Args, Cond, Policy, Row, call};
+
+const MADV_REMOVE: u32 = 9;
 
 /// The policy.
 pub const POLICY: Policy = Policy {
@@ -13,6 +15,11 @@ pub const POLICY: Policy = Policy {
         Row::seen(call::SENDTO, Args::SENDTO_PEER, "replies, request frames"),
         Row::seen(call::RECVMSG, Args::Any, "lanes from start"),
         Row::seen(call::SENDMSG, Args::Any, "readiness to start"),
+        Row::seen(
+            call::MADVISE,
+            Args::All(&[Cond::Is(2, MADV_REMOVE)]),
+            "new memory for the ring before it is written again",
+        ),
         Row::seen(call::PWRITE64, Args::Any, "responses onto the disk, and their removal"),
         Row::seen(call::FDATASYNC, Args::Any, "what was purged stays so"),
     ],

@@ -64,7 +64,7 @@ impl BeforeLock {
         Self {
             input: Input::new(descriptors.required(0)),
             output: Output::new(descriptors.required(1), Hello::default()),
-            memory: Page::map_of(descriptors.required(8), most),
+            memory: Page::map_of(descriptors.required(8), most).inspect(Page::use_small_pages),
             keys: Keys { hash: pair(&hash), seal: pair(&seal) },
             request: hash.hash_one(3),
         }

@@ -138,3 +138,18 @@ pub(crate) const CACHE_QUEUE_BYTES_MAX: usize = 4 << 20;
 /// Changes of targets that the cache has not taken note of, which are noted one by one. With one
 /// more it forgets everything, and nothing that is kept is believed until it has.
 pub(crate) const CACHE_CHANGES_MAX: usize = 256;
+
+/// First bytes of a kept response that are copied to find out whether it is used: most heads are
+/// shorter, and all of a response that is short goes with them.
+pub(crate) const KEPT_FIRST_BYTES_MAX: usize = 4 * 1024;
+
+/// Room of a pipe through which a kept body goes: scripts and images of most sites. A user may have
+/// 64 MiB of it in all (pipe-user-pages-soft).
+pub(crate) const PIPE_BYTES: usize = 256 * 1024;
+
+/// Bytes of a body that goes so: it may begin anywhere in its first page. A longer one is copied.
+pub(crate) const PIPED_BYTES_MAX: usize = PIPE_BYTES - 4 * 1024;
+
+/// Pipes of a lane: each is in use for as long as parse takes to write a head and lend the socket.
+/// Bodies beyond are copied.
+pub(crate) const PIPES_COUNT: usize = 128;

@@ -16,6 +16,7 @@ pub const POLICY: Policy = Policy {
             Args::All(&[fosse_lockdown::Cond::IsLong(4, 0)]),
             "frames and requests, on connected sockets only: no address can be given",
         ),
+        Row::seen(call::SPLICE, Args::Any, "kept bodies: pages of the cache's memory into a pipe, and out to a client"),
         Row::seen(call::SHUTDOWN, Args::Any, "the end of one direction of an upgraded connection"),
         Row::seen(call::RECVMSG, Args::Any, "client sockets from parse, backend sockets from connect"),
         Row::seen(call::SENDMSG, Args::Any, "asks to connect, readiness to start"),

@@ -18,7 +18,7 @@ use fosse_sys::{
 use fosse_wire::{frame::Hello, start::ToChild};
 
 use crate::{
-    cache::client::Cache,
+    cache::{client::Cache, piped::Pipes},
     context::{Context, Shared, token},
     events::{begin_cache, on_backend, on_cache, on_client, on_client_sockets, on_credit, on_frames},
     exchange::{clients::Clients, streams::Streams},
@@ -42,7 +42,7 @@ pub struct BeforeLock {
     /// The pages in which others say how servers are.
     reports: Reports,
     /// The memory of the cache, where there is one.
-    kept: Option<PageReader>,
+    kept: Option<(PageReader, Pipes)>,
     /// The page of the limits that lanes share. Without it each lane has them for itself.
     shares: Option<SharesPage>,
 }
@@ -54,7 +54,11 @@ impl BeforeLock {
         let mut page = |number| descriptors.optional(number).and_then(|page| PageReader::map(page).ok());
         let (of_another_lane, health, states, addresses) = (page(10), page(11), page(12), page(13));
         let most = usize::try_from(ARENA_BYTES_MAX).unwrap_or(usize::MAX);
-        let kept = descriptors.optional(15).and_then(|memory| PageReader::map_of(memory, most).ok());
+        let kept = descriptors.optional(15).and_then(|memory| {
+            let page = PageReader::map_of(&memory, most).ok()?;
+            page.use_small_pages();
+            Some((page, Pipes::new(memory)))
+        });
         let shares = column.zip(descriptors.optional(18));
         let shares = shares.and_then(|(column, page)| SharesPage::of(Page::map(page).ok()?, column));
         let reports = Reports {
@@ -114,8 +118,9 @@ impl Server {
             (server.clients, server.is_for_cache) = (Clients::none(), true);
         }
         let configuration = server.settings.configuration;
-        server.shared.cache =
-            kept.map(|memory| Box::new(Cache::new(Reader::new(memory), configuration, token::of(token::CACHE))));
+        server.shared.cache = kept.map(|(page, pipes)| {
+            Box::new(Cache::new((Reader::new(page), pipes), configuration, token::of(token::CACHE)))
+        });
         let known = of_another_lane.map_or_else(Vec::new, |page| fosse_counters::servers(|word| page.get(word)));
         let backends = server.settings.backends.iter().enumerate();
         backends.for_each(|(row, backend)| process.counters.name_row(row, &backend.name));

@@ -7,6 +7,7 @@ use fosse_source::Source;
 use fosse_wire::{StreamId, response::Cause};
 
 use crate::{
+    cache::piped::Piped,
     exchange::{
         Outcome, response_body,
         stream::{Lease, Stream, Wait},
@@ -25,6 +26,12 @@ impl Lane<'_> {
         stream.head_sent = true;
         stream.taken_ms = self.context.now_ms();
         stream.wait = Wait::Client;
+    }
+
+    /// Sends a body that a pipe holds as soon as its client's socket has come.
+    pub(crate) fn send_piped(&mut self, stream: &mut Stream, piped: Piped) {
+        stream.begin_piped(piped, &mut self.context.shared.ahead);
+        stream.set_read_whole(At::Exact(0));
     }
 
     /// Sends bytes from `from` on as their client takes them, all that is left of a response.

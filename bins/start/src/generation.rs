@@ -98,7 +98,9 @@ impl Generation {
         let wanted = self.plan.lane_connections_max;
         let Some(fds) = descriptors_max() else { return wanted };
         // Whatever the limit is, a lane serves a few.
-        let room = (fds.max(limits::LANE_FDS_RESERVED) - limits::LANE_FDS_RESERVED) / 2;
+        let of_pipes = if self.keeps_responses() { limits::LANE_FDS_OF_PIPES } else { 0 };
+        let reserved = limits::LANE_FDS_RESERVED + of_pipes;
+        let room = (fds.max(reserved) - reserved) / 2;
         u32::try_from(room.max(16)).map_or(wanted, |room| wanted.min(room))
     }
 
@@ -121,6 +123,11 @@ impl Generation {
         self.blobs.contains_key(&Program::WafFilter)
     }
 
+    /// Returns whether responses are kept.
+    pub(crate) fn keeps_responses(&self) -> bool {
+        self.blobs.contains_key(&Program::Cache)
+    }
+
     /// Returns whether responses are encoded.
     pub(crate) fn has_encode(&self) -> bool {
         self.blobs.contains_key(&Program::Encode)
@@ -136,7 +143,7 @@ impl Generation {
             (self.blobs.contains_key(&Program::Resolve), Program::Resolve),
             (self.blobs.contains_key(&Program::Password), Program::Password),
             (self.plan.spool.is_some(), Program::Spool),
-            (self.blobs.contains_key(&Program::Cache), Program::Cache),
+            (self.keeps_responses(), Program::Cache),
             (!self.plan.files.is_empty(), Program::Static),
             (has_status, Program::Status),
         ];

@@ -52,6 +52,9 @@ pub(crate) const DYING_MS_MAX: u64 = 5_000;
 /// and those that arrive in one message.
 pub(crate) const LANE_FDS_RESERVED: u64 = 256;
 
+/// Descriptors of fosse-dispatch besides, where responses are kept: its pipes and the memory.
+pub(crate) const LANE_FDS_OF_PIPES: u64 = 257;
+
 /// Generations of lanes that live at a time: once a further one serves, the oldest is cut off.
 pub(crate) const GENERATIONS_MAX: usize = 3;
 

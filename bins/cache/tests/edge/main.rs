@@ -5,6 +5,7 @@ mod site;
 mod changes;
 mod collapses;
 mod disk;
+mod hits;
 mod keeps;
 mod leads;
 mod passes;

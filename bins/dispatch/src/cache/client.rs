@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, os::fd::OwnedFd};
 
-use fosse_arena::Reader;
+use fosse_arena::{Found, Reader};
 use fosse_caching::{Reply, Stored};
 use fosse_counters::{Counters, dispatch as count};
 use fosse_die::warning;
@@ -14,13 +14,20 @@ use fosse_wire::{
     fields::Fields,
 };
 
-use super::{cached::Status, changes::Changes, session::Session};
+use super::{
+    cached::Status,
+    changes::Changes,
+    piped::{Piped, Pipes},
+    session::Session,
+};
 use crate::{PROGRAM, limits};
 
 /// The cache as this lane has it.
 #[derive(Debug)]
 pub(crate) struct Cache {
     pub(super) reader: Reader,
+    /// Pipes for bodies that are not copied.
+    pipes: Pipes,
     configuration: u64,
     /// The token of events of the session.
     token: u64,
@@ -31,8 +38,12 @@ pub(crate) struct Cache {
     leading: HashMap<u32, StreamId>,
     last_tag: u32,
     changes: Changes,
-    /// The record that was found last.
+    /// The record that was found last, up to its body where that is in a pipe or nobody gets it.
     pub(crate) record: Vec<u8>,
+    /// Its body, where that is in a pipe.
+    pub(super) piped: Option<Piped>,
+    /// Bytes of its body.
+    pub(super) body_bytes: usize,
     /// The part of it that is sent, and what is said of it.
     pub(crate) reply: (Reply, Status),
     /// The key that was made last.
@@ -40,9 +51,10 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    pub(crate) fn new(reader: Reader, configuration: u64, token: u64) -> Self {
+    pub(crate) fn new((reader, pipes): (Reader, Pipes), configuration: u64, token: u64) -> Self {
         Self {
             reader,
+            pipes,
             configuration,
             token,
             session: None,
@@ -51,6 +63,8 @@ impl Cache {
             last_tag: 0,
             changes: Changes::default(),
             record: Vec::new(),
+            piped: None,
+            body_bytes: 0,
             reply: (Reply::Whole, Status::Hit),
             key: Vec::new(),
         }
@@ -74,6 +88,46 @@ impl Cache {
             session.end(event_loop);
         }
         self.waiting.drain().chain(self.leading.drain()).map(|(_, id)| id).collect()
+    }
+
+    /// Finds the record with a hash. Copies its first bytes, or all of it where its head is longer.
+    fn find(&mut self, hash: u64, bytes_max: usize) -> Option<Found> {
+        self.piped = None;
+        let found = self.reader.find_first(hash, bytes_max, &mut self.record)?;
+        match head_bytes(&self.record) {
+            Some(head) => self.body_bytes = found.bytes.checked_sub(head)?,
+            None if self.read(found.place, hash) => {}
+            None => return None,
+        }
+        Some(found)
+    }
+
+    /// Copies the record at a place that has this hash. Returns false where it is gone.
+    pub(super) fn read(&mut self, place: u64, hash: u64) -> bool {
+        self.piped = None;
+        let is_there = self.reader.read(place, hash, &mut self.record);
+        let head = head_bytes(&self.record).filter(|_| is_there);
+        self.body_bytes = head.map_or(0, |head| self.record.len() - head);
+        head.is_some()
+    }
+
+    /// Gets the body of a record that was found: into a pipe where it may go so and there is one,
+    /// else into the record. Returns false where it is gone.
+    pub(super) fn get_body(&mut self, hash: u64, found: Found, may_pipe: bool) -> bool {
+        if found.bytes == self.record.len() {
+            return true;
+        }
+        let (bytes, head) = (self.body_bytes, found.bytes - self.body_bytes);
+        let at = found.at + u64::try_from(head).unwrap_or(u64::MAX);
+        let may_pipe = may_pipe && bytes <= limits::PIPED_BYTES_MAX;
+        match may_pipe.then(|| self.pipes.hold(at, bytes)).flatten() {
+            Some(piped) => {
+                self.record.truncate(head);
+                self.piped = Some(piped);
+                self.reader.holds(found.place)
+            }
+            None => self.read(found.place, hash),
+        }
     }
 
     /// Asks for a response. Returns the number of the ask; `None` where there is nobody to ask.
@@ -117,12 +171,14 @@ impl Cache {
         }
     }
 
-    /// Looks for what the memory has for the key that was made last.
-    pub(super) fn look_up(&mut self) -> Option<Stored<'_>> {
+    /// Looks for what the memory has for the key that was made last, of which it copies the first
+    /// bytes, or all where the head is longer. Returns its hash and its place with it.
+    pub(super) fn look_up(&mut self, bytes_max: usize) -> Option<(u64, Found, Stored<'_>)> {
         let hash = self.reader.hash(&self.key)?;
-        self.reader.find(hash, &mut self.record)?;
+        let found = self.find(hash, bytes_max)?;
         let stored = Stored::decode(&self.record).ok()?;
-        (stored.key == self.key.as_slice() && !self.changes.may_be_of(&self.key)).then_some(stored)
+        let is_of_key = stored.key == self.key.as_slice() && !self.changes.may_be_of(&self.key);
+        is_of_key.then_some((hash, found, stored))
     }
 
     /// Has the cache forget what it keeps of the target of a key; everything, where it does not
@@ -187,6 +243,11 @@ impl Cache {
             session.flush(event_loop, self.token);
         }
     }
+}
+
+/// Returns the bytes before the body of a record, or of the first part of one.
+fn head_bytes(record: &[u8]) -> Option<usize> {
+    Stored::decode(record).ok().map(|stored| record.len() - stored.body.len())
 }
 
 fn next_tag(last: &mut u32) -> u32 {

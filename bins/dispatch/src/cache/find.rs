@@ -1,6 +1,7 @@
 //! What the memory has for a request: of a response that varies, the variant that it wants (RFC
 //! 9111, section 4.1).
 
+use fosse_arena::Found as Place;
 use fosse_caching::{Directives, Reply, State, Stored, reply, state};
 use fosse_counters::dispatch as count;
 use fosse_settings::CachePolicy;
@@ -8,6 +9,7 @@ use fosse_wire::{
     cache::key::{Key, is_variant},
     cursor::Cursor,
     fields::Fields,
+    request::RequestHead,
 };
 
 use super::{
@@ -17,7 +19,7 @@ use super::{
 };
 use crate::{
     context::{Context, Shared},
-    exchange::{Outcome, stream::Stream},
+    exchange::{Outcome, clients::Clients, stream::Stream},
     limits,
 };
 
@@ -35,27 +37,67 @@ pub(super) enum Found {
     Usable(Reply, Status),
 }
 
-/// Looks for what the memory has for the key that was made last. Where that varies, the key becomes
-/// that of the variant for the request, which is looked for as well.
+/// The way in which a request gets a body that is found.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum BodyWay {
+    /// None does: it is a HEAD.
+    None,
+    /// Copied: it is a part, or goes through the ring.
+    Copied,
+    /// Through a pipe where it has more bytes than this: then its client's socket is lent.
+    Piped(usize),
+}
+
+impl BodyWay {
+    pub(super) fn of(stream: &Stream, head: &RequestHead<'_>, clients: &Clients) -> Self {
+        match () {
+            () if head.fields.all(b"range").next().is_some() => Self::Copied,
+            () if head.method == b"HEAD" => Self::None,
+            () if stream.may_lease(clients) && !stream.wanted_coding.is_coded() => {
+                Self::Piped(usize::try_from(stream.credit.max(limits::LEASE_BYTES_MIN)).unwrap_or(usize::MAX))
+            }
+            () => Self::Copied,
+        }
+    }
+
+    /// Returns the number of bytes of a record that are copied to find out what a request gets.
+    const fn first_bytes(self) -> usize {
+        if matches!(self, Self::Copied) { usize::MAX } else { limits::KEPT_FIRST_BYTES_MAX }
+    }
+}
+
+/// Looks for what the memory has for the key that was made last, and gets hold of it. Where that
+/// varies, the key becomes that of the variant for the request, which is looked for as well.
 pub(super) fn find(
     cache: &mut Cache,
-    fields: Fields<'_>,
-    to_head: bool,
+    way: BodyWay,
+    (fields, to_head): (Fields<'_>, bool),
     policy: &CachePolicy,
     wanted: &Directives,
 ) -> Found {
-    let Some(stored) = cache.look_up() else { return Found::Nothing };
-    match variant(stored.key, policy, stored.varies_by(), fields) {
-        Variant::This => judge(&stored, fields, to_head, wanted),
-        Variant::None => Found::ForOthers,
-        Variant::Of(key) => {
-            cache.key = key;
-            let Some(stored) = cache.look_up() else { return Found::Nothing };
-            match variant(stored.key, policy, stored.varies_by(), fields) {
-                Variant::This => judge(&stored, fields, to_head, wanted),
-                Variant::Of(_) | Variant::None => Found::ForOthers,
+    let mut is_first = true;
+    loop {
+        let Some((hash, there, stored)) = cache.look_up(way.first_bytes()) else { return Found::Nothing };
+        match variant(stored.key, policy, stored.varies_by(), fields) {
+            Variant::This => {
+                let found = judge(&stored, fields, to_head, wanted);
+                return if gets_body(cache, way, (hash, there), &found) { found } else { Found::Nothing };
             }
+            Variant::Of(key) if is_first => cache.key = key,
+            Variant::Of(_) | Variant::None => return Found::ForOthers,
         }
+        is_first = false;
+    }
+}
+
+/// Gets hold of the body of what was found, where its request gets one and has no copy of it.
+/// Returns false where it is gone.
+fn gets_body(cache: &mut Cache, way: BodyWay, (hash, there): (u64, Place), found: &Found) -> bool {
+    match (found, way) {
+        (Found::Usable(Reply::Whole | Reply::Part(_), _), BodyWay::Piped(over)) => {
+            cache.get_body(hash, there, cache.body_bytes > over)
+        }
+        _ => true,
     }
 }
 
@@ -87,8 +129,8 @@ pub(super) fn turn(
     };
     let fields = Fields::decode(&mut Cursor::new(list)).unwrap_or_default();
     let wanted = Directives::of(fields.all(b"cache-control"));
-    match find(cache, fields, stream.to_head, policy, &wanted) {
-        Found::Usable(reply, Status::Hit) if cache.record.len() <= ahead.room(source) => {
+    match find(cache, BodyWay::Copied, (fields, stream.to_head), policy, &wanted) {
+        Found::Usable(reply, Status::Hit) if cache.body_bytes <= ahead.room(source) => {
             cache.reply = (reply, Status::Hit);
             context.counters.add(count::CACHE_HITS, 1);
             return Outcome::RespondKept;

@@ -15,14 +15,14 @@ use fosse_wire::{
 use super::{
     cached::{Cached, Lead, Status, terms},
     client::Cache,
-    find::{Found, find, turn, varied},
+    find::{BodyWay, Found, find, turn, varied},
     key,
     variant::{Variant, variant},
     whole,
 };
 use crate::{
     context::{Context, Shared},
-    exchange::{Outcome, stream::Stream},
+    exchange::{Outcome, clients::Clients, stream::Stream},
 };
 
 /// Looks for the response to a request. Returns what is to be done where that is known; else the
@@ -31,6 +31,7 @@ pub(crate) fn admit(
     stream: &mut Stream,
     head: &RequestHead<'_>,
     policy: &CachePolicy,
+    clients: &Clients,
     context: &mut Context<'_>,
 ) -> Option<Outcome> {
     let Shared { cache, ahead, .. } = &mut *context.shared;
@@ -40,7 +41,7 @@ pub(crate) fn admit(
         return None;
     }
     let wanted = Directives::of(head.fields.all(b"cache-control"));
-    let source = stream.source();
+    let (source, of_body) = (stream.source(), BodyWay::of(stream, head, clients));
     let mut pass = |status| {
         stream.cached = Some(Box::new(Cached { status, ..Cached::default() }));
         wanted.only_if_cached.then_some(Outcome::Respond(504))
@@ -50,11 +51,11 @@ pub(crate) fn admit(
         false if wanted.no_store => return pass(Status::Request),
         false => {}
     }
-    let found = find(cache, head.fields, head.method == b"HEAD", policy, &wanted);
+    let found = find(cache, of_body, (head.fields, head.method == b"HEAD"), policy, &wanted);
     let terms = terms(policy, policy.cache_authorized && is_authorized(head));
     match found {
         Found::ForOthers => pass(Status::VaryMiss),
-        Found::Usable(..) if cache.record.len() > ahead.room(source) => pass(Status::Bypass),
+        Found::Usable(..) if cache.body_bytes > ahead.room(source) => pass(Status::Bypass),
         Found::Usable(reply, status) => {
             cache.reply = (reply, status);
             if status == Status::Stale {
@@ -139,7 +140,7 @@ pub(crate) fn replied(
         context.counters.add(count::CACHE_PASSED, 1);
         return Outcome::Connect;
     };
-    let is_there = cache.reader.read(place, hash, &mut cache.record);
+    let is_there = cache.read(place, hash);
     let Some(stored) = Stored::decode(&cache.record).ok().filter(|_| is_there) else { return Outcome::Connect };
     match variant(stored.key, policy, stored.varies_by(), fields) {
         Variant::This if !stored.is_marker() => {}
@@ -148,7 +149,7 @@ pub(crate) fn replied(
             return turn(stream, (key, variant), &list, policy, context);
         }
     }
-    if cache.record.len() > ahead.room(fosse_source::Source::of(&stream.client.addr)) {
+    if cache.body_bytes > ahead.room(fosse_source::Source::of(&stream.client.addr)) {
         return Outcome::Connect;
     }
     let status = match (from_disk, stale, validated) {

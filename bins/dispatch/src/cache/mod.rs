@@ -13,6 +13,7 @@ mod find;
 mod key;
 pub(crate) mod lead;
 pub(crate) mod lookup;
+pub(crate) mod piped;
 pub(crate) mod respond;
 mod session;
 mod variant;

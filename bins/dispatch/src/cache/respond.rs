@@ -21,7 +21,7 @@ use crate::{
         limit::Limit,
         response::{self, Changes},
         response_head,
-        stream::{Body, Lease, Stream},
+        stream::{Lease, Stream},
     },
     lane::Lane,
     limits,
@@ -59,8 +59,13 @@ impl Lane<'_> {
     fn respond_kept(&mut self, stream: &mut Stream) -> Outcome {
         let Some(mut cache) = self.context.shared.cache.take() else { return Outcome::Respond(502) };
         let mut record = std::mem::take(&mut cache.record);
+        let (piped, body_bytes) = (cache.piped.take(), cache.body_bytes);
         let (sent, body_at) = match Stored::decode(&record) {
-            Ok(stored) => (self.send_kept(stream, &stored, &cache.reply), record.len() - stored.body.len()),
+            Ok(stored) => {
+                let body = if piped.is_some() { None } else { Some(stored.body) };
+                let sent = self.send_kept(stream, &stored, (body, body_bytes), &cache.reply);
+                (sent, record.len() - stored.body.len())
+            }
             Err(_) => (Err(Outcome::Respond(502)), 0),
         };
         let left = match sent {
@@ -72,6 +77,12 @@ impl Lane<'_> {
         };
         if left.is_empty() {
             cache.record = record;
+        } else if let Some(piped) = piped {
+            cache.record = record;
+            match stream.lease {
+                Lease::No => self.send_later(stream, piped.take(), 0),
+                _ => self.send_piped(stream, piped),
+            }
         } else {
             record.truncate(body_at + left.end);
             // It may have held a longer one before.
@@ -94,13 +105,8 @@ impl Lane<'_> {
         (length, is_sent): (u64, bool),
     ) -> ResponseHead<'static> {
         let has_none = matches!(reply, Reply::NotModified) || stored.status == 204;
-        let lease = !is_sent
-            && length >= limits::LEASE_BYTES_MIN
-            && !stream.paced
-            && self.clients.has_room_for(stream.client_connection)
-            && matches!(stream.body, Body::Done | Body::Exact(0))
-            && !stream.inspected
-            && !stream.is_encoded;
+        let lease =
+            !is_sent && length >= limits::LEASE_BYTES_MIN && !stream.is_encoded && stream.may_lease(self.clients);
         ResponseHead {
             status: reply.status(stored),
             lease,
@@ -119,21 +125,21 @@ impl Lane<'_> {
         &mut self,
         stream: &mut Stream,
         stored: &Stored<'_>,
+        (body, body_bytes): (Option<&[u8]>, usize),
         (reply, status): &(Reply, Status),
     ) -> Result<Range<usize>, Outcome> {
         let policy = self.policies.get(stream.policy);
-        let (selected, coding) = select(stream, stored, policy, reply);
+        let (selected, coding) = select(stream, stored, body_bytes, policy, reply);
         let coding = coding.filter(|_| self.context.shared.can_encode);
         stream.is_encoded = coding.is_some();
         let reply = if coding.is_some() { &Reply::Whole } else { reply };
         let part = match reply {
-            Reply::Whole => 0..stored.body.len(),
+            Reply::Whole => 0..body_bytes,
             Reply::Part(range) => range.clone(),
             Reply::NotModified | Reply::NoSuchPart => 0..0,
         };
-        let body = stored.body.get(part.clone()).unwrap_or_default();
-        let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
-        let is_sent = body.len() <= usize::try_from(stream.credit).unwrap_or(usize::MAX) || stream.to_head;
+        let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+        let is_sent = body.is_some() && length <= stream.credit || part.is_empty() || stream.to_head;
         let head = self.head_of_kept(stream, stored, reply, (length, is_sent));
         let lease = head.lease;
         let changes = response_head::changes(stream, policy);
@@ -142,7 +148,7 @@ impl Lane<'_> {
         let written = self.context.shared.way(before.is_some()).frame(stream.id, kind, |out| {
             before.iter().for_each(|before| before.encode_fixed(out));
             head.encode_fixed(out);
-            put_fields(out, stored, (reply, *status), (changes, selected))
+            put_fields(out, (stored, body_bytes), (reply, *status), (changes, selected))
         });
         if written.is_err() {
             return Err(Outcome::Respond(502));
@@ -150,6 +156,7 @@ impl Lane<'_> {
         self.await_client(stream);
         stream.lease = if lease { Lease::Wanted } else { Lease::No };
         if is_sent {
+            let body = body.and_then(|body| body.get(part)).unwrap_or_default();
             send_all(stream, body, &mut self.context);
             self.end_response(stream);
             return Ok(0..0);
@@ -160,9 +167,15 @@ impl Lane<'_> {
 
 /// Decides how what is kept is encoded on its way to a client: as any response of its policy. Who
 /// gets it encoded gets all of it, as from nginx: a part is one of bytes that nobody else has.
-fn select(stream: &Stream, stored: &Stored<'_>, policy: &Policy, reply: &Reply) -> (Selected, Option<Chosen>) {
+fn select(
+    stream: &Stream,
+    stored: &Stored<'_>,
+    body_bytes: usize,
+    policy: &Policy,
+    reply: &Reply,
+) -> (Selected, Option<Chosen>) {
     let fields = stored.fields.into_iter().map(|(name, value)| Field { name, value });
-    let length = BodyLength::Exact(u64::try_from(stored.body.len()).unwrap_or(u64::MAX));
+    let length = BodyLength::Exact(u64::try_from(body_bytes).unwrap_or(u64::MAX));
     let (selected, coding) = encoding::select(stream.wanted_coding, policy, (stored.status, fields), length);
     match reply {
         // The client has what it would get now.
@@ -182,7 +195,7 @@ fn send_all(stream: &mut Stream, body: &[u8], context: &mut Context<'_>) {
 /// Writes the fields of what is kept, with its age, and what the policy changes.
 fn put_fields(
     out: &mut Vec<u8>,
-    stored: &Stored<'_>,
+    (stored, whole): (&Stored<'_>, usize),
     (reply, status): (&Reply, Status),
     (changes, mut selected): (Option<Changes<'_>>, Selected),
 ) -> Result<(), WireError> {
@@ -205,11 +218,10 @@ fn put_fields(
     write_number(&mut number, age_s);
     to.push(b"Age", &number)?;
     if let Reply::Part(range) = reply {
-        let whole = stored.body.len();
         to.push(b"Content-Range", format!("bytes {}-{}/{whole}", range.start, range.end - 1).as_bytes())?;
     }
     if *reply == Reply::NoSuchPart {
-        to.push(b"Content-Range", format!("bytes */{}", stored.body.len()).as_bytes())?;
+        to.push(b"Content-Range", format!("bytes */{whole}").as_bytes())?;
     }
     let signed = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX);
     let ttl = signed(u64::from(stored.fresh_s)) - signed(age_s);

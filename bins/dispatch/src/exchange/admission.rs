@@ -89,7 +89,7 @@ fn route<'a>(
     (stream.backend, stream.routed) = (number, true);
     // What needs access is nobody else's, and is found out after this.
     if let Some(cache) = policy.settings.cache.as_ref().filter(|_| policy.settings.access.is_none())
-        && let Some(outcome) = lookup::admit(stream, head, cache, context)
+        && let Some(outcome) = lookup::admit(stream, head, cache, clients, context)
     {
         return Err(outcome);
     }

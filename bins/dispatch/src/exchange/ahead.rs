@@ -1,9 +1,14 @@
 //! Response bodies that are read before their clients take them, so that a server is done with a
 //! response long before a slow client is.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, os::fd::OwnedFd};
 
-use crate::{limits, upstream::connection::At};
+use rustix::{
+    io::Errno,
+    net::{SendFlags, send},
+};
+
+use crate::{cache::piped::Piped, limits, upstream::connection::At};
 
 /// Bytes of one response that are read and not yet written, in order.
 #[derive(Debug, Default)]
@@ -11,6 +16,8 @@ pub(crate) struct Ahead {
     parts: VecDeque<Vec<u8>>,
     /// Bytes of the first part that are used up.
     used: usize,
+    /// Bytes that a pipe holds, in place of parts.
+    piped: Option<Piped>,
     /// Bytes of all parts that are not.
     pub(super) bytes: usize,
     /// The framing of a response that is read to its end: it has no server any more.
@@ -32,6 +39,40 @@ impl Ahead {
     pub(super) fn begin(&mut self, bytes: Vec<u8>, from: usize) {
         (self.used, self.bytes) = (from, bytes.len() - from);
         self.parts.push_back(bytes);
+    }
+
+    /// Takes bytes over that a pipe holds, where there are none yet.
+    pub(super) fn begin_piped(&mut self, piped: Piped) {
+        (self.used, self.bytes) = (0, piped.len());
+        self.piped = Some(piped);
+    }
+
+    /// Writes once to a client: the bytes that a pipe holds, or the first that lie together. Those
+    /// that the client does not take lie in parts afterwards. Returns the number of bytes taken,
+    /// and whether these are all.
+    ///
+    /// # Errors
+    /// Those of send(2) and splice(2).
+    pub(super) fn write(&mut self, client: &OwnedFd) -> Result<(usize, bool), Errno> {
+        let taken = |result| match result {
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            other => other,
+        };
+        if let Some(mut piped) = self.piped.take() {
+            let sent = taken(piped.send(client))?;
+            self.bytes -= sent;
+            let is_all = self.bytes == 0;
+            if !is_all {
+                // A slow client has its bytes in memory: pipes are few.
+                self.parts.push_back(piped.take());
+            }
+            return Ok((sent, is_all));
+        }
+        let first = self.first();
+        let length = first.len();
+        let sent = taken(send(client, first, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))?;
+        self.advance(sent);
+        Ok((sent, sent == length))
     }
 
     /// Returns the first bytes, all that lie together.

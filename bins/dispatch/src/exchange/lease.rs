@@ -157,12 +157,11 @@ fn write_ahead(stream: &mut Stream, client: &Client, share: &mut usize, context:
         if *share == 0 {
             return Moved::Share;
         }
-        let part = stream.ahead();
-        let length = part.len();
-        let Some(sent) = to_client(client, part) else { return Moved::ClientGone };
-        stream.advance_ahead(sent, &mut context.shared.ahead);
+        let Ok((sent, is_all)) = stream.write_ahead(&client.fd, &mut context.shared.ahead) else {
+            return Moved::ClientGone;
+        };
         count_sent(stream, sent, share, context);
-        if sent < length {
+        if !is_all {
             return Moved::NoRoom;
         }
     }

@@ -1,6 +1,8 @@
 //! Reading on while the client takes nothing: what a stream has in memory then, and the bytes that
 //! a turn may move.
 
+use std::os::fd::OwnedFd;
+
 use fosse_eventloop::{Interest, slab::Key};
 use fosse_source::{Budget, Source};
 use rustix::{
@@ -10,6 +12,7 @@ use rustix::{
 
 use super::{Outcome, failure::Failure, stream::Stream};
 use crate::{
+    cache::piped::Piped,
     context::Context,
     limits,
     upstream::connection::{At, Connection},
@@ -40,6 +43,25 @@ impl Stream {
             budget.add(self.source(), bytes.len() - from);
             self.ahead.get_or_insert_default().begin(bytes, from);
         }
+    }
+
+    /// Takes over the bytes of a whole response, which a pipe holds.
+    pub(crate) fn begin_piped(&mut self, piped: Piped, budget: &mut Budget) {
+        budget.add(self.source(), piped.len());
+        self.ahead.get_or_insert_default().begin_piped(piped);
+    }
+
+    /// Writes once to its client, of what was read ahead. Returns the number of bytes taken, and
+    /// whether these are all that lie together.
+    ///
+    /// # Errors
+    /// Those of send(2) and splice(2).
+    pub(crate) fn write_ahead(&mut self, client: &OwnedFd, budget: &mut Budget) -> Result<(usize, bool), Errno> {
+        let source = self.source();
+        let Some(ahead) = &mut self.ahead else { return Ok((0, true)) };
+        let (sent, is_all) = ahead.write(client)?;
+        budget.sub(source, sent);
+        Ok((sent, is_all))
     }
 
     /// Drops bytes that its client has taken: no more than [`Stream::ahead`] returned.

@@ -102,10 +102,8 @@ fn put_client_fields(
     backend: &Backend,
 ) -> Result<(), Refused> {
     let mut bytes_left = REPLACED_BYTES_MAX;
-    let inspects = policy.settings.inspect_responses;
     let dropped = declared(head);
     let counts_hops = matches!(head.method, b"OPTIONS" | b"TRACE");
-    let of_proxy = forwarded::has_fields_of_proxy(head);
     let text = head.fields.text();
     // The end of the lines that are written, or left out.
     let mut done = 0;
@@ -117,14 +115,7 @@ fn put_client_fields(
         }
         to.checked_lines(&text[done..line.start]);
         done = line.end;
-        if is_dropped(name, of_proxy)
-            || inspects && hinders_inspection(name)
-            || named(&dropped, name)
-            || policy.request.drop(name)
-            || policy.is_of_checks(name)
-            || of_proxy && (forwarded::is_own_prefix(name, policy) || !forwarded::may_pass(name, policy))
-            || !head.trusted && is_identity(name, policy)
-        {
+        if named(&dropped, name) || is_left_out(name, head, policy) {
             continue;
         }
         if has_underscore(name) {
@@ -147,6 +138,17 @@ fn put_client_fields(
     }
     to.checked_lines(&text[done..]);
     Ok(())
+}
+
+/// Returns whether a field of the client does not pass, whatever its value.
+fn is_left_out(name: &[u8], head: &RequestHead<'_>, policy: &Policy) -> bool {
+    let of_proxy = forwarded::has_fields_of_proxy(head);
+    is_dropped(name, of_proxy)
+        || policy.settings.inspect_responses && hinders_inspection(name)
+        || policy.request.drop(name)
+        || policy.is_of_checks(name)
+        || of_proxy && (forwarded::is_own_prefix(name, policy) || !forwarded::may_pass(name, policy))
+        || !head.trusted && is_identity(name, policy)
 }
 
 /// Returns whether the client's token goes on: where the backend's configuration names it. A body

@@ -13,7 +13,8 @@ use fosse_wire::{
 };
 
 use super::{
-    access::Access, ahead::Ahead, effect::Effect, encoding, headers::Values, limit::Limit, send_file::SendFile,
+    access::Access, ahead::Ahead, clients::Clients, effect::Effect, encoding, headers::Values, limit::Limit,
+    send_file::SendFile,
 };
 use crate::{
     cache::cached::Cached,
@@ -370,6 +371,14 @@ impl Stream {
                 Lease::Wanted => true,
                 Lease::Held => self.wait == Wait::Client,
             }
+    }
+
+    /// Returns whether its client's socket may be lent for a response that has no server any more.
+    pub(crate) fn may_lease(&self, clients: &Clients) -> bool {
+        !self.paced
+            && !self.inspected
+            && matches!(self.body, Body::Done | Body::Exact(0))
+            && clients.has_room_for(self.client_connection)
     }
 
     /// Returns whether both directions are over.

@@ -9,7 +9,7 @@ use crate::{
     launch::zygote,
     reconcile::desired::{Desired, Place},
     reload::state::{Reload, ReloadState},
-    services::{bound::BoundService, cache, logs, prober, resolve},
+    services::{bound::BoundService, logs, prober, resolve},
     sockets::socket::Open,
     state::State,
 };
@@ -68,7 +68,7 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
     let has_prober = if reload.waits_for_lanes() { services.prober.is_some() } else { prober::is_wanted(generation) };
     let has_resolve =
         if reload.waits_for_lanes() { services.resolve.is_some() } else { resolve::is_wanted(generation) };
-    let has_cache = if reload.waits_for_lanes() { services.cache.is_some() } else { cache::is_wanted(generation) };
+    let has_cache = if reload.waits_for_lanes() { services.cache.is_some() } else { generation.keeps_responses() };
     let wanted = [
         (runs, Program::Log, services.log),
         (runs && state.listeners.status.iter().any(Option::is_some), Program::Status, services.status),

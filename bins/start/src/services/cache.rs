@@ -31,11 +31,6 @@ use crate::{
     services::{Services, cache_disk, resolve, shares},
 };
 
-/// Returns whether a configuration keeps responses.
-pub(crate) fn is_wanted(generation: &Generation) -> bool {
-    generation.blobs.contains_key(&Program::Cache)
-}
-
 /// Returns whether a process that has exited is a cache's dispatch or connect that followed it.
 pub(crate) fn has_followed(process: &Process, end: End) -> bool {
     process.program == Program::Dispatch && process.lane.is_none() && end.follows_another()
@@ -45,7 +40,7 @@ pub(crate) fn has_followed(process: &Process, end: End) -> bool {
 /// that have the one before read it for as long as they live.
 pub(crate) fn make_memory(lanes: &mut Lanes, generation: &Generation) {
     let bytes = generation.plan.cache_bytes;
-    if !is_wanted(generation) || lanes.kept.as_ref().is_some_and(|(_, before)| *before == bytes) {
+    if !generation.keeps_responses() || lanes.kept.as_ref().is_some_and(|(_, before)| *before == bytes) {
         return;
     }
     match fosse_sys::memfd::page("kept-responses", bytes) {
@@ -57,7 +52,7 @@ pub(crate) fn make_memory(lanes: &mut Lanes, generation: &Generation) {
 
 /// Returns the memory for a lane, which may read it alone.
 pub(crate) fn memory_for_lane(lanes: &Lanes, generation: &Generation) -> Option<OwnedFd> {
-    let (memory, _) = lanes.kept.as_ref().filter(|_| is_wanted(generation))?;
+    let (memory, _) = lanes.kept.as_ref().filter(|_| generation.keeps_responses())?;
     read_only(memory).ok()
 }
 

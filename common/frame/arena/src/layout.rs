@@ -2,6 +2,7 @@
 
 use std::hash::Hasher as _;
 
+use fosse_sys::page::RENEWED_WORDS;
 use siphasher::sip::SipHasher13;
 
 /// The least memory that is worth an index.
@@ -34,6 +35,9 @@ pub(crate) const PADDING: u64 = u64::MAX;
 pub(crate) const PLACE_BITS: u32 = 48;
 const PLACE_MASK: u64 = (1 << PLACE_BITS) - 1;
 
+/// Words of the ring that get new memory in one piece.
+const RENEWED: u64 = RENEWED_WORDS as u64;
+
 /// The parts of a memory of a given length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
@@ -44,10 +48,10 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Returns the parts of a memory of `words` words: a row for each 8 KiB, so that a cell has 1
-    /// KiB of the ring.
+    /// KiB of the ring. The ring shares no page with what is before it.
     pub(crate) fn of(words: usize) -> Self {
         let rows = (words / 1024).max(1);
-        let ring = HEADER_WORDS + rows * ROW_CELLS;
+        let ring = (HEADER_WORDS + rows * ROW_CELLS).next_multiple_of(RENEWED_WORDS);
         Self { rows, ring, ring_words: u64::try_from(words - ring.min(words)).unwrap_or(0) }
     }
 
@@ -60,6 +64,19 @@ impl Layout {
     /// Returns the word of the memory at which a place lies.
     pub(crate) fn word(&self, place: u64) -> usize {
         self.ring + usize::try_from(place % self.ring_words.max(1)).unwrap_or(0)
+    }
+
+    /// Returns the last place up to this one at which memory begins that is renewed in one piece.
+    pub(crate) fn piece_of(&self, place: u64) -> u64 {
+        place - place % self.ring_words.max(1) % RENEWED
+    }
+
+    /// Returns the first such place from this one on.
+    pub(crate) fn piece_after(&self, place: u64) -> u64 {
+        match self.piece_of(place) {
+            begin if begin == place => place,
+            begin => begin + RENEWED.min(self.words_left(begin)),
+        }
     }
 
     /// Returns the words from a place to the end of the ring.

@@ -6,7 +6,9 @@
 //! places are not. Room for a new record is made at the oldest ones: the header says which place is
 //! the first that still holds, and says so before its bytes are written over. So a reader copies a
 //! record first and asks afterwards whether it still held: what it was told then is true of the
-//! whole copy. The index has a row of eight cells for each value of some bits of a record's hash.
+//! whole copy. So is what a reader takes hold of without a copy, as splice(2) does with pages: the
+//! ring gets new memory before it is written again, so a page that has left it never changes. The
+//! index has a row of eight cells for each value of some bits of a record's hash.
 //!
 //! Readers take nothing in it for granted: whatever the memory holds, a read ends, stays inside,
 //! and copies no more than a record may have.
@@ -18,5 +20,5 @@ mod reader;
 mod writer;
 
 pub use layout::{ARENA_BYTES_MAX, ARENA_BYTES_MIN, RECORD_BYTES_MAX};
-pub use reader::Reader;
+pub use reader::{Found, Reader};
 pub use writer::{Record, Writer, key_of};

@@ -5,6 +5,7 @@ use std::hash::Hasher as _;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use fosse_sys::page::Page;
+use rustix::io::Errno;
 use siphasher::sip::SipHasher13;
 
 use crate::layout::{
@@ -30,6 +31,8 @@ pub struct Writer {
     layout: Layout,
     key: (u64, u64),
     head: u64,
+    /// The place up to which the ring's memory is new since what it held has made room.
+    renewed: u64,
     /// Those in the ring, the oldest first; of those that were removed too.
     records: VecDeque<Record>,
 }
@@ -49,7 +52,7 @@ impl Writer {
     #[must_use]
     pub fn with_key(page: Page, key: (u64, u64)) -> Self {
         let (layout, is_its) = (Layout::of(page.words().len()), key_of(&page) == Some(key));
-        let mut writer = Self { page, layout, key, head: 0, records: VecDeque::new() };
+        let mut writer = Self { page, layout, key, head: 0, renewed: 0, records: VecDeque::new() };
         if !is_its || writer.recover().is_none() {
             writer.clear();
         }
@@ -116,14 +119,19 @@ impl Writer {
 
     /// Writes a record, which takes the place of another one with its hash. Oldest ones make room:
     /// each is reported to `gone`. Returns the record; `None` where it is longer than a quarter of
-    /// the memory, or than any may be.
+    /// the memory, or than any may be, or where there is no new memory for it.
     pub fn put(&mut self, hash: u64, bytes: &[u8], mut gone: impl FnMut(Record)) -> Option<Record> {
         let words = words_of(bytes.len());
         if bytes.len() > RECORD_BYTES_MAX || words > self.layout.ring_words / 4 || self.head >> (PLACE_BITS - 1) != 0 {
             return None;
         }
         let padding = Some(self.layout.words_left(self.head)).filter(|left| *left < words).unwrap_or(0);
-        self.make_room(padding + words, &mut gone);
+        let renewed = self.layout.piece_after(self.head + padding + words).max(self.renewed);
+        if renewed - self.head > self.layout.ring_words {
+            return None;
+        }
+        self.make_room(renewed - self.head, &mut gone);
+        self.renew(renewed).ok()?;
         if padding > 0 {
             self.store(self.layout.word(self.head), PADDING);
             self.head += padding;
@@ -157,8 +165,21 @@ impl Writer {
             tail = self.records.front().map_or(self.head, |oldest| oldest.place);
         }
         self.store(TAIL_AT, tail);
-        // Before the first of its bytes is written over: see the reader.
-        fence(Ordering::Release);
+        // Before the first of its bytes is written over, and before its memory is taken away: see
+        // the reader.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Gives the ring new memory up to a place. Readers may have handed pages on whose records have
+    /// made room: those must not change any more.
+    fn renew(&mut self, until: u64) -> Result<(), Errno> {
+        while self.renewed < until {
+            let words = self.layout.words_left(self.renewed).min(until - self.renewed);
+            let at = self.layout.word(self.renewed);
+            self.page.renew(at..at + usize::try_from(words).map_err(|_| Errno::INVAL)?)?;
+            self.renewed += words;
+        }
+        Ok(())
     }
 
     fn write(&self, record: Record, bytes: &[u8]) {
@@ -214,6 +235,9 @@ impl Writer {
             place += words;
         }
         self.head = place;
+        // The one before has renewed what it has begun to write to. Where it has kept nothing it may
+        // not have come to that.
+        self.renewed = if tail == head { self.layout.piece_of(place) } else { self.layout.piece_after(place) };
         (place == head).then_some(())
     }
 
@@ -225,6 +249,8 @@ impl Writer {
         let known = self.word(HEAD_AT);
         self.head = if known >> (PLACE_BITS - 1) == 0 { known } else { 0 };
         self.records.clear();
+        // Nothing holds any more, also beside the first record of the new one.
+        self.renewed = self.layout.piece_of(self.head);
         self.page.words()[crate::layout::HEADER_WORDS..self.layout.ring.min(self.page.words().len())]
             .iter()
             .for_each(|cell| cell.store(0, Ordering::Relaxed));

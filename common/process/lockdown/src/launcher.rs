@@ -129,6 +129,7 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::SENDMSG, Args::Any, "descriptors and messages; hot"),
     Row::seen(call::RECVMSG, Args::Any, "the same; hot"),
     Row::seen(call::SENDFILE, Args::Any, "static: large files"),
+    Row::seen(call::SPLICE, Args::Any, "dispatch: kept bodies"),
     Row::seen(call::SENDTO, Args::Any, "a lane's bytes; hot"),
     Row::seen(call::RECVFROM, Args::Any, "the same; hot"),
     // Waiting.

@@ -1,18 +1,23 @@
 //! Counter pages: a memfd mapped shared, one writer, any number of readers.
 
 use std::ffi::c_void;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{SealFlags, fcntl_get_seals, fstat};
 use rustix::io::Errno;
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 
 /// The largest page that is mapped: 4 MiB hold the counters of a process for 10,000 sites, and 31
 /// MiB the sums of all processes that have ended for two such configurations; more is a mistake or
 /// an attack on the reader's memory.
 pub const PAGE_BYTES_MAX: usize = 32 << 20;
+
+/// Words of a page whose memory is given back in one piece. They are a whole number of pages of the
+/// machine's memory, which have 64 KiB at most (aarch64).
+pub const RENEWED_WORDS: usize = (64 << 10) / WORD_BYTES;
 
 const WORD_BYTES: usize = size_of::<AtomicU64>();
 
@@ -46,6 +51,31 @@ impl Page {
         // store.
         unsafe { std::slice::from_raw_parts(self.0.start.as_ptr(), self.0.words) }
     }
+
+    /// Has its memory lie in pages of the machine's size: larger ones could not be given back in
+    /// part. Whoever maps it says so.
+    pub fn use_small_pages(&self) {
+        self.0.use_small_pages();
+    }
+
+    /// Gives the memory of a range of words back, which are 0 then. What is written there from now
+    /// on lies in other pages: who still holds one of before, in a pipe or on its way out of a
+    /// socket, sees nothing of it.
+    ///
+    /// # Errors
+    /// `EINVAL` where the range does not begin at a multiple of [`RENEWED_WORDS`] and end at one or
+    /// with the mapping, and those of madvise(2).
+    pub fn renew(&self, range: Range<usize>) -> Result<(), Errno> {
+        let bytes = range.end.checked_sub(range.start).ok_or(Errno::INVAL)? * WORD_BYTES;
+        let is_edge = |word: usize| word.is_multiple_of(RENEWED_WORDS) || word == self.0.words;
+        if range.end > self.0.words || !is_edge(range.start) || !is_edge(range.end) {
+            return Err(Errno::INVAL);
+        }
+        // SAFETY: the range is inside the mapping, which lives as long as self, is shared and is
+        // only ever accessed by atomics, for which a word that becomes 0 is a word that another
+        // process has written.
+        unsafe { madvise(self.0.start.add(range.start).as_ptr().cast::<c_void>(), bytes, Advice::LinuxRemove) }
+    }
 }
 
 impl PageReader {
@@ -60,6 +90,11 @@ impl PageReader {
         Mapping::new(fd.as_fd(), ProtFlags::READ, bytes_max).map(PageReader)
     }
 
+    /// Has its memory lie in pages of the machine's size, as [`Page::use_small_pages`].
+    pub fn use_small_pages(&self) {
+        self.0.use_small_pages();
+    }
+
     /// Appends the bytes of `words` words from `from` on, in the order they lie in memory, as far
     /// as there are any. The writer may change them meanwhile: whoever must know says so by other
     /// words, which are read with [`PageReader::get`] after an acquire fence.
@@ -69,7 +104,14 @@ impl PageReader {
         // SAFETY: the range is inside the mapping, which is aligned, readable and lives as long as
         // self; see `get` for the loads.
         let slice = unsafe { std::slice::from_raw_parts(self.0.start.add(start).as_ptr(), end - start) };
-        out.extend(slice.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes()));
+        let bytes = slice.len() * WORD_BYTES;
+        out.reserve(bytes);
+        for (to, word) in out.spare_capacity_mut().chunks_exact_mut(WORD_BYTES).zip(slice) {
+            to.write_copy_of_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
+        }
+        // SAFETY: reserve has made room for `bytes` bytes, and the loop has written all of them: a
+        // chunk for each word.
+        unsafe { out.set_len(out.len() + bytes) };
     }
 
     /// Returns the number of counters.
@@ -120,6 +162,14 @@ impl Mapping {
         let start = unsafe { mmap(std::ptr::null_mut(), bytes, prot, MapFlags::SHARED, fd, 0)? };
         let start = NonNull::new(start.cast()).ok_or(Errno::NOMEM)?;
         Ok(Mapping { start, words: bytes / WORD_BYTES })
+    }
+}
+
+impl Mapping {
+    fn use_small_pages(&self) {
+        // SAFETY: advice about a mapping that this value has made, which changes no byte of it. A
+        // kernel that knows no larger pages refuses it, and needs it not.
+        let _ = unsafe { madvise(self.start.as_ptr().cast(), self.words * WORD_BYTES, Advice::LinuxNoHugepage) };
     }
 }
 

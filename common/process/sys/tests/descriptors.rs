@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use fosse_sys::blob::{self, BlobError};
 use fosse_sys::fd::{self, Kind};
 use fosse_sys::memfd;
-use fosse_sys::page::{PAGE_BYTES_MAX, Page, PageReader};
+use fosse_sys::page::{PAGE_BYTES_MAX, Page, PageReader, RENEWED_WORDS};
 use fosse_sys::process::{Fork, exit_now, fork};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket, socketpair};
@@ -147,6 +147,43 @@ fn a_reader_sees_what_the_writer_counts() {
     assert_eq!((page.words().len(), reader.len()), (512, 512));
     page.words()[511].store(7, Ordering::Relaxed);
     assert_eq!((reader.get(511), reader.get(0), reader.get(512), reader.get(usize::MAX)), (7, 0, 0, 0));
+}
+
+#[test]
+fn renews_whole_pieces_of_a_page_and_leaves_the_others_and_what_a_pipe_holds() {
+    let words = 2 * RENEWED_WORDS + 8;
+    let memory = memfd::page("t", words as u64 * 8).unwrap();
+    let (page, reader) = (Page::map(&memory).unwrap(), PageReader::map(&memory).unwrap());
+    page.words().iter().for_each(|word| word.store(7, Ordering::Relaxed));
+    let (from, to) = rustix::pipe::pipe().unwrap();
+    let mut at = RENEWED_WORDS as u64 * 8;
+    rustix::pipe::splice(&memory, Some(&mut at), &to, None, 8, rustix::pipe::SpliceFlags::empty()).unwrap();
+    let refused = [1..RENEWED_WORDS, 0..RENEWED_WORDS - 1, 0..words + 1];
+    assert!(refused.into_iter().all(|range| page.renew(range).is_err()));
+    assert!(page.words().iter().all(|word| word.load(Ordering::Relaxed) == 7));
+    page.renew(RENEWED_WORDS..2 * RENEWED_WORDS).unwrap();
+    assert_eq!([0, RENEWED_WORDS, words - 1].map(|word| reader.get(word)), [7, 0, 7]);
+    page.renew(2 * RENEWED_WORDS..words).unwrap();
+    assert_eq!([RENEWED_WORDS - 1, 2 * RENEWED_WORDS, words - 1].map(|word| reader.get(word)), [7, 0, 0]);
+    page.words()[RENEWED_WORDS].store(9, Ordering::Relaxed);
+    let mut held = [0; 8];
+    rustix::io::read(&from, &mut held).unwrap();
+    assert_eq!((u64::from_ne_bytes(held), reader.get(RENEWED_WORDS)), (7, 9));
+}
+
+#[test]
+fn copies_words_as_they_lie_in_memory_as_far_as_there_are_any() {
+    let memory = memfd::page("t", 4096).unwrap();
+    let page = Page::map(&memory).unwrap();
+    page.words().iter().zip(0..).for_each(|(word, n)| word.store(n, Ordering::Relaxed));
+    let reader = PageReader::map(&memory).unwrap();
+    let words = |words: std::ops::Range<u64>| words.flat_map(u64::to_ne_bytes);
+    let mut out = b"before".to_vec();
+    for (from, count, copied) in [(0, 3, 0..3), (500, 12, 500..512), (510, 9, 510..512), (512, 1, 0..0), (9, 0, 0..0)] {
+        out.truncate(6);
+        reader.copy(from, count, &mut out);
+        assert!(out.iter().copied().eq(b"before".iter().copied().chain(words(copied))), "{from}");
+    }
 }
 
 #[test]

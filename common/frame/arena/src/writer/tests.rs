@@ -3,9 +3,10 @@
 use std::os::fd::OwnedFd;
 
 use fosse_sys::page::PageReader;
+use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
 
 use super::*;
-use crate::Reader;
+use crate::{Found, Reader};
 
 fn memory(bytes: u64) -> OwnedFd {
     fosse_sys::memfd::page("arena", bytes).unwrap()
@@ -152,4 +153,99 @@ fn a_reader_beside_a_writer_never_gets_a_torn_record() {
     }
     writer.put(hash, &[255; 100], |_| ());
     assert!(reading.join().unwrap() > 0);
+}
+
+/// Takes hold of the pages of a record, as a reader does that does not copy them.
+fn hold(fd: &OwnedFd, found: Found) -> Option<OwnedFd> {
+    let (from, to) = pipe_with(PipeFlags::NONBLOCK).unwrap();
+    let mut at = found.at;
+    let held = splice(fd, Some(&mut at), &to, None, found.bytes, SpliceFlags::NONBLOCK).unwrap();
+    assert_eq!(held, found.bytes);
+    reader(fd).holds(found.place).then_some(from)
+}
+
+fn read_all(pipe: &OwnedFd, bytes: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes);
+    while out.len() < bytes {
+        assert!(rustix::io::read(pipe, rustix::buffer::spare_capacity(&mut out)).unwrap() > 0);
+    }
+    out
+}
+
+#[test]
+fn pages_that_a_reader_has_taken_hold_of_never_change_whoever_writes_next() {
+    let fd = memory(1 << 20);
+    let (reader, mut out) = (reader(&fd), Vec::new());
+    let mut writer = writer(&fd);
+    let mut held = Vec::new();
+    // Records that share their pages with others, and end at every place of a page.
+    let put = |writer: &mut Writer, n: u64| {
+        let length = usize::try_from(n * 7919 % 40_000).unwrap();
+        let hash = writer.hash(&n.to_le_bytes());
+        writer.put(hash, &body(n, length), |_| ()).unwrap();
+        (hash, length)
+    };
+    for n in 0..60 {
+        let (hash, length) = put(&mut writer, n);
+        let found = reader.find_first(hash, 10, &mut out).unwrap();
+        assert_eq!((found.bytes, out.as_slice()), (length, &body(n, length.min(10))[..]));
+        held.extend((length > 0).then(|| (n, length, hold(&fd, found).unwrap())));
+        // Another one takes over, now and then one that finds it damaged and begins with nothing.
+        match n {
+            20 => writer = Writer::open(Page::map(&fd).unwrap(), (8, 9)),
+            40 => writer = Writer::with_key(Page::map(&fd).unwrap(), (8, 9)),
+            _ => {}
+        }
+    }
+    for n in 60..200 {
+        put(&mut writer, n);
+    }
+    for (n, length, pipe) in held {
+        assert!(read_all(&pipe, length) == body(n, length), "{n}");
+    }
+}
+
+#[test]
+fn a_memory_that_is_begun_anew_in_the_middle_of_held_pages_leaves_them_alone() {
+    let fd = memory(1 << 20);
+    let (reader, mut out) = (reader(&fd), Vec::new());
+    let mut writer = writer(&fd);
+    let hash = writer.hash(b"a");
+    writer.put(hash, &body(1, 5000), |_| ()).unwrap();
+    let held = hold(&fd, reader.find_first(hash, 1, &mut out).unwrap()).unwrap();
+    writer.store(HEAD_AT, 8);
+    // One finds it damaged and ends before it has kept anything.
+    drop(Writer::open(Page::map(&fd).unwrap(), (1, 2)));
+    let mut next = Writer::open(Page::map(&fd).unwrap(), (1, 2));
+    assert_eq!(next.put(hash, &body(2, 5000), |_| ()).unwrap().place, 8);
+    assert!(read_all(&held, 5000) == body(1, 5000));
+}
+
+#[test]
+fn what_a_reader_takes_hold_of_beside_a_writer_is_of_one_record() {
+    let fd = memory(1 << 20);
+    let mut writer = writer(&fd);
+    let hash = writer.hash(b"a");
+    let copy = fd.try_clone().unwrap();
+    let reading = std::thread::spawn(move || {
+        let (reader, mut out, mut held, mut seen) = (reader(&copy), Vec::new(), VecDeque::new(), 0);
+        loop {
+            let Some(found) = reader.find_first(hash, 1, &mut out) else { continue };
+            held.extend(hold(&copy, found).map(|pipe| (out[0], found.bytes, pipe)));
+            // The writer goes on meanwhile.
+            if held.len() > 30 || out[0] == 255 {
+                let (first, bytes, pipe) = held.pop_front().unwrap();
+                assert!(read_all(&pipe, bytes).iter().all(|byte| *byte == first), "torn");
+                seen += 1;
+                if first == 255 {
+                    return seen;
+                }
+            }
+        }
+    });
+    for n in 0..3000_u32 {
+        writer.put(hash, &vec![n.to_le_bytes()[0] % 255; 50_000 - n as usize], |_| ());
+    }
+    writer.put(hash, &[255; 100], |_| ());
+    assert!(reading.join().unwrap() > 30);
 }
