@@ -101,7 +101,7 @@ impl Keeper {
                 let found = FromCache::Found { tag, place, hash, collapsed, validated, stale, from_disk };
                 (tag != 0).then_some((peer, found)).into_iter().collect()
             }
-            // What is kept is confirmed from here, and used here where that fails.
+            // What is kept may be confirmed, and used where that fails.
             Some((_, kept)) if can_be_confirmed(kept) || state_of(kept) != State::Stale => {
                 self.fetch(ask, hash, before, now, out, counters)
             }
@@ -119,8 +119,8 @@ impl Keeper {
         out: &mut Outbox,
         counters: &Counters,
     ) -> Vec<News> {
-        let leads = before.is_none() && ask.waiter.tag != 0;
-        if self.store.is_unkept(hash, now.ms) || leads && ask.waiter.way == Way::None {
+        let leads = ask.waiter.tag != 0;
+        if self.store.is_unkept(hash, now.ms) || leads && before.is_none() && ask.waiter.way == Way::None {
             return pass_by(ask.waiter, PassCause::NotKept, counters);
         }
         let has_room = self.fills.len() < FILLS_COUNT_MAX
@@ -131,7 +131,7 @@ impl Keeper {
             && self.store.has_room_for((ask.key, hash), ask.source, now.ms);
         if has_room && leads && ask.waiter.way == Way::Lane {
             counters.add(count::FILLS, 1);
-            return vec![self.lead(ask, hash, now)];
+            return vec![self.lead(ask, hash, before.map(|before| before.bytes), now)];
         }
         if !has_room || !self.begin(ask, hash, before.map(|before| before.bytes), now, out) {
             counters.add(count::REFUSED, 1);

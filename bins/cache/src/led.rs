@@ -21,14 +21,16 @@ use crate::{
 
 impl Keeper {
     /// Has the lane of a request lead. Returns the word for it.
-    pub(crate) fn lead(&mut self, ask: &Ask<'_>, hash: u64, now: Now) -> News {
-        let fill = self.fill(ask, hash, now);
+    pub(crate) fn lead(&mut self, ask: &Ask<'_>, hash: u64, before: Option<Vec<u8>>, now: Now) -> News {
+        let fill = Fill { before, ..self.fill(ask, hash, now) };
         self.led_by(ask.waiter, fill)
     }
 
     fn led_by(&mut self, Waiter { peer, tag, .. }: Waiter, fill: Fill) -> News {
+        let place = fill.before.as_ref().and_then(|_| self.store.find(fill.hash, &fill.key));
+        let confirms = place.map(|(place, _)| (place, fill.hash));
         self.fills.begin(Asker::Lane(peer, tag), fill);
-        (peer, FromCache::Lead { tag, bytes_max: self.settings.cached_response_bytes_max })
+        (peer, FromCache::Lead { tag, bytes_max: self.settings.cached_response_bytes_max, confirms })
     }
 
     /// Has another lane lead where the one that does takes long: its client may be slow. Returns
@@ -69,7 +71,11 @@ impl Keeper {
         counters: &Counters,
     ) -> Result<Vec<News>, WireError> {
         let asker = Asker::Lane(peer, tag);
-        let Some(fill) = self.fills.get(asker).filter(|fill| fill.head.is_none()) else { return Ok(Vec::new()) };
+        let Some(fill) = self.fills.get(asker).filter(|fill| fill.head.is_none()) else {
+            // It has been forgotten meanwhile. Who passes a confirmation on waits for a word.
+            let word = Some((peer, FromCache::Enough { tag })).filter(|_| status == 304);
+            return Ok(word.into_iter().collect());
+        };
         if !key.is_empty() && base_of(key) != base_of(&fill.key) {
             return Err(WireError::Field("variant"));
         }

@@ -7,7 +7,7 @@ use fosse_caching::{Directives, Kept, State, Stored, state};
 use fosse_counters::{Counters, cache as count};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId, WireError,
-    cache::PassCause,
+    cache::{PassCause, Way},
     frame::ResetReason,
     request::BodyLength,
     response::{ResponseEnd, ResponseHead},
@@ -15,7 +15,7 @@ use fosse_wire::{
 
 use crate::{
     ask::{News, Now},
-    fill::{Asker, Fill},
+    fill::{Asker, Fill, Waiter},
     heads,
     keeper::Keeper,
     limits::UNKEPT_BYTES_MAX,
@@ -142,6 +142,13 @@ impl Keeper {
     pub(crate) fn whole(&mut self, asker: Asker, now: Now, counters: &Counters) -> Vec<News> {
         let Some(mut fill) = self.fills.take(asker) else { return Vec::new() };
         let Some(head) = fill.head.take() else { return self.passed(&fill, PassCause::Failed, counters) };
+        if let Asker::Lane(peer, tag) = asker
+            && head.validated
+        {
+            // It has got no response: what is kept is its client's too.
+            fill.waiters.insert(0, Waiter { peer, tag, way: Way::Lane });
+            self.waiting += 1;
+        }
         let before = fill.before.as_deref().and_then(|bytes| Stored::decode(bytes).ok());
         let body = before.filter(|_| head.validated).map_or(fill.body.as_slice(), |before| before.body);
         let fields = head.decoded();
@@ -168,7 +175,8 @@ impl Keeper {
             self.shares.add(fill.source, fill.body.len() + fill.key.len() + head.fields.len());
         }
         counters.add(if head.validated { count::VALIDATED } else { count::KEPT }, 1);
-        self.found(&fill, place, (head.validated, false), matches!(asker, Asker::Lane(..)))
+        let is_led = matches!(asker, Asker::Lane(..)) && !head.validated;
+        self.found(&fill, place, (head.validated, false), is_led)
     }
 
     /// Ends a fill that the application has failed: what is kept is used where it says so.

@@ -333,7 +333,7 @@ fn a_lane_that_leads_keeps_what_it_was_told_to_lead_for_and_nothing_else() {
     let (mut leader, mut other) = (target.peer(0), target.peer(1));
     leader.says(&[ToCache::Hello, leading(1, &key("/a"))]);
     assert_eq!(leader.hears(), Some(FromCache::Hello));
-    assert!(matches!(leader.hears(), Some(FromCache::Lead { tag: 1, bytes_max: RESPONSE_BYTES_MAX })));
+    assert!(matches!(leader.hears(), Some(FromCache::Lead { tag: 1, bytes_max: RESPONSE_BYTES_MAX, confirms: None })));
     other.says(&[ToCache::Hello, leading(1, &key("/a"))]);
     assert_eq!(other.hears(), Some(FromCache::Hello));
     // Neither for a tag of another lane, nor for one that it never had, nor without a head, nor

@@ -64,6 +64,7 @@ impl Lane<'_> {
             Outcome::AskCache | Outcome::RespondKept => return self.settle_kept(stream, &outcome),
             Outcome::Refuse(cause) => self.respond(stream, 503, cause),
             Outcome::SendFile { clean } => return self.send_file(stream, clean),
+            Outcome::SendKept { clean } => return self.send_instead(stream, clean),
             Outcome::ReadWhole { clean } => return self.detach(stream, clean),
             Outcome::Complete { clean } => return self.complete(stream, clean),
             Outcome::ClientLost => {
@@ -292,6 +293,9 @@ impl Lane<'_> {
             return;
         }
         if status >= 500 {
+            if self.send_stale(stream) {
+                return;
+            }
             lead::leave(stream, LeaveCause::Failed, self.context.shared);
         }
         self.end_response(stream);

@@ -4,6 +4,7 @@ mod site;
 
 mod changes;
 mod collapses;
+mod confirms;
 mod disk;
 mod hits;
 mod keeps;

@@ -74,6 +74,15 @@ pub(crate) struct Lead {
     pub(super) is_kept: bool,
 }
 
+/// The reason why a kept response is sent in place of the application's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Instead {
+    /// The application has confirmed it.
+    Confirmed,
+    /// The application has failed.
+    Stale,
+}
+
 /// The part of a request that the cache has to do with.
 #[derive(Debug, Default)]
 pub(crate) struct Cached {
@@ -104,6 +113,10 @@ pub(crate) struct Cached {
     pub(crate) more: Vec<u8>,
     /// The response is passed on to the cache.
     pub(crate) lead: Option<Lead>,
+    /// Place and hash of what is kept, which the application is asked to confirm.
+    pub(crate) confirms: Option<(u64, u64)>,
+    /// The kept one is sent in place of the application's response.
+    pub(crate) instead: Option<Instead>,
     /// A response that is no error changes what its target has.
     pub(crate) changes: bool,
 }

@@ -91,7 +91,7 @@ impl Cache {
     }
 
     /// Finds the record with a hash. Copies its first bytes, or all of it where its head is longer.
-    fn find(&mut self, hash: u64, bytes_max: usize) -> Option<Found> {
+    pub(super) fn find(&mut self, hash: u64, bytes_max: usize) -> Option<Found> {
         self.piped = None;
         let found = self.reader.find_first(hash, bytes_max, &mut self.record)?;
         match head_bytes(&self.record) {
@@ -163,6 +163,16 @@ impl Cache {
         self.session.as_mut().is_some_and(|session| session.send(part))
     }
 
+    /// Passes word on that a response of a stream that leads has confirmed what is kept: its reply
+    /// is waited for. Returns false where the cache takes none.
+    pub(super) fn pass_confirmation_on(&mut self, id: StreamId, head: &ToCache<'_>, tag: u32) -> bool {
+        let is_passed = self.pass_on(head) && self.pass_on(&ToCache::End { tag });
+        if is_passed {
+            self.waiting.insert(tag, id);
+        }
+        is_passed
+    }
+
     /// Tells the cache that a request of this lane does not lead, or not any more.
     pub(crate) fn leave(&mut self, tag: u32, cause: LeaveCause) {
         self.leading.remove(&tag);
@@ -171,13 +181,19 @@ impl Cache {
         }
     }
 
+    /// Returns whether what the memory has of the target of a key may be from before a change of
+    /// it. With very many changes that is said of every target.
+    pub(super) fn has_changed(&self, key: &[u8]) -> bool {
+        self.changes.may_be_of(key)
+    }
+
     /// Looks for what the memory has for the key that was made last, of which it copies the first
     /// bytes, or all where the head is longer. Returns its hash and its place with it.
     pub(super) fn look_up(&mut self, bytes_max: usize) -> Option<(u64, Found, Stored<'_>)> {
         let hash = self.reader.hash(&self.key)?;
         let found = self.find(hash, bytes_max)?;
         let stored = Stored::decode(&self.record).ok()?;
-        let is_of_key = stored.key == self.key.as_slice() && !self.changes.may_be_of(&self.key);
+        let is_of_key = stored.key == self.key.as_slice() && !self.has_changed(&self.key);
         is_of_key.then_some((hash, found, stored))
     }
 
@@ -220,7 +236,8 @@ impl Cache {
                     None => unwanted.push(tag),
                 },
                 Ok(Some(reply @ FromCache::Enough { tag })) => {
-                    replies.extend(self.leading.remove(&tag).map(|id| (id, Some(reply))));
+                    let id = self.leading.remove(&tag).or_else(|| self.waiting.remove(&tag));
+                    replies.extend(id.map(|id| (id, Some(reply))));
                 }
                 Ok(None) => break None,
                 Err(why) => break Some(why),

@@ -66,6 +66,18 @@ pub(crate) fn offer(
     }
 }
 
+/// Passes the head of a 304 on to the cache, where its stream leads: the cache replies to it.
+/// Returns false where there is nobody to reply.
+pub(super) fn confirm(stream: &Stream, head: &BackendHead<'_>, context: &mut Context<'_>) -> bool {
+    let Some(lead) = stream.cached.as_ref().and_then(|cached| cached.lead) else { return false };
+    let delay = Duration::from_micros(context.event_loop.now_us() - stream.sent_us);
+    let delay_ms = u32::try_from(delay.as_millis()).unwrap_or(u32::MAX);
+    let mut out = Vec::new();
+    let Ok(fields) = put(&mut out, stream, head, context) else { return false };
+    let passed = ToCache::Head { tag: lead.tag, delay_ms, status: head.status, key: &[], fields };
+    context.shared.cache.as_mut().is_some_and(|cache| cache.pass_confirmation_on(stream.id, &passed, lead.tag))
+}
+
 /// Writes a head as the cache of another lane would have it. Returns its fields.
 fn put<'o>(
     out: &'o mut Vec<u8>,

@@ -15,6 +15,7 @@ use fosse_wire::{
 use super::{
     cached::{Cached, Lead, Status, terms},
     client::Cache,
+    confirm,
     find::{BodyWay, Found, find, turn, varied},
     key,
     variant::{Variant, variant},
@@ -101,7 +102,9 @@ fn to_ask(
     let (varied, is_marker) = (varied(key), matches!(found, Found::Marker));
     let may_lead = whole::may_lead(head, policy, varied);
     // Where nothing is kept, this lane asks, or whoever asked before it.
-    let more = if may_lead && matches!(found, Found::Stale) { more(head, policy, varied) } else { Vec::new() };
+    let way = way(head, policy, may_lead);
+    let is_asked = may_lead && way != Way::Lane && matches!(found, Found::Stale);
+    let more = if is_asked { more(head, policy, varied) } else { Vec::new() };
     let mut fields = Vec::new();
     // They came in a frame, so they fit one.
     let _ = fosse_wire::fields::put(&mut fields, head.fields);
@@ -113,14 +116,28 @@ fn to_ask(
         terms,
         site: head.site,
         validate: wanted.no_cache || wanted.max_age.is_some() || wanted.min_fresh.is_some() || is_marker,
-        way: way(head, policy, may_lead),
+        way,
         more,
         ..Cached::default()
     }
 }
 
-/// Takes the reply for a stream. Returns what is to be done.
+/// Takes the reply for a stream, or word that there is none. Returns what is to be done.
 pub(crate) fn replied(
+    stream: &mut Stream,
+    reply: Option<FromCache>,
+    policy: &CachePolicy,
+    context: &mut Context<'_>,
+) -> Outcome {
+    let is_confirmed = stream.cached.as_ref().is_some_and(|cached| cached.instead.is_some());
+    match follow(stream, reply, policy, context) {
+        // It has been asked for: the application has said that what was kept holds.
+        Outcome::Connect | Outcome::AskCache if is_confirmed => confirm::instead(stream, context),
+        outcome => outcome,
+    }
+}
+
+fn follow(
     stream: &mut Stream,
     reply_of_cache: Option<FromCache>,
     policy: &CachePolicy,
@@ -129,8 +146,9 @@ pub(crate) fn replied(
     let Some(cached) = &mut stream.cached else { return Outcome::Continue };
     cached.tag = 0;
     let list = std::mem::take(&mut cached.fields);
-    if let Some(FromCache::Lead { tag, bytes_max }) = reply_of_cache {
+    if let Some(FromCache::Lead { tag, bytes_max, confirms }) = reply_of_cache {
         (cached.fields, cached.lead) = (list, Some(Lead { tag, bytes_max, is_kept: false }));
+        confirms.into_iter().for_each(|kept| confirm::ask(stream, kept, context));
         return Outcome::Connect;
     }
     cached.key = Vec::new();
@@ -159,13 +177,17 @@ pub(crate) fn replied(
         _ => Status::Stored { collapsed, varied: cached.status == Status::VaryMiss },
     };
     cache.reply = (reply(&stored, fields.into_iter(), stream.to_head), status);
-    let counter = match (from_disk, collapsed) {
+    context.counters.add(counter(from_disk, collapsed), 1);
+    Outcome::RespondKept
+}
+
+/// Returns the counter of a response that the cache has found.
+const fn counter(from_disk: bool, collapsed: bool) -> usize {
+    match (from_disk, collapsed) {
         (true, _) => count::CACHE_HITS,
         (_, true) => count::CACHE_COLLAPSED,
         _ => count::CACHE_MISSES,
-    };
-    context.counters.add(counter, 1);
-    Outcome::RespondKept
+    }
 }
 
 /// Notes that the cache wants no more of the response of a stream that leads.

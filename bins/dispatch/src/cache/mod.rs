@@ -9,7 +9,9 @@
 pub(crate) mod cached;
 mod changes;
 pub(crate) mod client;
+pub(crate) mod confirm;
 mod find;
+mod instead;
 mod key;
 pub(crate) mod lead;
 pub(crate) mod lookup;

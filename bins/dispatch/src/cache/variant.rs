@@ -57,8 +57,7 @@ pub(super) fn variant<'n>(
     varies_by: impl Iterator<Item = &'n [u8]> + Clone,
     fields: Fields<'_>,
 ) -> Variant {
-    let is_base = !is_variant(key);
-    let is_absent = |name: &[u8]| is_base && !has(fields, name) && !WRITTEN_HERE.contains(&name);
+    let is_absent = |name: &[u8]| !is_variant(key) && !has(fields, name) && !WRITTEN_HERE.contains(&name);
     if varies_by.clone().all(|name| has_field(policy, name) || is_absent(name)) {
         return Variant::This;
     }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use fosse_fastcgi::{END_OF_PARAMS, ParamsWriter};
-use fosse_http1::write_field;
+use fosse_http1::{Unwritable, write_field};
 use fosse_settings::{Access as Settings, Backend};
 use fosse_wire::request::RequestHead;
 
@@ -97,6 +97,23 @@ impl Stream {
         let end = if self.fastcgi { &END_OF_PARAMS[..] } else { EMPTY_LINE };
         let head = self.out.strip_suffix(end).unwrap_or(&self.out);
         self.framing_at.unwrap_or(head.len())
+    }
+
+    /// Puts the conditions into its head by which what is kept is confirmed: a request of which
+    /// there is the head alone, for a server that speaks HTTP.
+    ///
+    /// # Errors
+    /// [`Unwritable`] where one cannot be written; nothing is put in then.
+    pub(crate) fn put_conditions(&mut self, conditions: &[Field]) -> Result<(), Unwritable> {
+        if self.fastcgi || self.out_sent > 0 || !self.out.ends_with(EMPTY_LINE) {
+            return Ok(());
+        }
+        let (mut bytes, at) = (Vec::new(), self.fields_at());
+        conditions.iter().try_for_each(|(name, value)| write_field(&mut bytes, name, value))?;
+        let length = bytes.len();
+        self.out.splice(at..at, bytes);
+        self.framing_at = self.framing_at.map(|framing_at| framing_at + length);
+        Ok(())
     }
 
     /// Puts fields into the head that is written already.

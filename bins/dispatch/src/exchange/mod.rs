@@ -86,6 +86,11 @@ pub(crate) enum Outcome {
         /// No byte follows the response.
         clean: bool,
     },
+    /// The cache has what its client gets in place of the response.
+    SendKept {
+        /// No byte follows the response.
+        clean: bool,
+    },
     /// The response is complete. `clean`: no byte follows it.
     Complete {
         /// No byte follows the response.

@@ -210,6 +210,9 @@ fn ended(stream: &mut Stream, clean: bool, context: &mut Context<'_>) -> Outcome
     if stream.has_named_file() {
         return Outcome::SendFile { clean };
     }
+    if stream.cached.as_ref().is_some_and(|cached| cached.instead.is_some()) {
+        return Outcome::SendKept { clean };
+    }
     lead::end(stream, context.shared);
     if stream.is_ahead_empty() { Outcome::Complete { clean } } else { Outcome::ReadWhole { clean } }
 }

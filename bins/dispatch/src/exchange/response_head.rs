@@ -25,7 +25,7 @@ use super::{
     traffic,
 };
 use crate::{
-    cache::{lead, lookup},
+    cache::{confirm, lead, lookup},
     context::{Context, Shared},
     limits,
     policies::Policy,
@@ -109,8 +109,8 @@ fn drop_body(connection: &mut Connection, terms: Terms<'_>, head: &ResponseHead<
     connection.at = framing(head, terms.backend.lenient_responses).0;
 }
 
-/// Returns whether the client gets something else in place of a response, and begins that: the file
-/// that it names, or a page.
+/// Returns whether the client gets something else in place of a response, and begins that: what is
+/// kept, the file that it names, or a page.
 fn is_replaced(
     stream: &mut Stream,
     connection: &mut Connection,
@@ -118,6 +118,11 @@ fn is_replaced(
     head: &ResponseHead<'_>,
     context: &mut Context<'_>,
 ) -> Result<bool, Failure> {
+    if confirm::replaces(stream, head, context) {
+        drop_body(connection, terms, head);
+        stream.wait = Wait::Bytes;
+        return Ok(true);
+    }
     let cookie = stream.send_file.as_ref().and_then(|_| own_cookie(stream, terms));
     let file = stream.send_file.as_mut().zip(terms.policy.settings.send_files.as_ref());
     let is_file = file.is_some_and(|(file, files)| file.note(files, head, cookie));

@@ -12,7 +12,7 @@ use super::{
     response_head,
     stream::{Lease, Stream, Wait},
 };
-use crate::{PROGRAM, context::Context, upstream::connection::Connection};
+use crate::{PROGRAM, cache::confirm, context::Context, upstream::connection::Connection};
 
 /// Ends the wait of a stream whose time is over.
 pub(crate) fn expired(
@@ -36,6 +36,9 @@ pub(crate) fn expired(
         Limit::Cache => {
             if let Some(cached) = &mut stream.cached {
                 cached.tag = 0;
+                if cached.instead.is_some() {
+                    return confirm::instead(stream, context);
+                }
             }
             Outcome::Connect
         }

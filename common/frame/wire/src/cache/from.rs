@@ -50,12 +50,15 @@ pub enum FromCache {
         /// The cause.
         cause: PassCause,
     },
-    /// Has the lane ask the application itself: `u32 tag | u64 bytes`.
+    /// Has the lane ask the application itself: `u32 tag | u64 bytes | u8 confirms | u64 place |
+    /// u64 hash`.
     Lead {
         /// The tag of the ASK.
         tag: u32,
         /// Bytes of a body that is kept.
         bytes_max: u64,
+        /// Place and hash of what is kept, which the application may confirm.
+        confirms: Option<(u64, u64)>,
     },
     /// Says that no more of a response is wanted: `u32 tag`.
     Enough {
@@ -102,7 +105,11 @@ impl FromCache {
                 put(out, FOUND, &[&tag.to_le_bytes(), &place.to_le_bytes(), &hash.to_le_bytes(), &[flags]])
             }
             Self::Pass { tag, cause } => put(out, PASS, &[&tag.to_le_bytes(), &[cause as u8]]),
-            Self::Lead { tag, bytes_max } => put(out, LEAD, &[&tag.to_le_bytes(), &bytes_max.to_le_bytes()]),
+            Self::Lead { tag, bytes_max, confirms } => {
+                let (place, hash) = confirms.unwrap_or_default();
+                let [bytes, place, hash] = [bytes_max, place, hash].map(u64::to_le_bytes);
+                put(out, LEAD, &[&tag.to_le_bytes(), &bytes, &[u8::from(confirms.is_some())], &place, &hash])
+            }
             Self::Enough { tag } => put(out, ENOUGH, &[&tag.to_le_bytes()]),
             Self::Forgotten { tag } => put(out, FORGOTTEN, &[&tag.to_le_bytes()]),
             Self::Purged { tag, responses, is_partial } => {
@@ -122,27 +129,13 @@ impl FromCache {
                 session::take_hello(&mut c, PROTOCOL)?;
                 Self::Hello
             }
-            FOUND => {
-                let (tag, place, hash, flags) = (c.u32()?, c.u64()?, c.u64()?, c.u8()?);
-                if flags > FOUND_FLAGS {
-                    return Err(WireError::Field("found flags"));
-                }
-                Self::Found {
-                    tag,
-                    place,
-                    hash,
-                    collapsed: flags & FLAG_COLLAPSED != 0,
-                    validated: flags & FLAG_VALIDATED != 0,
-                    stale: flags & FLAG_STALE != 0,
-                    from_disk: flags & FLAG_FROM_DISK != 0,
-                }
-            }
+            FOUND => Self::decode_found(&mut c)?,
             PASS => {
                 let tag = c.u32()?;
                 let cause = PassCause::ALL.get(usize::from(c.u8()?)).copied().ok_or(WireError::Field("pass cause"))?;
                 Self::Pass { tag, cause }
             }
-            LEAD => Self::Lead { tag: c.u32()?, bytes_max: c.u64()? },
+            LEAD => Self::decode_lead(&mut c)?,
             ENOUGH => Self::Enough { tag: c.u32()? },
             FORGOTTEN => Self::Forgotten { tag: c.u32()? },
             PURGED => {
@@ -156,5 +149,30 @@ impl FromCache {
         };
         c.end()?;
         Ok(decoded)
+    }
+    fn decode_found(c: &mut Cursor<'_>) -> Result<Self, WireError> {
+        let (tag, place, hash, flags) = (c.u32()?, c.u64()?, c.u64()?, c.u8()?);
+        if flags > FOUND_FLAGS {
+            return Err(WireError::Field("found flags"));
+        }
+        Ok(Self::Found {
+            tag,
+            place,
+            hash,
+            collapsed: flags & FLAG_COLLAPSED != 0,
+            validated: flags & FLAG_VALIDATED != 0,
+            stale: flags & FLAG_STALE != 0,
+            from_disk: flags & FLAG_FROM_DISK != 0,
+        })
+    }
+
+    fn decode_lead(c: &mut Cursor<'_>) -> Result<Self, WireError> {
+        let (tag, bytes_max) = (c.u32()?, c.u64()?);
+        let confirms = match (c.u8()?, c.u64()?, c.u64()?) {
+            (0, 0, 0) => None,
+            (1, place, hash) => Some((place, hash)),
+            _ => return Err(WireError::Field("lead confirms")),
+        };
+        Ok(Self::Lead { tag, bytes_max, confirms })
     }
 }

@@ -334,7 +334,11 @@ mod tests {
             FromCache::Purged { tag: 3, responses: 4, is_partial: true },
         ]
         .into_iter()
-        .chain([FromCache::Lead { tag: 4, bytes_max: 1 << 33 }, FromCache::Enough { tag: 5 }])
+        .chain([
+            FromCache::Lead { tag: 4, bytes_max: 1 << 33, confirms: None },
+            FromCache::Lead { tag: 4, bytes_max: 9, confirms: Some((1 << 40, 3)) },
+            FromCache::Enough { tag: 5 },
+        ])
         .chain(pass)
         {
             let mut bytes = Vec::new();

@@ -1,0 +1,104 @@
+//! What is kept and stale: whoever leads asks the application whether it still holds (RFC 9111,
+//! section 4.3). Its client gets what is kept where that is so, and where the application has
+//! failed and what is kept may be used then (RFC 5861, section 4).
+
+use fosse_caching::{Directives, Reply, State, Stored, reply, state, validators};
+use fosse_counters::dispatch as count;
+use fosse_http1::ResponseHead as BackendHead;
+use fosse_wire::{cache::LeaveCause, cursor::Cursor, fields::Fields};
+
+use super::{
+    cached::{Instead, Status, now_s},
+    client::Cache,
+    lead,
+};
+use crate::{
+    context::{Context, Shared},
+    exchange::{Outcome, stream::Stream},
+};
+
+/// The fields by which a kept response is confirmed, each with that of the response.
+const CONDITIONS: [(&[u8], &[u8]); 2] = [(b"If-None-Match", b"etag"), (b"If-Modified-Since", b"last-modified")];
+
+/// Has a stream that leads ask whether what is kept at a place still holds.
+pub(super) fn ask(stream: &mut Stream, kept: (u64, u64), context: &mut Context<'_>) {
+    let Some(cached) = &mut stream.cached else { return };
+    let Some(cache) = &mut context.shared.cache else { return };
+    let Some(stored) = read(cache, kept).filter(|stored| stored.key == cached.key.as_slice()) else { return };
+    cached.confirms = Some(kept);
+    let can_be_confirmed = stored.status == 200 && {
+        let validators = validators(&stored);
+        !validators.tag.is_empty() || validators.modified.is_some()
+    };
+    if !can_be_confirmed {
+        return;
+    }
+    let of = |name: &[u8]| stored.fields.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
+    let conditions = CONDITIONS.into_iter().filter_map(|(name, of_kept)| Some((name, of(of_kept)?.1)));
+    let conditions = conditions.map(|(name, value)| (name.to_vec(), value.to_vec())).collect::<Vec<_>>();
+    // One that cannot be written is not asked: the response comes whole.
+    let _ = stream.put_conditions(&conditions);
+}
+
+/// Returns what is kept at a place.
+fn read(cache: &mut Cache, (place, hash): (u64, u64)) -> Option<Stored<'_>> {
+    let is_there = cache.read(place, hash);
+    Stored::decode(&cache.record).ok().filter(|_| is_there)
+}
+
+/// Returns whether what is kept is sent in place of a response with this head, whose body is read
+/// for nobody then.
+pub(crate) fn replaces(stream: &mut Stream, head: &BackendHead<'_>, context: &mut Context<'_>) -> bool {
+    let Some(confirms) = stream.cached.as_ref().and_then(|cached| cached.confirms) else { return false };
+    match head.status {
+        304 => {
+            let is_passed = lead::confirm(stream, head, context);
+            let Some(cached) = &mut stream.cached else { return false };
+            cached.instead = Some(Instead::Confirmed);
+            cached.tag = if is_passed { cached.lead.take().map_or(0, |lead| lead.tag) } else { 0 };
+            true
+        }
+        500 | 502 | 503 | 504 if may_be_stale(context.shared, confirms) => {
+            lead::leave(stream, LeaveCause::Failed, context.shared);
+            stream.cached.iter_mut().for_each(|cached| cached.instead = Some(Instead::Stale));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Returns whether what is kept may be used where the application has failed: it has not been
+/// purged or changed meanwhile, and says so.
+pub(super) fn may_be_stale(shared: &mut Shared, (place, hash): (u64, u64)) -> bool {
+    let Some(cache) = &mut shared.cache else { return false };
+    if cache.find(hash, usize::MAX).is_none_or(|found| found.place != place) {
+        return false;
+    }
+    let stored = Stored::decode(&cache.record).ok().filter(|stored| !cache.has_changed(stored.key));
+    stored.is_some_and(|stored| state(&stored, &Directives::default(), now_s()) != State::Stale)
+}
+
+/// Has what is kept sent in place of a response. Returns what is to be done: where it is not there
+/// any more nothing can be sent. One that was purged meanwhile and is confirmed is what the
+/// application has now.
+pub(crate) fn instead(stream: &mut Stream, context: &mut Context<'_>) -> Outcome {
+    let source = stream.source();
+    let Some(cached) = &mut stream.cached else { return Outcome::Respond(502) };
+    let status = match cached.instead.take() {
+        Some(Instead::Stale) => Status::StaleOnError,
+        _ => Status::Validated { collapsed: false },
+    };
+    let fields = std::mem::take(&mut cached.fields);
+    let Shared { cache: Some(cache), ahead, .. } = &mut *context.shared else { return Outcome::Respond(502) };
+    let Some(stored) = cached.confirms.take().and_then(|kept| read(cache, kept)) else {
+        return Outcome::Respond(502);
+    };
+    let fields = Fields::decode(&mut Cursor::new(&fields)).unwrap_or_default();
+    let reply: Reply = reply(&stored, fields.into_iter(), stream.to_head);
+    if cache.body_bytes > ahead.room(source) {
+        return Outcome::Respond(502);
+    }
+    cache.reply = (reply, status);
+    context.counters.add(count::CACHE_MISSES, 1);
+    Outcome::RespondKept
+}
