@@ -287,6 +287,10 @@ mod tests {
         assert_eq!(age(&[("Age", "10"), ("Date", &early)]), 30);
         assert_eq!(age(&[("Age", "x"), ("Date", &late)]), 2);
         assert_eq!([age(&[("Age", "10, 20")]), age(&[("Age", "10"), ("Age", "20")])], [12, 12]);
+        // What is no number says nothing (section 5.1).
+        for value in ["-10", "10.0", "abc", "10;a=1", "10;20", "0, 20"] {
+            assert_eq!(age(&[("Age", value)]), 2, "{value}");
+        }
         assert_eq!(kept(&[("Cache-Control", "max-age=10"), ("Age", "10")]), Err(NotKept::Stale));
     }
 
