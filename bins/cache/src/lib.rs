@@ -5,6 +5,7 @@
 mod about;
 mod ask;
 pub mod disk;
+mod entry;
 mod fill;
 mod fills;
 mod heads;

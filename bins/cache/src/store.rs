@@ -2,7 +2,6 @@
 //! are found.
 
 use std::collections::{HashMap, VecDeque};
-use std::iter;
 
 use fosse_arena::{Record, Writer};
 use fosse_caching::Stored;
@@ -11,28 +10,12 @@ use fosse_wire::request::RequestHead;
 
 use crate::{
     about::{self, head_of},
+    entry::Entry,
     limits::{UNKEPT_COUNT_MAX, UNKEPT_MS},
     targets::Targets,
     variants::Variants,
     volume::{Counts, Volume},
 };
-
-/// A kept response. Where it is in the memory and on the disk it is the same in both.
-#[derive(Debug)]
-struct Entry {
-    record: Option<Record>,
-    /// Its number on the disk.
-    number: Option<u64>,
-    /// Those of the application's target, and of the client's where that is another one.
-    targets: (u64, Option<u64>),
-}
-
-impl Entry {
-    fn targets(&self) -> impl Iterator<Item = u64> + use<> {
-        let (of_application, of_client) = self.targets;
-        iter::once(of_application).chain(of_client)
-    }
-}
 
 /// Everything that is kept.
 #[derive(Debug)]
@@ -89,21 +72,21 @@ impl Store {
             let Some(entry) = self.entries.get(&slot.hash) else {
                 let (of_application, of_client) = slot.about.targets;
                 let targets = (of_application, Some(of_client).filter(|number| *number != 0));
-                self.insert(slot.hash, Entry { record: None, number: Some(slot.number), targets });
+                self.insert(slot.hash, Entry::new(None, Some(slot.number), targets));
                 continue;
             };
-            let of_memory = entry.record.map(|record| self.writer.bytes(record.place));
+            let of_memory = entry.record().map(|record| self.writer.bytes(record.place));
             let is_same = |volume: &Volume| of_memory.is_none_or(|bytes| volume.disk().has(&slot, &bytes));
             if self.volume.as_ref().is_some_and(is_same)
                 && let Some(entry) = self.entries.get_mut(&slot.hash)
             {
-                removed.extend(entry.number.replace(slot.number));
+                removed.extend(entry.replace_number(Some(slot.number)));
             } else {
                 removed.push(slot.number);
             }
         }
         removed.into_iter().for_each(|number| self.remove_from_disk(number));
-        let only_in_memory = self.entries.iter().filter(|(_, entry)| entry.number.is_none());
+        let only_in_memory = self.entries.iter().filter(|(_, entry)| entry.number().is_none());
         self.unwritten = only_in_memory.map(|(hash, _)| *hash).collect();
     }
 
@@ -127,14 +110,14 @@ impl Store {
 
     /// Returns the record of a key in the memory, with its place.
     pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<(u64, Vec<u8>)> {
-        let record = self.entries.get(&hash)?.record?;
+        let record = self.entries.get(&hash)?.record()?;
         let bytes = self.writer.bytes(record.place);
         is_of(key, &bytes).then_some((record.place, bytes))
     }
 
     /// Reads the record of a key from the disk, with its number there.
     pub(crate) fn find_on_disk(&mut self, hash: u64, key: &[u8]) -> Option<(u64, Vec<u8>)> {
-        let number = self.entries.get(&hash)?.number?;
+        let number = self.entries.get(&hash)?.number()?;
         let bytes = self.volume.as_mut()?.read(number);
         if bytes.is_none() && !self.volume.as_ref().is_some_and(|volume| volume.disk().holds(number)) {
             self.leave_disk(hash, number);
@@ -148,8 +131,8 @@ impl Store {
     pub(crate) fn promote(&mut self, hash: u64, bytes: &[u8]) -> (Option<u64>, usize) {
         let (record, gone) = self.put_record(hash, bytes);
         let Some(entry) = self.entries.get_mut(&hash) else { return (None, gone) };
-        entry.record = record;
-        if self.volume.as_ref().zip(entry.number).is_some_and(|(volume, number)| volume.disk().is_old(number)) {
+        entry.set_record(record);
+        if self.volume.as_ref().zip(entry.number()).is_some_and(|(volume, number)| volume.disk().is_old(number)) {
             self.unwritten.push_back(hash);
         }
         (record.map(|record| record.place), gone)
@@ -163,7 +146,7 @@ impl Store {
             return (None, 0);
         }
         // Whoever takes the disk over must not find the one before.
-        if let Some(number) = self.entries.get_mut(&hash).and_then(|entry| entry.number.take()) {
+        if let Some(number) = self.entries.get_mut(&hash).and_then(|entry| entry.replace_number(None)) {
             self.remove_from_disk(number);
         }
         let (record, gone) = self.put_record(hash, &bytes);
@@ -186,9 +169,9 @@ impl Store {
         let before = self.entries.len();
         for old in gone {
             // A newer one with the same hash is not gone.
-            let entry = self.entries.get_mut(&old.hash).filter(|entry| entry.record == Some(old));
+            let entry = self.entries.get_mut(&old.hash).filter(|entry| entry.record() == Some(old));
             if let Some(entry) = entry {
-                entry.record = None;
+                entry.set_record(None);
                 self.leave_if_nowhere(old.hash);
             }
         }
@@ -206,8 +189,9 @@ impl Store {
         while written < bytes_max
             && let Some(hash) = self.unwritten.pop_front()
         {
-            let Some(Entry { record: Some(record), number, .. }) = self.entries.get(&hash) else { continue };
-            let (bytes, number_before) = (self.writer.bytes(record.place), *number);
+            let Some(entry) = self.entries.get(&hash) else { continue };
+            let (Some(record), number_before) = (entry.record(), entry.number()) else { continue };
+            let bytes = self.writer.bytes(record.place);
             written += bytes.len();
             let Ok(stored) = Stored::decode(&bytes) else { continue };
             let about = about::of(self.keys, &stored);
@@ -220,7 +204,7 @@ impl Store {
                 volume.note_room(before - self.entries.len());
             }
             let Some(entry) = self.entries.get_mut(&hash).filter(|_| number.is_some()) else { continue };
-            let replaced = std::mem::replace(&mut entry.number, number);
+            let replaced = entry.replace_number(number);
             if let Some(number) = replaced.filter(|_| replaced == number_before) {
                 self.remove_from_disk(number);
             }
@@ -246,7 +230,7 @@ impl Store {
     /// Forgets the response of a key, wherever it is.
     pub(crate) fn forget(&mut self, hash: u64) {
         let Some(entry) = self.entries.get(&hash) else { return };
-        let Entry { record, number, .. } = *entry;
+        let (record, number) = (entry.record(), entry.number());
         record.into_iter().for_each(|record| self.writer.remove(record));
         number.into_iter().for_each(|number| self.remove_from_disk(number));
         self.leave(hash);
@@ -275,7 +259,7 @@ impl Store {
 
     /// Returns where the response with a hash is: in the memory, and on the disk.
     pub(crate) fn places_of(&self, hash: u64) -> (Option<Record>, Option<u64>) {
-        self.entries.get(&hash).map_or((None, None), |entry| (entry.record, entry.number))
+        self.entries.get(&hash).map_or((None, None), |entry| (entry.record(), entry.number()))
     }
 
     /// Returns the number that stands for host and target of a key.
@@ -304,7 +288,7 @@ impl Store {
         if !self.volume.as_ref().is_some_and(|volume| volume.is_unsafe() && !volume.is_closed()) {
             return;
         }
-        let on_disk: Vec<_> = self.entries.iter().filter_map(|(hash, entry)| Some((*hash, entry.number?))).collect();
+        let on_disk: Vec<_> = self.entries.iter().filter_map(|(hash, entry)| Some((*hash, entry.number()?))).collect();
         on_disk.into_iter().for_each(|(hash, number)| self.leave_disk(hash, number));
         self.volume.iter_mut().for_each(Volume::close);
     }
@@ -315,8 +299,8 @@ impl Store {
 
     /// Notes that a response is not on the disk any more.
     fn leave_disk(&mut self, hash: u64, number: u64) {
-        if let Some(entry) = self.entries.get_mut(&hash).filter(|entry| entry.number == Some(number)) {
-            entry.number = None;
+        if let Some(entry) = self.entries.get_mut(&hash).filter(|entry| entry.number() == Some(number)) {
+            entry.replace_number(None);
             self.leave_if_nowhere(hash);
         }
     }
@@ -328,10 +312,10 @@ impl Store {
     }
 
     fn enter(&mut self, record: Record, stored: &Stored<'_>) {
-        let number = self.entries.get(&record.hash).and_then(|entry| entry.number);
+        let number = self.entries.get(&record.hash).and_then(Entry::number);
         self.take_out(record.hash);
         let targets = about::targets(self.keys, stored.key);
-        self.insert(record.hash, Entry { record: Some(record), number, targets });
+        self.insert(record.hash, Entry::new(Some(record), number, targets));
     }
 
     fn insert(&mut self, hash: u64, entry: Entry) {

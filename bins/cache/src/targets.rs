@@ -6,7 +6,11 @@ use std::collections::{BTreeSet, HashMap};
 #[derive(Debug)]
 enum Hashes {
     One(u64),
-    Several(BTreeSet<u64>),
+    #[expect(
+        clippy::box_collection,
+        reason = "few have several, and each entry of the table is as long as the longest"
+    )]
+    Several(Box<BTreeSet<u64>>),
 }
 
 impl Hashes {
@@ -29,7 +33,7 @@ impl Targets {
         let hashes = self.0.entry(target).or_insert(Hashes::One(hash));
         match hashes {
             Hashes::One(one) if *one == hash => {}
-            Hashes::One(one) => *hashes = Hashes::Several([*one, hash].into()),
+            Hashes::One(one) => *hashes = Hashes::Several(Box::new([*one, hash].into())),
             Hashes::Several(all) => drop(all.insert(hash)),
         }
     }
