@@ -3,12 +3,15 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_counters::accept as count;
 use fosse_service::{ExitReason, Order, Process};
 use fosse_source::Source;
 use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
 
 use crate::PROGRAM;
 use crate::announce;
+use crate::from_lanes;
+use crate::lane_channels::Gone;
 use crate::limits::{CRASHES_COUNT_MAX, LEAVE_MS};
 use crate::state::State;
 
@@ -18,6 +21,7 @@ pub(crate) fn follow(state: &mut State, process: &Process, order: Order) -> Resu
         Order::Drain => drain(state, process),
         Order::End => return Err(ExitReason::Failed("start is gone".to_owned())),
         Order::Tell(ToChild::LaneDrain { lane }) => state.lanes.drain(lane),
+        Order::Give(ToChild::LaneRest { lane }, fd) => take_rest(state, process, lane, fd),
         Order::Tell(ToChild::Penalise { connection }) => penalise(state, process, connection),
         Order::Tell(ToChild::PenaliseSource { source }) => penalise_source(state, process, source),
         Order::Give(ToChild::LaneAdd { lane, connections_max, known }, fd) => {
@@ -62,6 +66,19 @@ fn add_lane(
         state.listing.add(lane, process.event_loop.now_ms());
     }
     Ok(())
+}
+
+/// Takes back what a lane that is gone has not read: nothing was read from those clients, and
+/// another lane serves them as if nothing had been.
+fn take_rest(state: &mut State, process: &Process, lane: u32, fd: OwnedFd) {
+    for (connection, client) in state.channels.receive_rest(&fd) {
+        if state.take_unread(connection, client, lane) {
+            process.counters.add(count::RETURNED, 1);
+        }
+    }
+    // What it has said before it went, as far as that is heard in one turn, still counts.
+    from_lanes::hear(state, process, lane, true);
+    state.lose_lane(&process.event_loop, lane, Gone::Ended);
 }
 
 fn listen(state: &mut State, process: &Process, listener: u16, generation: u32, fd: OwnedFd) {

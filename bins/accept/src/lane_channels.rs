@@ -195,6 +195,26 @@ impl LaneChannels {
         }
     }
 
+    /// Receives the connections that are still in the channel of a lane which is gone, through the
+    /// end that it has read.
+    pub(crate) fn receive_rest(&mut self, fd: &OwnedFd) -> Vec<(Connection, OwnedFd)> {
+        let mut rest = Vec::new();
+        loop {
+            let mut fds = Vec::new();
+            self.bytes.resize(MESSAGE_BYTES_MAX, 0);
+            let received = fosse_fdpass::receive_what_fits(fd, &mut self.bytes, &mut fds);
+            let Ok((Received::Message(len), fit)) = received else { return rest };
+            let sent = if fit == Fit::Whole { fds.len() } else { fosse_wire::channel::count(len) };
+            match decode(&self.bytes[..len], sent) {
+                Ok(message) if message.kind == Kind::Connections => {
+                    rest.extend(message.connections.into_iter().zip(fds))
+                }
+                // Words to that lane alone.
+                _ => {}
+            }
+        }
+    }
+
     /// Watches a lane for what is wanted now: reading unless too many connections wait, room only
     /// while it is full.
     pub(crate) fn watch(&mut self, event_loop: &EventLoop, lane: u32, reading: bool, room: bool) {

@@ -1,11 +1,12 @@
 //! The state of fosse-accept: the admission, the connections, and the lanes that hold them.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::os::fd::OwnedFd;
 
 use fosse_eventloop::EventLoop;
 use fosse_settings::Accept;
 use fosse_source::Source;
-use fosse_wire::channel::Kind;
+use fosse_wire::channel::{Connection, Kind};
 
 use crate::PROGRAM;
 use crate::admission::Admission;
@@ -75,6 +76,25 @@ impl State {
             channels.tell(news.lane, Kind::Elsewhere, news.network, news.count);
         }
         admission.shares = shares;
+    }
+
+    /// Takes back a connection that a lane has not read, as this accept or one before has sent it.
+    /// Returns whether another lane may have it.
+    pub(crate) fn take_unread(&mut self, sent: Connection, fd: OwnedFd, lane: u32) -> bool {
+        let known = self.connections.held(sent.id, lane);
+        match known {
+            Some(_) => {
+                self.connections.give(sent.id, NO_LANE);
+                self.lanes.closed(lane);
+            }
+            None if !self.admission.reconsider(sent).is_some_and(|one| self.connections.add(one, NO_LANE)) => {
+                return false;
+            }
+            None => {}
+        }
+        let Some(connection) = self.connections.held(sent.id, NO_LANE) else { return false };
+        self.waiting.push_back(Pending { connection, fd });
+        true
     }
 
     /// Forgets a lane and all it held; what it was still to get goes to others.

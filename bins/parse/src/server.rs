@@ -258,6 +258,10 @@ impl Server {
     fn shut_down(&mut self, event_loop: &mut EventLoop) {
         // A closed ring is always ready and would keep this loop awake.
         let _ = event_loop.remove(&self.input);
+        // Nor is anything taken from accept: what is not read goes on to another lane.
+        if let Some(accept) = self.peers.accept.fd() {
+            let _ = event_loop.remove(accept);
+        }
         self.encoded.lose(event_loop, &mut self.context);
         // Responses end their connections now, and idle ones go back to accept.
         self.context.drain = Drain::Ending;

@@ -102,6 +102,11 @@ impl Edge {
         self.order(ToChild::LaneAdd { lane: lane.number, connections_max, known }, Some(&lane.far));
     }
 
+    /// The process of a lane is gone: accept gets the end that it read.
+    pub(crate) fn rest(&self, lane: Lane) {
+        self.order(ToChild::LaneRest { lane: lane.number }, Some(&lane.near));
+    }
+
     pub(crate) fn lists(&self, generation: u32, allow: &str, deny: &str) {
         let image = fosse_cidr::compile(allow.as_bytes(), deny.as_bytes()).unwrap();
         self.image(generation, &image);

@@ -20,6 +20,8 @@ pub(crate) enum Subject {
     Lane(u32),
     /// accept: this lane takes no new connection.
     LaneDrains(u32),
+    /// accept: what the parse of this lane, which is gone, has not read.
+    LaneRest(u32),
     /// accept: a stage crashed over bytes of a client.
     Crash(Crash),
     /// log: the limit of lines.

@@ -79,6 +79,9 @@ fn lane_lost(state: &mut State, reload: &mut Reload, (number, key): (u32, Key), 
     if program == Program::Encode && state.lanes.lose_encode(number, key) {
         return;
     }
+    if program == Program::Parse {
+        state.lanes.keep_rest(number);
+    }
     let until_ms = state.event_loop.now_ms().saturating_add(limits::DYING_MS_MAX);
     let Some(loss) = state.lanes.lose(number, key, until_ms) else { return };
     report_crash(state, loss.suspect);

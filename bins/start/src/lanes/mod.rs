@@ -45,6 +45,9 @@ pub(crate) struct Lane {
     /// accept's end of its channel; start keeps it so that a new accept can have it. `None` at the
     /// very end.
     pub accept_end: Option<OwnedFd>,
+    /// The end that parse reads: what a parse that is gone has not read goes on to others. `None`
+    /// where nothing is to go on.
+    pub parse_end: Option<OwnedFd>,
     pub state: LaneState,
     /// An accept was given it.
     pub given: bool,
@@ -76,6 +79,8 @@ pub(crate) struct Loss {
 pub(crate) struct Lanes {
     all: Vec<Lane>,
     next_number: u32,
+    /// The ends that lanes read whose parse is gone, until accept has them.
+    rests: Vec<(u32, OwnedFd)>,
     /// The page of the dispatch that was ready last, which says which servers are out: the next one
     /// begins with that.
     pub health: Option<OwnedFd>,
@@ -101,6 +106,7 @@ impl Lanes {
         Self {
             all,
             next_number,
+            rests: Vec::new(),
             health: None,
             checks,
             states,
@@ -179,6 +185,29 @@ impl Lanes {
         Some(Loss { state, generation, suspect })
     }
 
+    /// Keeps what the parse of a lane, which is gone, has not read, where an accept may have sent
+    /// it something.
+    pub(crate) fn keep_rest(&mut self, number: u32) {
+        let Some(lane) = self.find_mut(number) else { return };
+        let rest = lane.parse_end.take().filter(|_| lane.given);
+        self.rests.extend(rest.map(|rest| (number, rest)));
+    }
+
+    /// Returns what is kept so, by the number of its lane.
+    pub(crate) fn rests(&self) -> impl Iterator<Item = &(u32, OwnedFd)> {
+        self.rests.iter()
+    }
+
+    /// Takes over what a predecessor has kept.
+    pub(crate) fn restore_rests(&mut self, rests: Vec<(u32, OwnedFd)>) {
+        self.rests = rests;
+    }
+
+    /// Forgets what was kept of a lane: accept has it.
+    pub(crate) fn forget_rest(&mut self, number: u32) {
+        self.rests.retain(|(of, _)| *of != number);
+    }
+
     /// Takes its encode out of a lane that goes on without it. Returns false where it does not: a
     /// lane that is being started is started whole.
     pub(crate) fn lose_encode(&mut self, number: u32, process: Key) -> bool {
@@ -193,8 +222,9 @@ impl Lanes {
     /// Closes the channels that connections come over, and drains every lane: what the channels
     /// hold is final, and idle connections have nowhere to go.
     pub(crate) fn close(&mut self, until_ms: u64) {
+        self.rests.clear();
         for lane in &mut self.all {
-            lane.accept_end = None;
+            (lane.accept_end, lane.parse_end) = (None, None);
             if lane.state.is_wanted() {
                 lane.state = LaneState::Draining(until_ms);
             }

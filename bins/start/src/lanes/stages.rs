@@ -35,9 +35,11 @@ struct Channels {
 }
 
 impl Channels {
-    /// Makes the channels, and accept's end of the one that connections come over.
-    fn new(generation: &Generation) -> Result<(Self, OwnedFd), Errno> {
+    /// Makes the channels, and the ends of the one that connections come over: accept's, and a copy
+    /// of parse's.
+    fn new(generation: &Generation) -> Result<(Self, (OwnedFd, OwnedFd)), Errno> {
         let (accept, channel) = pair(SocketType::SEQPACKET)?;
+        let copy = rustix::io::fcntl_dupfd_cloexec(&channel, 3)?;
         let (parse_out, first_in) = pair(SocketType::STREAM)?;
         let (dispatch_out, responses) = pair(SocketType::STREAM)?;
         let (direct_out, direct_in) = pair(SocketType::SEQPACKET)?;
@@ -54,7 +56,7 @@ impl Channels {
         if generation.has_encode() {
             channels.add_encode(generation.plan.inspect_responses)?;
         }
-        Ok((channels, accept))
+        Ok((channels, (accept, copy)))
     }
 
     /// Gives encode its place beside the way that responses take which are not encoded.
@@ -103,7 +105,7 @@ pub(crate) fn start(
 ) -> Result<(), (Program, Errno)> {
     let before = |errno| (Program::Parse, errno);
     let number = lanes.take_number().map_err(before)?;
-    let (mut channels, accept) = Channels::new(cx.generation).map_err(before)?;
+    let (mut channels, (accept, parse_end)) = Channels::new(cx.generation).map_err(before)?;
     if let Some(pages) = &cx.generation.pages {
         channels.parse.push((11, rustix::io::fcntl_dupfd_cloexec(pages, 3).map_err(before)?));
     }
@@ -129,6 +131,7 @@ pub(crate) fn start(
         core,
         processes,
         accept_end: Some(accept),
+        parse_end: Some(parse_end),
         state: LaneState::Starting,
         given: false,
         suspect: None,

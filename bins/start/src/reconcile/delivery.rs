@@ -68,7 +68,9 @@ pub(crate) fn deliver(due: &[Order], state: &mut State, reload: &Reload, log_dir
 /// Notes that a predecessor has delivered all that is due.
 pub(crate) fn take_over(state: &mut State) {
     let due = orders::due(&desired(state, &Reload::default()), &state.seen());
-    due.into_iter().for_each(|order| note(state, order));
+    // What is kept of lanes is what it has not delivered.
+    let is_kept = |order: &Order| matches!(order, Order::Tell { subject: Subject::LaneRest(_), .. });
+    due.into_iter().filter(|order| !is_kept(order)).for_each(|order| note(state, order));
 }
 
 /// Notes that an order was delivered.
@@ -81,6 +83,7 @@ fn note(state: &mut State, order: Order) {
             process.delivered.note(subject, edition);
             match subject {
                 Subject::Lane(number) => state.lanes.find_mut(number).into_iter().for_each(|lane| lane.given = true),
+                Subject::LaneRest(number) => state.lanes.forget_rest(number),
                 Subject::Pipe(of, stream) => state.children.unread.given(of, stream),
                 Subject::Crash(crash) => state.penalties.crashes.retain(|due| *due != crash),
                 Subject::PageEnd(number) => {
@@ -211,6 +214,10 @@ fn parcel_for_accept<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToC
             (message, Parcel::Kept(lane.accept_end.as_ref()?))
         }
         Subject::LaneDrains(lane) => (ToChild::LaneDrain { lane }, Parcel::Nothing),
+        Subject::LaneRest(lane) => {
+            let (_, rest) = lanes.rests().find(|(of, _)| *of == lane)?;
+            (ToChild::LaneRest { lane }, Parcel::Kept(rest))
+        }
         Subject::Crash(crash) => (crash.order(), Parcel::Nothing),
         _ => return None,
     };

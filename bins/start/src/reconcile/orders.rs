@@ -96,6 +96,7 @@ fn accept_should_know(desired: &Desired, seen: &Seen<'_>, tell: &mut impl FnMut(
             tell(Subject::LaneDrains(lane.number), 0);
         }
     }
+    seen.lanes.rests().for_each(|(lane, _)| tell(Subject::LaneRest(*lane), 0));
     desired.crashes.iter().for_each(|crash| tell(Subject::Crash(*crash), 0));
 }
 
@@ -120,6 +121,7 @@ fn withdrawn(desired: &Desired, seen: &Seen<'_>, member: &Member<'_>, due: &mut 
             Subject::PageEnd(of) => !seen.uncounted.iter().any(|(number, _)| *number == of),
             Subject::Records(of) | Subject::Spool(of) | Subject::Passwords(of) | Subject::Cache(of) => !seen.lives(of),
             Subject::Lane(lane) | Subject::LaneDrains(lane) => seen.lanes.find(lane).is_none(),
+            Subject::LaneRest(lane) => !seen.lanes.rests().any(|(of, _)| *of == lane),
             Subject::Crash(crash) => !desired.crashes.contains(&crash),
             _ => false,
         };

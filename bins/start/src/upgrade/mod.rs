@@ -2,6 +2,7 @@
 //! survives as descriptors and one sealed table; then the new self reloads as if it had been asked
 //! to, with the new programs.
 
+mod successor_lanes;
 pub(crate) mod successor_state;
 
 use std::{

@@ -13,7 +13,7 @@ use crate::{
         uncounted::{Ended, Uncounted},
     },
     generation::Generation,
-    lanes::{Lane, LaneState, Lanes},
+    lanes::Lanes,
     launch::{fork_server::ForkServer, uid_range::UidRange},
     limits,
     penalties::Penalties,
@@ -36,8 +36,8 @@ use rustix::process::Pid;
 /// The environment variable that names the descriptor of the table.
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
 /// The version of the table: who reads another is no successor.
-pub(crate) const VERSION: &str = "fosseu14";
-const MAGIC: [u8; 8] = *b"fosseu14";
+pub(crate) const VERSION: &str = "fosseu15";
+const MAGIC: [u8; 8] = *b"fosseu15";
 
 /// The state that a predecessor has left.
 pub(crate) struct Inheritance {
@@ -91,15 +91,7 @@ pub(crate) fn encode<'e>(
         w.out.extend_from_slice(&ToStart::Strike(strike).encode());
         Ok(())
     })?;
-    w.fds(&lanes.checks)?;
-    w.fds(&lanes.states)?;
-    w.fds(&lanes.addresses)?;
-    w.list(&lanes.kept, |w, (memory, bytes)| {
-        w.fd(memory);
-        w.long(*bytes);
-        Ok(())
-    })?;
-    w.list(lanes.iter(), Writer::lane)?;
+    w.lanes(lanes)?;
     w.uncounted(&children.uncounted)?;
     w.list(children.iter().map(|(_, process)| process), Writer::process)?;
     w.list(bound.iter(), |w, one| {
@@ -157,26 +149,26 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
 }
 
 #[derive(Default)]
-struct Writer<'e> {
-    out: Vec<u8>,
+pub(super) struct Writer<'e> {
+    pub(super) out: Vec<u8>,
     fds: Vec<BorrowedFd<'e>>,
 }
 
 impl<'e> Writer<'e> {
-    fn number(&mut self, number: u32) {
+    pub(super) fn number(&mut self, number: u32) {
         self.out.extend_from_slice(&number.to_le_bytes());
     }
 
-    fn long(&mut self, number: u64) {
+    pub(super) fn long(&mut self, number: u64) {
         self.out.extend_from_slice(&number.to_le_bytes());
     }
 
-    fn fd(&mut self, fd: &'e OwnedFd) {
+    pub(super) fn fd(&mut self, fd: &'e OwnedFd) {
         self.number(fd.as_raw_fd().unsigned_abs());
         self.fds.push(fd.as_fd());
     }
 
-    fn list<T>(
+    pub(super) fn list<T>(
         &mut self,
         items: impl IntoIterator<Item = T>,
         mut each: impl FnMut(&mut Self, T) -> Result<(), WireError>,
@@ -194,7 +186,7 @@ impl<'e> Writer<'e> {
         Ok(())
     }
 
-    fn fds(&mut self, fds: impl IntoIterator<Item = &'e OwnedFd>) -> Result<(), WireError> {
+    pub(super) fn fds(&mut self, fds: impl IntoIterator<Item = &'e OwnedFd>) -> Result<(), WireError> {
         self.list(fds, |w, fd| {
             w.fd(fd);
             Ok(())
@@ -249,19 +241,6 @@ impl<'e> Writer<'e> {
         })
     }
 
-    fn lane(&mut self, lane: &'e Lane) -> Result<(), WireError> {
-        [lane.number, lane.generation, lane.core].into_iter().for_each(|n| self.number(n));
-        let (state, until_ms) = match lane.state {
-            LaneState::Starting => (0, 0),
-            LaneState::Live => (1, 0),
-            LaneState::Draining(until_ms) => (2, until_ms),
-            LaneState::Dying(until_ms) => (3, until_ms),
-        };
-        self.out.push(state);
-        self.long(until_ms);
-        self.fds(&lane.accept_end)
-    }
-
     fn uncounted(&mut self, uncounted: &'e Uncounted) -> Result<(), WireError> {
         let (sums, last) = uncounted.left();
         self.fds(sums)?;
@@ -295,25 +274,19 @@ impl<'e> Writer<'e> {
     }
 }
 
-struct Reader<'a>(Cursor<'a>);
+pub(super) struct Reader<'a>(pub(super) Cursor<'a>);
 
 impl Reader<'_> {
-    fn fd(&mut self) -> Result<OwnedFd, WireError> {
+    pub(super) fn fd(&mut self) -> Result<OwnedFd, WireError> {
         let number = i32::try_from(self.0.u32()?).map_err(|_| WireError::Field("descriptor"))?;
         fosse_sys::fd::take(number).ok_or(WireError::Field("descriptor"))
     }
 
-    fn list<T>(&mut self, mut each: impl FnMut(&mut Self) -> Result<T, WireError>) -> Result<Vec<T>, WireError> {
+    pub(super) fn list<T>(
+        &mut self,
+        mut each: impl FnMut(&mut Self) -> Result<T, WireError>,
+    ) -> Result<Vec<T>, WireError> {
         (0..self.0.u32()?).map(|_| each(self)).collect()
-    }
-
-    /// Reads the lanes with the pages and the memory that all of them have.
-    fn lanes(&mut self, next_number: u32) -> Result<Lanes, WireError> {
-        let shared = [self.list(Self::fd)?.pop(), self.list(Self::fd)?.pop(), self.list(Self::fd)?.pop()];
-        let kept = self.list(|r| Ok((r.fd()?, r.0.u64()?)))?.pop();
-        let mut lanes = Lanes::of(self.list(Self::lane)?, next_number, shared);
-        lanes.kept = kept;
-        Ok(lanes)
     }
 
     fn job(&mut self) -> Result<Job, WireError> {
@@ -346,21 +319,6 @@ impl Reader<'_> {
             ToStart::Strike(strike) => Ok(strike),
             _ => Err(WireError::Field("strike")),
         }
-    }
-
-    fn lane(&mut self) -> Result<Lane, WireError> {
-        let (number, generation, core) = (self.0.u32()?, self.0.u32()?, self.0.u32()?);
-        let (state, until_ms) = (self.0.u8()?, self.0.u64()?);
-        let state = match state {
-            0 => LaneState::Starting,
-            1 => LaneState::Live,
-            2 => LaneState::Draining(until_ms),
-            3 => LaneState::Dying(until_ms),
-            _ => return Err(WireError::Field("state")),
-        };
-        let accept_end = self.list(Self::fd)?.pop();
-        let given = state != LaneState::Starting;
-        Ok(Lane { number, generation, core, processes: Vec::new(), accept_end, state, suspect: None, given })
     }
 
     fn uncounted(&mut self) -> Result<Uncounted, WireError> {

@@ -29,6 +29,12 @@ pub enum ToChild {
         /// Number of the lane.
         lane: u32,
     },
+    /// accept: the process that read the channel of this lane is gone; the end that it read comes
+    /// along, with what it has not read. Nothing is sent to the lane any more.
+    LaneRest {
+        /// Number of the lane.
+        lane: u32,
+    },
     /// accept: a listening socket comes along.
     Listen {
         /// Its index in the configuration.
@@ -178,6 +184,7 @@ impl ToChild {
         matches!(
             self,
             Self::LaneAdd { .. }
+                | Self::LaneRest { .. }
                 | Self::Listen { .. }
                 | Self::Addresses { .. }
                 | Self::Strikes
@@ -226,6 +233,7 @@ impl ToChild {
             Self::Cache { lane } => Raw { kind: 19, c: lane, ..Raw::default() },
             Self::Encode { lane, writes } => Raw { kind: 20, a: u8::from(writes), c: lane, ..Raw::default() },
             Self::PageEnd { program, number, pid } => Raw { kind: 17, a: program, b: 0, c: number, d: u64::from(pid) },
+            Self::LaneRest { lane } => Raw { kind: 21, c: lane, ..Raw::default() },
         }
         .encode()
     }
@@ -266,6 +274,7 @@ impl ToChild {
             18 => Self::Passwords { lane: raw.c },
             19 => Self::Cache { lane: raw.c },
             20 => Self::Encode { lane: raw.c, writes: raw.a == 1 },
+            21 => Self::LaneRest { lane: raw.c },
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -313,6 +322,7 @@ mod tests {
             ToChild::Drain,
             ToChild::LaneAdd { lane: 70_000, connections_max: 9, known: true },
             ToChild::LaneDrain { lane: 3 },
+            ToChild::LaneRest { lane: 3 },
             ToChild::Listen { listener: 2, generation: 8 },
             ToChild::Addresses { listener: u16::MAX, generation: 8 },
             ToChild::Penalise { connection: u64::MAX },

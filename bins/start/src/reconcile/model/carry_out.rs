@@ -101,7 +101,7 @@ impl World {
             return Err(());
         }
         let processes = stages.into_iter().map(|program| self.make(program, Some(number))).collect();
-        let (accept_end, _) = pair(SocketType::SEQPACKET).unwrap();
+        let (accept_end, parse_end) = pair(SocketType::SEQPACKET).unwrap();
         let generation = self.state.generation.number;
         let lane = Lane {
             number,
@@ -109,6 +109,7 @@ impl World {
             core,
             processes,
             accept_end: Some(accept_end),
+            parse_end: Some(parse_end),
             state: LaneState::Starting,
             given: false,
             suspect: None,
