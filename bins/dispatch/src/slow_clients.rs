@@ -105,17 +105,21 @@ pub(crate) fn make_room(streams: &mut Streams, lane: &mut Lane<'_>) {
 }
 
 /// Leaves connections to the other lanes where requests wait there and this one has more than its
-/// part: of each server one at a time, that of the response which has stood still longest, of the
-/// source that has most. Else a lane whose clients read nothing kept all of them.
+/// part: of each server one at a time, that which is pinned to a client and has waited longest for
+/// it, else that of the response which has stood still longest, of the source that has most. Else a
+/// lane whose clients do nothing kept all of them.
 fn leave_to_others(streams: &mut Streams, lane: &mut Lane<'_>) {
     for at in lane.upstream.servers.owed(lane.context.now_ms()) {
+        if lane.upstream.leave_pinned(at, &lane.context) {
+            continue;
+        }
         read_ahead_of(streams, lane, 0, u64::MAX, |stream| stream.server == Some(at) && !stream.reads_ahead);
         let held = held(streams, lane, |stream| stream.server == Some(at));
         if let Some((victim, _)) = longest_stalled(streams, &held, 1, |stream| stream.server == Some(at)) {
             end_stalled(victim, at, PassedTo::Others, streams, lane);
         }
     }
-    let stands_still = streams.iter().any(Stream::waits_for_client);
+    let stands_still = lane.upstream.servers.have_pinned() || streams.iter().any(Stream::waits_for_client);
     lane.upstream.has_looked(stands_still, lane.context.now_ms());
 }
 

@@ -1,9 +1,10 @@
 //! Room at a server for requests that wait in this lane or in another one, made by responses that
 //! stand still.
 
-use std::os::fd::OwnedFd;
+use std::{os::fd::OwnedFd, time::Instant};
 
 use fosse_counters::{SHARES_PAGE_BYTES, SharesPage, dispatch as count};
+use fosse_harness::WAIT_MAX;
 use fosse_settings::Backend;
 use fosse_sys::page::Page;
 use fosse_wire::request::{Endpoint, RequestHead};
@@ -64,11 +65,19 @@ impl Fixture {
         }
     }
 
+    /// Goes round, as it wakes up itself or a moment later, until that is so.
+    fn turns_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !is_so(self) {
+            assert!(begun.elapsed() < WAIT_MAX, "never: {what}");
+            let wait_ms = self.server.upstream.wait_ms(self.event_loop.now_ms());
+            self.turn_within(Some(wait_ms.unwrap_or(LONG_MS)));
+        }
+    }
+
     /// Goes round until that many responses have been ended.
     fn turns_until_ended(&mut self, count: u64) {
-        while self.slow_clients() < count {
-            self.turn_within(Some(1));
-        }
+        self.turns_until("as many slow clients", |fixture| fixture.slow_clients() >= count);
     }
 }
 
@@ -89,6 +98,30 @@ fn a_lane_leaves_what_stands_still_to_others_that_wait_until_each_has_its_part()
     other.says(2, true);
     fixture.turns_for(LONG_MS);
     assert_eq!((fixture.slow_clients(), fixture.server.upstream.servers[0].open), (2, 2), "each has its part");
+}
+
+#[test]
+fn a_lane_leaves_connections_with_a_login_that_wait_for_their_clients_to_others_that_wait() {
+    let ((mut fixture, other), mut servers) = (two_lanes(2), Vec::new());
+    for slot in 0..2 {
+        let connection = 7 + u64::from(slot);
+        let client = Endpoint::from_socket("192.0.2.1:1".parse().unwrap());
+        let head = RequestHead { connection, client, single_client: true, ..get() };
+        fixture.send_with(id(slot), &head, Some((b"Authorization", b"Negotiate x")));
+        fixture.turn();
+        let server = fixture.connected();
+        say(&server, OK);
+        fixture.turn();
+        servers.push(server);
+    }
+    let evicted = |fixture: &Fixture| fixture.counters.get(count::PINNED_EVICTED);
+    fixture.turns_for(LONG_MS);
+    assert_eq!((fixture.server.upstream.servers[0].pinned_idle, evicted(&fixture)), (2, 0), "nobody wants any");
+    other.says(0, true);
+    fixture.turns_until("a login that makes room", |fixture| evicted(fixture) > 0);
+    other.says(1, true);
+    fixture.turns_for(LONG_MS);
+    assert_eq!((fixture.server.upstream.servers[0].pinned_idle, evicted(&fixture)), (1, 1), "each has its part");
 }
 
 #[test]
@@ -128,9 +161,7 @@ fn one_that_waits_costs_one_response_though_others_are_to_have_room_too() {
     assert_eq!(fixture.slow_clients(), 2);
     let server = fixture.connected();
     say(&server, OK);
-    while fixture.statuses(id(9)).is_empty() {
-        fixture.turn_within(Some(1));
-    }
+    fixture.turns_until("a response", |fixture| !fixture.statuses(id(9)).is_empty());
     assert_eq!(fixture.statuses(id(9)), [200]);
 }
 

@@ -4,6 +4,7 @@
 use fosse_settings::Backend;
 
 use super::{Upstream, pool::Server, servers::Servers, share::Sharers, shares::LOOK_MS};
+use crate::context::Context;
 
 /// Those who get the room of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,11 @@ impl Servers {
         (0..self.all.len()).filter(|at| owes(&self.all[*at])).collect()
     }
 
+    /// Returns whether a connection waits for the client that it is pinned to.
+    pub(crate) fn have_pinned(&self) -> bool {
+        self.all.iter().any(|server| server.pinned_idle > 0)
+    }
+
     /// Looks whether this lane has more of any server than each lane can have.
     pub(super) fn look_at_own(&mut self) {
         let has_much = |server: &Server| server.has_much(&self.backends[server.backend], self.sharers);
@@ -62,6 +68,16 @@ impl Upstream {
     pub(crate) fn has_looked(&mut self, stands_still: bool, now_ms: u64) {
         self.servers.look_at_own();
         (self.next_leave_ms, self.leaves_soon) = (Some(now_ms + LOOK_MS), stands_still);
+    }
+
+    /// Leaves the room of a pinned connection that waits for its client to others. Returns false
+    /// where there is none.
+    pub(crate) fn leave_pinned(&mut self, at: usize, context: &Context<'_>) -> bool {
+        let leaves = self.evict_pinned(at, context);
+        if leaves {
+            self.pass_on(at, PassedTo::Others, context.now_ms());
+        }
+        leaves
     }
 
     /// Keeps the room of a connection that is about to end for the requests that wait in this lane,
