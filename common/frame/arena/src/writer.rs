@@ -235,8 +235,8 @@ impl Writer {
             place += words;
         }
         self.head = place;
-        // The one before has renewed what it has begun to write to. Where it has kept nothing it may
-        // not have come to that.
+        // The one before has renewed what it has begun to write to. Where it has kept nothing
+        // it may not have come to that.
         self.renewed = if tail == head { self.layout.piece_of(place) } else { self.layout.piece_after(place) };
         (place == head).then_some(())
     }
