@@ -346,3 +346,98 @@ fn what_caddy_serves_is_served_the_same() {
     let edge = edge(&path.to_string_lossy(), &listener, &left_out);
     assert_eq!(responses(edge.address()), responses(listener.parse().unwrap()), "{}", edge.log());
 }
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a line for each directive and for each path")]
+fn what_caddy_changes_keeps_out_and_rewrites_is_changed_kept_out_and_rewritten_the_same() {
+    let Some(program) = installed("caddy") else { return println!("skipped: caddy is not installed") };
+    let dir = applications(&["one", "two", "api"]);
+    let port = free_port();
+    let place = dir.path().display();
+    let hash = "$2a$04$FtvF7RzU9z4Usec4mFlgfuax8zAzL3p1cf4qZX27/1sJYK6OAYTKS";
+    let lines = [
+        "@outside {\npath /local/* /others\nnot remote_ip 127.0.0.0/8\n}",
+        "@elsewhere {\npath /elsewhere /elsewhere/*\nnot remote_ip 10.0.0.0/8\n}",
+        "@here {\npath /here/*\nremote_ip 127.0.0.0/8\n}",
+        "@old path_regexp old ^/old/([0-9]+)$",
+        "@u path_regexp u ^/u/([a-z]+)$",
+        "@bak path *.bak",
+        "@beta query beta=1",
+        "@two path /two/* /deux",
+        "@staff path /staff /staff/*",
+        &format!("basicauth @staff {{\nann {hash}\n}}"),
+        "respond @outside 403",
+        "respond @elsewhere 403",
+        "abort /never",
+        "error @bak 404",
+        "redir @old /new/{re.old.1} 308",
+        "redir /gone / 301",
+        "rewrite @u /user?name={re.u.1}",
+        "rewrite /index /home",
+        &format!("handle @beta {{\nreverse_proxy unix/{place}/two\n}}"),
+        &format!("handle @here {{\nreverse_proxy unix/{place}/api\n}}"),
+        &format!("handle_path /api/* {{\nreverse_proxy unix/{place}/api\n}}"),
+        &format!("handle /strip/* {{\nuri strip_prefix /strip\nreverse_proxy unix/{place}/api\n}}"),
+        &format!("handle @two {{\nreverse_proxy unix/{place}/two\n}}"),
+        "handle /files/* {\nrespond 410\n}",
+        "header X-Frame-Options DENY",
+        &format!("reverse_proxy unix/{place}/one {{\nheader_down Cache-Control no-store\n}}"),
+    ]
+    .join("\n");
+    let text = format!("{{\nadmin off\nauto_https off\n}}\nhttp://a.example:{port} {{\nbind 127.0.0.1\n{lines}\n}}\n");
+    let path = dir.join("Caddyfile");
+    fs::write(&path, text).unwrap();
+    let listener = format!("127.0.0.1:{port}");
+    let mut caddy = Command::new(program);
+    caddy.args(["run", "--adapter", "caddyfile", "--config"]).arg(&path).env("HOME", dir.path());
+    let _caddy = Server::start(&mut caddy, &dir).on_port(port);
+    let edge = edge(&path.to_string_lossy(), &listener, &[":2: admin off", ":3: auto_https", ":5: http://a"]);
+    let paths = [
+        "/",
+        "/x?y=1",
+        "/local/x",
+        "/others",
+        "/elsewhere",
+        "/elsewhere/x",
+        "/Elsewhere/x",
+        "/elsewherex",
+        "/here/x",
+        "/herex",
+        "/old/12",
+        "/old/x",
+        "/u/ann",
+        "/u/Ann",
+        "/u/ann?name=root",
+        "/index",
+        "/index?x=1",
+        "/index/x",
+        "/a.bak",
+        "/api/a.bak",
+        "/two/a.bak",
+        "/?beta=1",
+        "/x?beta=1",
+        "/x?beta=2",
+        "/two/x?beta=1",
+        "/two/x",
+        "/deux",
+        "/deux/x",
+        "/api/x?y=1",
+        "/api/",
+        "/apix",
+        "/strip/x",
+        "/staff",
+        "/staff/x",
+        "/staffx",
+        "/gone",
+        "/gone/x",
+    ];
+    let mut found = changed(edge.address(), &paths);
+    let mut theirs = changed(listener.parse().unwrap(), &paths);
+    // What an error says besides is each server's own.
+    found
+        .iter_mut()
+        .chain(&mut theirs)
+        .filter(|one| one.1 >= 300)
+        .for_each(|one| one.2.retain(|line| line.starts_with("location")));
+    assert_eq!(found, theirs, "{}", edge.log());
+}

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+pub(crate) use crate::when::When;
+
 /// Keys that only routes have.
 const OF_ROUTES: &[&str] = &["strip_prefix", "add_prefix", "rewrite", "when", "respond_type", "respond_file"];
 /// Longest name of a backend.
@@ -39,6 +41,8 @@ pub(crate) struct Site {
     pub default_for: Vec<String>,
     /// The action for paths that no route names.
     pub action: Option<Action>,
+    /// Keys of that action alone: what is done for others has not got them.
+    pub action_keys: Keys,
     pub routes: Vec<Route>,
     /// Other keys of those paths, or, once they are shared, of all requests.
     pub keys: Keys,
@@ -55,11 +59,12 @@ pub(crate) enum Action {
     Respond(u16, Option<String>),
 }
 
-/// A part of a site's paths.
+/// A part of a site's requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub path: String,
     pub kind: PathKind,
+    pub when: When,
     pub action: Action,
     pub keys: Keys,
 }
@@ -75,6 +80,10 @@ pub(crate) enum PathKind {
     Regex,
     /// All that begin so, where no regular expression is found in them.
     Beginning,
+    /// Those in which a regular expression is found, where nothing else is said of them but of all.
+    Ending,
+    /// All of them, where nothing is said of their path.
+    Any,
 }
 
 /// Lines `key = value` as they are written.
@@ -180,11 +189,6 @@ impl Site {
         self.action.is_some() || !self.routes.is_empty()
     }
 
-    /// Returns whether a route has this prefix.
-    pub(crate) fn has_prefix(&self, prefix: &str) -> bool {
-        self.routes.iter().any(|route| route.kind == PathKind::Prefix && route.path == prefix)
-    }
-
     /// Says for the site what all of its paths have, and of the others nothing that a route would
     /// take over from them.
     pub(crate) fn share_keys(&mut self) {
@@ -208,17 +212,55 @@ impl Site {
             && let Some(action) = self.action.take()
         {
             let keys = std::mem::take(&mut self.keys);
-            // A prefix would come before the regular expressions.
-            let has_regexes = self.routes.iter().any(|route| route.kind == PathKind::Regex);
-            let kind = if has_regexes { PathKind::Beginning } else { PathKind::Prefix };
-            self.routes.push(Route { path: "/".to_owned(), kind, action, keys });
+            // A prefix would come before the regular expressions, and before all that has no path.
+            let comes_before = |route: &Route| matches!(route.kind, PathKind::Regex | PathKind::Ending | PathKind::Any);
+            let has_later = self.routes.iter().any(comes_before);
+            let kind = if has_later { PathKind::Beginning } else { PathKind::Prefix };
+            self.routes.push(Route { path: "/".to_owned(), kind, when: When::default(), action, keys });
         }
         self.keys = shared;
-        // Of regular expressions the first one that is found counts.
-        self.routes.sort_by_key(|route| match route.kind {
-            PathKind::Beginning => (true, usize::MAX - route.path.len()),
-            _ => (false, 0),
+    }
+
+    /// Returns the route of the action that has keys of its own.
+    fn own_route(&self) -> Option<Route> {
+        let action = self
+            .action
+            .clone()
+            .filter(|action| !self.action_keys.is_empty() && matches!(action, Action::Backend(_)))?;
+        Some(Route {
+            path: String::new(),
+            kind: PathKind::Any,
+            when: When::default(),
+            action,
+            keys: self.action_keys.clone(),
+        })
+    }
+
+    /// Returns the routes in the order of the file: of regular expressions the first one that is found
+    /// counts.
+    fn in_order(&self) -> Vec<Route> {
+        let mut routes = self.routes.clone();
+        routes.extend(self.own_route());
+        routes.sort_by_key(|route| match route.kind {
+            PathKind::Any if route.when.is_empty() => (4, 0),
+            PathKind::Beginning if route.path == "/" => (4, 0),
+            PathKind::Ending => (3, 0),
+            PathKind::Any => (2, 0),
+            PathKind::Beginning => (1, usize::MAX - route.path.len()),
+            _ => (0, 0),
         });
+        // What has no path comes after all that has one, and so after what is for all the rest.
+        let is_rest = |route: &Route| match route.kind {
+            PathKind::Any => route.when.is_empty(),
+            PathKind::Beginning => route.path == "/",
+            kind => kind == PathKind::Ending,
+        };
+        if routes.iter().any(is_rest) {
+            for route in routes.iter_mut().filter(|route| route.kind == PathKind::Any) {
+                (route.path, route.kind) = ("/".to_owned(), PathKind::Beginning);
+            }
+        }
+        routes
     }
 
     fn write(&self, out: &mut String) {
@@ -234,7 +276,7 @@ impl Site {
             let listeners: Vec<String> = self.default_for.iter().map(|one| quoted(one)).collect();
             let _ = writeln!(out, "default_for = {}", list(&listeners));
         }
-        if let Some(action) = &self.action {
+        if let Some(action) = self.action.as_ref().filter(|_| self.own_route().is_none()) {
             action.write(out);
         }
         write_keys(&self.keys, out);
@@ -242,25 +284,24 @@ impl Site {
         if !self.keys.iter().any(|(key, _)| *key == "waf") {
             out.push_str("waf = \"detect\" # \"block\" denies what the rules find; the log shows what that would be\n");
         }
-        for route in &self.routes {
-            let (key, path) = match route.kind {
-                PathKind::Prefix => ("prefix", route.path.clone()),
-                PathKind::Exact => ("path", route.path.clone()),
-                PathKind::Regex => ("regex", route.path.clone()),
-                PathKind::Beginning => ("regex", format!("^{}", escaped(&route.path))),
+        for route in self.in_order() {
+            out.push_str("[[site.route]]\n");
+            let path = match route.kind {
+                PathKind::Prefix => Some(("prefix", route.path.clone())),
+                PathKind::Exact => Some(("path", route.path.clone())),
+                PathKind::Regex | PathKind::Ending => Some(("regex", route.path.clone())),
+                PathKind::Beginning => Some(("regex", format!("^{}", escaped(&route.path)))),
+                PathKind::Any => None,
             };
-            let _ = writeln!(out, "[[site.route]]\n{key} = {}", quoted(&path));
+            if let Some((key, path)) = path {
+                let _ = writeln!(out, "{key} = {}", quoted(&path));
+            }
+            if !route.when.is_empty() {
+                let _ = writeln!(out, "when = {}", route.when.written());
+            }
             route.action.write(out);
             write_keys(&route.keys, out);
         }
-    }
-}
-
-impl Route {
-    /// Returns a route of what begins with a prefix to a backend.
-    pub(crate) fn of_prefix(prefix: &str, backend: &str) -> Self {
-        let action = Action::Backend(backend.to_owned());
-        Self { path: prefix.to_owned(), kind: PathKind::Prefix, action, keys: Keys::new() }
     }
 }
 

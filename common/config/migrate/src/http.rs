@@ -24,6 +24,21 @@ pub(crate) fn is_header(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
+/// Returns whether a text is a network: an address, or one with the number of its bits, all others
+/// of which are zero.
+pub(crate) fn is_network(text: &str) -> bool {
+    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
+    let (value, width) = match address {
+        std::net::IpAddr::V4(address) => (u128::from(u32::from(address)) << 96, 32),
+        std::net::IpAddr::V6(address) => (u128::from(address), 128),
+    };
+    let Some(bits) = bits else { return true };
+    let is_number = !bits.is_empty() && bits.len() <= 3 && bits.bytes().all(|byte| byte.is_ascii_digit());
+    let bits = bits.parse::<u32>().ok().filter(|bits| is_number && *bits <= width);
+    bits.is_some_and(|bits| value.checked_shl(bits).unwrap_or(0) == 0)
+}
+
 /// Returns whether a text is a status.
 pub(crate) fn is_status(text: &str) -> bool {
     text.len() == 3 && text.parse::<u16>().is_ok_and(|status| (100..=599).contains(&status))

@@ -16,7 +16,9 @@ mod http;
 mod limits;
 mod nginx;
 mod notes;
+mod php;
 mod users;
+mod when;
 
 pub use limits::{BLOCKS_DEPTH_MAX, FILES_COUNT_MAX, TEXT_BYTES_MAX};
 pub use notes::{Note, Notes};

@@ -70,6 +70,10 @@ fn what_a_directive_keeps_out_stays_out() {
         ("basic_auth /admin/* {\n\t\tann HASH\n\t}", "prefix = \"/admin/\"\nbackend = \"app\"\nbasic_auth = "),
         ("basicauth /admin* {\n\t\tann HASH\n\t}", "regex = \"(?i)^/admin\"\nbackend = \"app\"\nbasic_auth = "),
         ("basicauth @a {\n\t\tann HASH\n\t}", "respond = 403\n"),
+        ("@a expression {method} == 'GET'\n\tbasicauth @a {\n\t\tann HASH\n\t}", "respond = 403\n"),
+        ("@a header A 1\n\t@b {\n\t\theader A 1\n\t\theader A 2\n\t}\n\tabort @b", "respond = 404\n"),
+        ("rewrite * {header.X-Path}", "respond = 404\n"),
+        ("uri replace a b", "respond = 404\n"),
         ("basicauth {\n\t\tann {$HASH}\n\t}", "respond = 403\n"),
         (
             "handle /in/* {\n\t\tbasicauth {\n\t\tann HASH\n\t}\n\t\treverse_proxy :2\n\t}",
@@ -91,7 +95,7 @@ fn what_a_directive_keeps_out_stays_out() {
         ("error /x/* {$CODE}", "respond = 403\n"),
         ("redir /old /new permanent", "path = \"/old\"\nredirect = \"/new\"\nredirect_status = 301\n"),
         ("redir /old/* /{http.vars.a}", "prefix = \"/old/\"\nrespond = 404\n"),
-        ("rewrite * /public{uri}", "respond = 404\n"),
+        ("rewrite * /public{uri}", "add_prefix = \"/public\""),
         ("import auth.conf", "respond = 404\n"),
         ("encode zstd gzip", "compress = [\"zstd\", \"gzip\"]"),
         ("header X-A 1\n\theader X-B 2", "response_headers.set = { \"X-A\" = \"1\", \"X-B\" = \"2\" }"),
@@ -104,6 +108,126 @@ fn what_a_directive_keeps_out_stays_out() {
         // All is closed where it is closed without a path.
         assert!(!expected.starts_with("respond") || !toml.contains("backend = "), "{lines}\n{toml}");
     }
+}
+
+#[test]
+fn matchers_with_names_choose_by_paths_methods_headers_queries_and_clients() {
+    for (lines, expected) in [
+        (
+            "@a path /a/* /b\n\treverse_proxy @a :2",
+            &["prefix = \"/a/\"\nbackend = \"localhost-2\"", "path = \"/b\"\nbackend = \"localhost-2\""][..],
+        ),
+        (
+            "@a {\n\t\tmethod POST\n\t\tpath /a/*\n\t}\n\treverse_proxy @a :2",
+            &["prefix = \"/a/\"\nwhen = { method = [\"POST\"] }\nbackend = \"localhost-2\""],
+        ),
+        (
+            "@a header Upgrade websocket\n\treverse_proxy @a :2",
+            &["when = { header = [\"Upgrade=websocket\"] }\nbackend = \"localhost-2\""],
+        ),
+        ("@a header !X-Key\n\trespond @a 401", &["when = { header = [\"!X-Key\"] }\nrespond = 401"]),
+        (
+            "@a query beta=1\n\thandle @a {\n\t\treverse_proxy :2\n\t}",
+            &["when = { query = [\"beta=1\"] }\nbackend = \"localhost-2\""],
+        ),
+        ("@a remote_ip 10.0.0.0/8\n\tabort @a", &["when = { network = [\"10.0.0.0/8\"] }\nrespond = 403"]),
+        ("@a not remote_ip 10.0.0.0/8\n\trespond @a 403", &["allow_networks = [\"10.0.0.0/8\"]"]),
+        (
+            "@a {\n\t\tpath /admin/*\n\t\tnot remote_ip private_ranges\n\t}\n\tabort @a",
+            &["prefix = \"/admin/\"\nbackend = \"app\"\nallow_networks = [\"192.168.0.0/16\""],
+        ),
+        ("@a not method GET HEAD\n\trespond @a 405", &["methods = [\"GET\", \"HEAD\"]"]),
+        (
+            "@a not remote_ip 10.0.0.0/8\n\tbasicauth @a {\n\t\tann HASH\n\t}",
+            &["anonymous_networks = [\"10.0.0.0/8\"]"],
+        ),
+        (
+            "@a not path /up /public/*\n\tbasicauth @a {\n\t\tann HASH\n\t}",
+            &[
+                "basic_auth = { users",
+                "path = \"/up\"\nbackend = \"app\"\nbasic_auth = false",
+                "prefix = \"/public/\"\nbackend = \"app\"\nbasic_auth = false",
+            ],
+        ),
+        (
+            "@a path_regexp old ^/o/([0-9]+)$\n\tredir @a /n/{re.old.1} 301",
+            &["regex = \"^/o/([0-9]+)$\"\nredirect = \"/n/{1}\"\nredirect_status = 301"],
+        ),
+        (
+            "@a path_regexp u ^/u/([a-z]+)$\n\trewrite @a /user?name={re.u.1}",
+            &["regex = \"^/u/([a-z]+)$\"\nbackend = \"app\"\nrewrite = \"/user?name={1}\""],
+        ),
+        ("@a path *.php\n\trespond @a 404", &["regex = \"(?i)\\\\.php$\"\nrespond = 404"]),
+        ("@a host a.example\n\tredir @a https://b.example{uri}", &["redirect = \"https://b.example{target}\""]),
+        (
+            "handle /api/* {\n\t\turi strip_prefix /api\n\t\treverse_proxy :2\n\t}",
+            &["prefix = \"/api/\"\nbackend = \"localhost-2\"\nstrip_prefix = true"],
+        ),
+    ] {
+        let lines = lines.replace("HASH", HASH);
+        let (toml, notes) = migrated(&format!("http://a.example {{\n\t{lines}\n\treverse_proxy unix//run/app\n}}\n"));
+        assert!(notes.iter().all(|note| note.contains("1 MiB")), "{lines}: {notes:#?}");
+        for part in expected {
+            assert!(toml.contains(part), "{lines}: {part}\n{toml}");
+        }
+    }
+}
+
+#[test]
+fn what_is_said_of_servers_headers_and_errors_has_its_keys() {
+    for (lines, expected) in [
+        ("lb_policy first\n\t\tto :2", &["address = \"localhost:2\"\nbackup = true"][..]),
+        ("lb_retries 2\n\t\tlb_try_duration 5s", &["retry = { attempts_max = 3, seconds_max = 5 }"]),
+        (
+            "health_uri /up\n\t\thealth_interval 1m30s\n\t\thealth_status 2xx\n\t\thealth_port 81",
+            &["interval_seconds = 90", "status = [\"200-299\"]", "port = 81"],
+        ),
+        ("fail_duration 30s\n\t\tmax_fails 2", &["rest_seconds = 30", "failures_max = 2"]),
+        (
+            "transport http {\n\t\t\tdial_timeout 2s\n\t\t\tresponse_header_timeout 90s\n\t\t\tread_timeout 5m\n\t\t\tkeepalive 10s\n\t\t}",
+            &["connect_seconds = 2", "first_byte_seconds = 90", "idle_seconds = 300", "pool_idle_seconds = 10"],
+        ),
+        (
+            "header_up Host app.internal\n\t\theader_up X-A {remote_host}\n\t\theader_up -Cookie\n\t\theader_up +X-B 2",
+            &[
+                "backend_host = \"app.internal\"",
+                "request_headers.set = { \"X-A\" = \"{client_address}\" }",
+                "request_headers.remove = [\"Cookie\"]",
+                "request_headers.add = { \"X-B\" = \"2\" }",
+            ],
+        ),
+        (
+            "header_down -Server\n\t\theader_down Location http:// https://",
+            &[
+                "response_headers.remove = [\"Server\"]",
+                "response_headers.replace = [{ header = \"Location\", regex = \"http://\", value = \"https://\" }]",
+            ],
+        ),
+    ] {
+        let (toml, notes) = migrated(&format!("http://a.example {{\n\treverse_proxy :1 {{\n\t\t{lines}\n\t}}\n}}\n"));
+        assert!(notes.iter().all(|note| note.contains("1 MiB")), "{lines}: {notes:#?}");
+        for part in expected {
+            assert!(toml.contains(part), "{lines}: {part}\n{toml}");
+        }
+    }
+    let text = "http://a.example {\n\troot * /srv/a\n\tphp_fastcgi unix//run/php.sock {\n\t\tenv APP_ENV prod\n\t}\n\tfile_server\n\
+        \tencode {\n\t\tzstd\n\t\tgzip 6\n\t\tminimum_length 256\n\t}\n\theader {\n\t\tX-A 1\n\t\t-X-B\n\t\t?X-C 3\n\t}\n\
+        \trequest_body {\n\t\tmax_size 10MB\n\t}\n\thandle_errors {\n\t\trewrite * /error.html\n\t\tfile_server\n\t}\n}\n";
+    let (toml, notes) = migrated(text);
+    for part in [
+        "fastcgi = {\n    root = \"/srv/a\",\n    scripts = [\"/*.php\"],\n    front_controller = \"/index.php\",\n    index = \"index.php\",\n    params = { \"APP_ENV\" = \"prod\" },",
+        "compress = [\"zstd\", \"gzip 6\"]",
+        "compress_bytes_min = 256",
+        "response_headers.set = { \"X-A\" = \"1\" }",
+        "response_headers.default = { \"X-C\" = \"3\" }",
+        "response_headers.remove = [\"X-B\"]",
+        "body_bytes_max = 10000000",
+        "error = [{ status = [\"400-599\"], file = \"/srv/a/error.html\" }]",
+        "files = \"/srv/a\"",
+    ] {
+        assert!(toml.contains(part), "{part}\n{toml}");
+    }
+    assert!(!toml.contains("php$") && notes.iter().any(|note| note.starts_with("Caddyfile:3: ")), "{toml}\n{notes:#?}");
 }
 
 #[test]

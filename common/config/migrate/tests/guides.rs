@@ -50,7 +50,9 @@ const EXPECTED: &[(&str, &[&str], &[usize])] = &[
         "regex = \"(?i)^/admin\"\nbackend = \"gunicorn-sock\"\nbasic_auth",
         "prefix = \"/static/\"\nbackend = \"public\"\nstrip_prefix = true",
     ], &[2]),
-    ("caddy-gitlab.caddyfile", &["hosts = [\"gitlab.example\"]\nrespond = 404"], &[2, 3, 7]),
+    ("caddy-gitlab.caddyfile", &[
+        "prefix = \"/-/metrics\"\nbackend = \"localhost-8181\"\nallow_networks = [\"10.0.0.0/8\"]",
+    ], &[2]),
     ("caddy-grafana.caddyfile", &[
         "path = \"/grafana\"\nredirect = \"/grafana/\"", "backend = \"localhost-3000\"\nstrip_prefix = true",
     ], &[2]),

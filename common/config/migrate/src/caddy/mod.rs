@@ -3,8 +3,17 @@
 
 mod address;
 mod block;
+mod errors;
+mod guarded;
 mod guards;
+mod headers;
+mod matchers;
+mod place;
 mod proxy;
+mod reader;
+mod rewrite;
+mod serving;
+mod settings;
 mod site;
 mod words;
 

@@ -2,7 +2,7 @@
 
 use super::path::Path;
 use super::walk::{PathChange, Row};
-use crate::edge::{Action, Keys, PathKind, Route, Site, escaped, list, quoted};
+use crate::edge::{Action, Keys, PathKind, Route, Site, When, escaped, list, quoted};
 
 /// Networks that every client is in: a condition that always holds.
 const EVERYWHERE: [&str; 2] = ["\"0.0.0.0/0\"", "\"::/0\""];
@@ -112,7 +112,7 @@ fn route(path: &Path, row: Row, exact: bool) -> Route {
     if matches!(action, Action::Respond(..) | Action::Redirect(..)) {
         keys.retain(|(key, _)| !matches!(*key, "rewrite" | "strip_prefix" | "add_prefix"));
     }
-    Route { path: text, kind, action, keys }
+    Route { path: text, kind, when: When::default(), action, keys }
 }
 
 /// Adds the keys of a change of the path, and returns the expression that the route needs for it,

@@ -5,7 +5,7 @@ use super::internals::Internals;
 use super::proxy::{backend_of, url};
 use super::scope::Scope;
 use super::upstream::Upstreams;
-use crate::edge::{Action, Backend, Edge, Keys, PathKind, Route, Site, Target, quoted};
+use crate::edge::{Action, Backend, Edge, Keys, PathKind, Route, Site, Target, When, quoted};
 use crate::notes::Notes;
 
 /// Reads a location into the site.
@@ -48,7 +48,7 @@ pub(super) fn read(
         Some(action) if is_all => (site.action, site.keys) = (Some(action), keys),
         Some(action) => {
             let kind = if kind == PathKind::Prefix { order(location, &prefix, &keys, internals, notes) } else { kind };
-            site.routes.push(Route { path: prefix, kind, action, keys });
+            site.routes.push(Route { path: prefix, kind, when: When::default(), action, keys });
         }
         // Those inside of it have been read.
         None if has_inner => {}
