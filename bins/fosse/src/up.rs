@@ -65,8 +65,14 @@ pub(crate) fn run(words: &Args) -> i32 {
             start.arg("--config").arg(path);
         }
         None => {
-            let site = site(words);
+            let socket = status_socket(words.value("--status-socket"));
+            let site = site(words, socket.as_deref().unwrap_or("off"));
             let text = configuration(&site);
+            // What is wrong with the flags comes first: nothing starts then.
+            if let Err(why) = socket {
+                let cure = "fosse status will not see this edge (--status-socket PATH gives it a place)";
+                warning(PROGRAM, format_args!("{why}: {cure}"));
+            }
             report_sockets(&Configuration::of_text("", &text));
             handed = start::sealed(text.as_bytes());
             start.arg("--config-fd").arg(start::number(&handed)).arg("--next-uids");
@@ -141,8 +147,8 @@ fn refuse_ports(edge: &Edge) {
     }
 }
 
-/// Returns the values of the flags.
-fn site(words: &Args) -> Site {
+/// Returns the values of the flags, for an edge with that status socket.
+fn site(words: &Args, status_socket: &str) -> Site {
     let needed = |flag: &str, read: fn(&str) -> Result<String, String>| match words.value(flag) {
         Some(value) => read(value).unwrap_or_else(|why| usage(PROGRAM, &format!("{flag} {why}"))),
         None => words.refuse("up needs --listen ADDR and --backend ADDR or --files DIR, or --config FILE"),
@@ -167,7 +173,7 @@ fn site(words: &Args) -> Site {
         audit_log: audit_log(words).map(|(_, name)| name),
         inspect_responses: words.has("--inspect-responses"),
         lanes,
-        status_socket: status_socket(words.value("--status-socket")),
+        status_socket: status_socket.to_owned(),
     }
 }
 
@@ -216,28 +222,23 @@ fn refuse(report: &Report) -> ! {
     fatal(PROGRAM, "nothing was started")
 }
 
-/// Returns the path for fosse-status, or "off" where there is no place for it: an edge is worth
-/// having without it.
-fn status_socket(asked: Option<&str>) -> String {
+/// Returns the path for fosse-status, or "off" where somebody wants none.
+///
+/// # Errors
+/// The reason that there is no place for it: an edge is worth having without it.
+fn status_socket(asked: Option<&str>) -> Result<String, String> {
     if let Some(asked) = asked {
-        return if asked == "off" { asked.to_owned() } else { absolute(asked) };
+        return Ok(if asked == "off" { asked.to_owned() } else { absolute(asked) });
     }
-    let without = |why: &str| {
-        warning(
-            PROGRAM,
-            format_args!("{why}: fosse status will not see this edge (--status-socket PATH gives it a place)"),
-        );
-        "off".to_owned()
-    };
     let Some(path) = edge::status_socket_path() else {
-        return without("no XDG_RUNTIME_DIR, where an ordinary user's socket would be");
+        return Err("no XDG_RUNTIME_DIR, where an ordinary user's socket would be".to_owned());
     };
     if edge::is_served(&path) {
-        return without(&format!("another edge serves {}", path.display()));
+        return Err(format!("another edge serves {}", path.display()));
     }
     match path.parent().map(make_directory) {
-        Some(Err(error)) => without(&format!("unable to make {}: {error}", path.display())),
-        _ => path.to_string_lossy().into_owned(),
+        Some(Err(error)) => Err(format!("unable to make {}: {error}", path.display())),
+        _ => Ok(path.to_string_lossy().into_owned()),
     }
 }
 

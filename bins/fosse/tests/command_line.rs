@@ -123,6 +123,28 @@ fn up_speaks_of_its_flags_and_not_of_a_configuration() {
 }
 
 #[test]
+fn up_says_what_is_wrong_with_its_flags_before_what_it_would_do_without() {
+    let dir = Dir::new();
+    let _another = std::os::unix::net::UnixListener::bind(dir.join("fosse-status.sock")).unwrap();
+    std::fs::set_permissions(dir.join("fosse-status.sock"), std::os::unix::fs::PermissionsExt::from_mode(0o666))
+        .unwrap();
+    let up = |listen: &str| {
+        let mut command = Command::new(programs().join("fosse"));
+        command.args(["up", "--listen", listen, "--backend", "unix:/a", "--lanes", "0"]);
+        command.env("XDG_RUNTIME_DIR", dir.path()).stdin(Stdio::null());
+        // An ordinary user, whose socket has a place that is not the machine's.
+        if fosse_harness::is_root() {
+            std::os::unix::process::CommandExt::uid(&mut command, 65_534);
+        }
+        String::from_utf8_lossy(&command.output().unwrap().stderr).into_owned()
+    };
+    for listen in ["*:80", "unix:@a", "127.0.0.1:8080"] {
+        let said = up(listen);
+        assert!(said.starts_with("fosse: usage: ") && !said.contains("another edge serves"), "{listen}: {said}");
+    }
+}
+
+#[test]
 fn up_says_who_has_its_port() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -73,13 +73,8 @@ pub struct PurgeOrder {
 
 impl PurgeOrder {
     /// Returns the word for the thing by which responses are chosen.
-    pub(crate) const fn word(&self) -> &'static str {
-        match self.by {
-            By::All => "all",
-            By::Target => "url",
-            By::Prefix => "prefix",
-            By::Tag => "tag",
-        }
+    pub(crate) fn word(&self) -> &'static str {
+        PURGED.iter().find(|(_, by)| *by == self.by).map_or("", |(word, _)| word)
     }
 
     /// Returns it as the cache is sent it.
@@ -87,6 +82,9 @@ impl PurgeOrder {
         Purge { by: self.by, host: self.host.as_bytes(), port: self.port, text: self.text.as_bytes() }
     }
 }
+
+/// The words for the things by which kept responses are chosen.
+const PURGED: [(&str, By); 4] = [("all", By::All), ("url", By::Target), ("prefix", By::Prefix), ("tag", By::Tag)];
 
 /// The largest weight.
 const WEIGHT_MAX: u16 = 256;
@@ -161,13 +159,9 @@ fn purge(text: &[u8]) -> Option<PurgeOrder> {
     let text = std::str::from_utf8(text).ok()?;
     let (word, rest) = text.split_once('/')?;
     let (authority, text) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let (by, text) = match word {
-        "all" => (By::All, text),
-        "url" => (By::Target, text),
-        "prefix" => (By::Prefix, text),
-        "tag" => (By::Tag, text.strip_prefix('/')?),
-        _ => return None,
-    };
+    let (_, by) = *PURGED.iter().find(|(known, _)| *known == word)?;
+    // The others begin with their slash.
+    let text = if by == By::Tag { text.strip_prefix('/')? } else { text };
     let (host, port) = match authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
         None => (authority, 0),
         Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)?),

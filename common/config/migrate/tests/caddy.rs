@@ -210,6 +210,10 @@ fn what_is_said_of_servers_headers_and_errors_has_its_keys() {
             assert!(toml.contains(part), "{lines}: {part}\n{toml}");
         }
     }
+}
+
+#[test]
+fn scripts_codings_bodies_and_pages_of_a_site_have_their_keys() {
     let text = "http://a.example {\n\troot * /srv/a\n\tphp_fastcgi unix//run/php.sock {\n\t\tenv APP_ENV prod\n\t}\n\tfile_server\n\
         \tencode {\n\t\tzstd\n\t\tgzip 6\n\t\tminimum_length 256\n\t}\n\theader {\n\t\tX-A 1\n\t\t-X-B\n\t\t?X-C 3\n\t}\n\
         \trequest_body {\n\t\tmax_size 10MB\n\t}\n\thandle_errors {\n\t\trewrite * /error.html\n\t\tfile_server\n\t}\n}\n";

@@ -7,6 +7,7 @@ mod edge;
 mod listeners;
 mod responses;
 mod routes;
+mod servers;
 mod sites;
 mod tables;
 mod toml;
