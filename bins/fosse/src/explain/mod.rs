@@ -98,7 +98,7 @@ fn explained(edge: &Edge, plan: &Plan, head: &RequestHead<'_>, (client, listener
         let _ = writeln!(out, "rewrite   {}", String::from_utf8_lossy(target));
     }
     out.push_str(&rates::lines(&parse, terms, listener));
-    let waf = waf_profile(plan, terms, policy);
+    let (waf, is_whole) = waf_profile(plan, terms, policy);
     if let Some(words) = above_root(&waf, changed.target.as_deref().unwrap_or(head.target)) {
         out.push_str(words);
         if waf.waf == WafMode::Block {
@@ -107,7 +107,7 @@ fn explained(edge: &Edge, plan: &Plan, head: &RequestHead<'_>, (client, listener
     }
     let _ = writeln!(out, "filters   waf-filter: {}", filter(&waf, &rules(edge, number, site.routes.policy, policy)));
     let target = changed.target.as_deref().unwrap_or(head.target);
-    out + &done(edge, plan, (&parse, policy), &waf, (target, changed.location.as_deref()))
+    out + &done(edge, plan, (&parse, policy), (&waf, is_whole), (target, changed.location.as_deref()))
 }
 
 /// Returns what dispatch does by a policy for a request of this target, or with this location of a
@@ -116,7 +116,7 @@ fn done(
     edge: &Edge,
     plan: &Plan,
     (parse, number): (&Parse, u32),
-    waf: &WafProfile,
+    waf: (&WafProfile, bool),
     where_to: (&[u8], Option<&[u8]>),
 ) -> String {
     let dispatch = blob::<Dispatch>(plan, Program::Dispatch);
@@ -163,14 +163,17 @@ pub(crate) fn facts<'a>(head: &'a RequestHead<'_>, client: Option<IpAddr>, liste
     }
 }
 
-/// Returns what is evaluated for a policy. Where no site needs the filter there is none.
-fn waf_profile(plan: &Plan, terms: &ParsePolicy, policy: u32) -> WafProfile {
+/// Returns what is evaluated for a policy, and whether request bodies are buffered whole. Where no site needs the filter there is none.
+fn waf_profile(plan: &Plan, terms: &ParsePolicy, policy: u32) -> (WafProfile, bool) {
     if plan.blob(Program::WafFilter).is_empty() {
-        return WafProfile { waf: WafMode::Off, body_bytes_max: terms.body_bytes_max, ..WafProfile::default() };
+        let body_bytes_max = terms.body_bytes_max;
+        return (WafProfile { waf: WafMode::Off, body_bytes_max, ..WafProfile::default() }, false);
     }
     let mut filter = blob::<WafFilter>(plan, Program::WafFilter);
-    let profile = filter.policies.get(index(policy)).map_or(usize::MAX, |policy| index(policy.profile));
-    if profile < filter.profiles.len() { filter.profiles.swap_remove(profile) } else { WafProfile::default() }
+    let Some(policy) = filter.policies.get(index(policy)) else { return (WafProfile::default(), false) };
+    let (profile, is_whole) = (index(policy.profile), policy.buffer_requests);
+    let known = profile < filter.profiles.len();
+    (if known { filter.profiles.swap_remove(profile) } else { WafProfile::default() }, is_whole)
 }
 
 /// Returns the rule files of a policy, as they are written: those of the route, else of the site.
@@ -322,6 +325,21 @@ mod tests {
                     a body; text/*\n";
         assert!(said.contains(line), "{said}");
         assert!(!explain("b.example", "/only").contains("codings"));
+    }
+
+    #[test]
+    fn says_whether_a_body_is_buffered_as_the_route_says_it() {
+        let of = |line: &str| {
+            let text = TEXT.replace("prefix = \"/only\"", &format!("prefix = \"/only\"\n{line}"));
+            let said = explain_of(&text, "b.example", "/only");
+            said.lines().find(|line| line.starts_with("bodies")).unwrap_or_default().to_owned()
+        };
+        assert!(of("").starts_with("bodies    buffered whole up to"), "{}", of(""));
+        let without = of("buffer_requests = false");
+        assert_eq!(without, "bodies    sent on as they come; a short chunked one with Content-Length");
+        let said =
+            explain_of(&TEXT.replace("waf = \"off\"", "waf = \"off\"\nbuffer_requests = false"), "b.example", "/only");
+        assert!(said.contains(&without), "{said}");
     }
 
     #[test]

@@ -281,7 +281,7 @@ pub(super) fn goal(
     edge: &Edge,
     dispatch: &Dispatch,
     policy: &DispatchPolicy,
-    waf: &WafProfile,
+    (waf, is_whole): (&WafProfile, bool),
     (target, location): (&[u8], Option<&[u8]>),
 ) -> String {
     let number = match &policy.action {
@@ -298,7 +298,7 @@ pub(super) fn goal(
     let first = usize::try_from(backend.server_first).unwrap_or(usize::MAX);
     let count = usize::try_from(backend.server_count).unwrap_or(0);
     let servers: Vec<&str> = dispatch.servers.iter().skip(first).take(count).map(|s| s.name.as_str()).collect();
-    let (name, bodies, logins) = (&backend.name, bodies(edge, waf, number), logins(edge, backend));
+    let (name, bodies, logins) = (&backend.name, bodies(waf, is_whole), logins(edge, backend));
     let script = backend.fastcgi.as_ref().map(|fastcgi| script(fastcgi, target)).unwrap_or_default();
     let retry = retry(policy, backend) + &mirror(dispatch, policy);
     let source = source_address(edge, name);
@@ -319,12 +319,12 @@ fn script(fastcgi: &FastCgi, target: &[u8]) -> String {
 }
 
 /// Returns what becomes of request bodies of a site that go to a backend.
-fn bodies(edge: &Edge, site: &WafProfile, backend: usize) -> String {
-    match (site, edge.backend.get(backend)) {
-        (site, Some(backend)) if backend.buffers_requests() => {
+fn bodies(site: &WafProfile, is_whole: bool) -> String {
+    match site.waf {
+        _ if is_whole => {
             format!("buffered whole up to {} bytes, sent with Content-Length (buffer_requests)", site.body_bytes_max)
         }
-        (site, _) if site.waf != WafMode::Off => "sent on with Content-Length once the rules have seen them".to_owned(),
-        _ => "sent on as they come; a short chunked one with Content-Length".to_owned(),
+        WafMode::Detect | WafMode::Block => "sent on with Content-Length once the rules have seen them".to_owned(),
+        WafMode::Off => "sent on as they come; a short chunked one with Content-Length".to_owned(),
     }
 }

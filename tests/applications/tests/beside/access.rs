@@ -6,10 +6,14 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::peers::{KEY, Peers, Row, are_alike, ask};
+use crate::peers::{Asked, KEY, Peers, Row, are_alike, ask, seen};
 
 // Base64 of "ann:secret" and its like.
 const RIGHT: &str = "Authorization: Basic YW5uOnNlY3JldA==";
+
+/// Expect keeps a short body from being buffered where nobody asks for it.
+const CHUNKED: Asked =
+    ("POST", "/whole", "Transfer-Encoding: chunked\nExpect: 100-continue", "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
@@ -220,6 +224,17 @@ pub(crate) const ROWS: &[Row] = &[
         ..Row::NONE
     },
     Row {
+        name: "by-route",
+        keys: &["buffer_requests"],
+        fosse: "{pass}\n[[site.route]]\nprefix = \"/whole\"\nbuffer_requests = true\n\
+                [[site.route]]\nprefix = \"/whole/not\"\nbuffer_requests = false",
+        nginx: "proxy_request_buffering off;\nlocation / { {pass} }\nlocation /whole { proxy_request_buffering on; {pass} }",
+        // What nginx does elsewhere depends on how much of the body comes with the head.
+        requests: &[CHUNKED, ("POST", "/whole", "", "abc")],
+        asked: &["Content-Length", "Transfer-Encoding"],
+        ..Row::NONE
+    },
+    Row {
         name: "slow",
         keys: &["first_byte_seconds"],
         fosse: "{pass}\nfirst_byte_seconds = 1\nretry = false",
@@ -232,6 +247,16 @@ pub(crate) const ROWS: &[Row] = &[
 #[test]
 fn requests_are_let_in_and_kept_out_as_elsewhere() {
     are_alike(ROWS);
+}
+
+#[test]
+fn a_route_says_whether_bodies_are_buffered_whatever_its_site_and_backend_say() {
+    let row = ROWS.iter().find(|row| row.name == "by-route").unwrap();
+    let servers = Peers::start(&[Row { nginx: "", ..*row }]);
+    let asked = |path| seen(row, &ask(servers.edge.address(), row.name, (CHUNKED.0, path, CHUNKED.2, CHUNKED.3)));
+    assert_eq!(asked("/whole"), "200 | POST /whole content-length: 5 body 5");
+    assert_eq!(asked("/"), "200 | POST / transfer-encoding: chunked body 5");
+    assert_eq!(asked("/whole/not"), "200 | POST /whole/not transfer-encoding: chunked body 5");
 }
 
 pub(crate) const LINKS: &[Row] = &[Row {

@@ -140,9 +140,13 @@ pub(crate) fn ask(address: SocketAddr, site: &str, (method, target, fields, body
     let head =
         format!("{method} {target} HTTP/1.1\r\nHost: {site}.example\r\nConnection: close\r\n{lines}{length}\r\n");
     client.send(format!("{head}{body}").as_bytes());
-    client
-        .try_response(method == "HEAD")
-        .unwrap_or_else(|| panic!("{site} at {address}: no response to {method} {target}"))
+    loop {
+        let response = client.try_response(method == "HEAD");
+        let response = response.unwrap_or_else(|| panic!("{site} at {address}: no response to {method} {target}"));
+        if response.status != 100 {
+            return response;
+        }
+    }
 }
 
 /// Returns what must be alike of a response.

@@ -58,6 +58,7 @@ pub(super) const CHANGES: &[Change] = &[
     ("[[site.route]]", "idle_seconds", "9", &[]),
     ("[[site.route]]", "response_bytes_per_second", "\"1 MiB\"", &[]),
     ("[[site.route]]", "response_rate_after_bytes", "\"1 MiB\"", &[RATE]),
+    ("[[site.route]]", "buffer_requests", "true", &[]),
     ("[[site.route]]", "retry", "false", &[]),
     ("[[site.route]]", "cache", "true", &[]),
     ("[[site.route]]", "cache_key_headers", "[\"X-A\"]", &[KEPT]),

@@ -65,6 +65,7 @@ pub(super) const CHANGES: &[Change] = &[
     ("[[site]]", "response_bytes_per_second", "\"1 MiB\"", &[]),
     ("[[site]]", "response_rate_after_bytes", "\"1 MiB\"", &[RATE]),
     ("[[site]]", "source_bytes_per_second", "\"1 MiB\"", &[]),
+    ("[[site]]", "buffer_requests", "true", &[]),
     ("[[site]]", "retry", "false", &[]),
     ("[[site]]", "cache", "true", &[]),
     ("[[site]]", "cache_key_headers", "[\"X-A\"]", &[KEPT]),

@@ -115,7 +115,7 @@ section! {
         /// (WSGI: Django, Flask), and for those that serve one request at a time. Without it that
         /// is so only for a chunked body that ends within 64 KiB and without a pause of a second,
         /// and where the request has no Expect or Upgrade and is no gRPC. Others go on as they
-        /// come.
+        /// come. A site or a route may say it otherwise.
         buffer_requests: bool, Default("false");
         /// PROXY header at the beginning of each connection; such connections are not shared
         /// between clients.

@@ -140,6 +140,26 @@ buffer_requests = true"#, &[
     (r#"[[site]]
 hosts = ["a.org"]
 backend = "app"
+body_over_limit = "pass-in-part"
+buffer_requests = "on"
+[[site.route]]
+prefix = "/whole"
+buffer_requests = true"#, &[
+        "fosse.toml:13:19: pass-in-part lets bodies of any length through, and backend \"app\" wants them whole; raise body_bytes_max instead, or remove buffer_requests there",
+        "fosse.toml:14:19: buffer_requests takes true or false, this is a string",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+body_over_limit = "pass-in-part"
+[[site.route]]
+prefix = "/whole"
+buffer_requests = true"#, &[
+        "fosse.toml:13:19: pass-in-part lets bodies of any length through, and backend \"app\" wants them whole; raise body_bytes_max instead, or remove buffer_requests there",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
 waf = "off"
 body_over_limit = "pass-in-part"
 body_bytes_max = "17 GiB""#, &[
