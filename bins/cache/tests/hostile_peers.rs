@@ -365,8 +365,9 @@ fn a_lane_that_leads_has_no_variant_kept_but_of_what_it_was_told_to_lead_for() {
         leader.says(&[ToCache::Hello, leading(1, &keys[0])]);
         assert_eq!(leader.hears(), Some(FromCache::Hello));
         assert!(matches!(leader.hears(), Some(FromCache::Lead { tag: 1, .. })));
-        leader.says(&[ToCache::Head { tag: 1, delay_ms: 0, status: 200, key: &evil, fields: Fields::default() }]);
-        leader.says(&led(1, b"evil")[1..]);
+        let head = ToCache::Head { tag: 1, delay_ms: 0, status: 200, key: &evil, fields: Fields::default() };
+        // In one piece: it is let go of after the first.
+        leader.says(&[&[head], &led(1, b"evil")[1..]].concat());
         assert_eq!(leader.hears(), None, "it is broken");
         other.says(&[ToCache::Hello]);
         assert_eq!(other.hears(), Some(FromCache::Hello));

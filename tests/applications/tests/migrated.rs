@@ -348,7 +348,6 @@ fn what_caddy_serves_is_served_the_same() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a line for each directive and for each path")]
 fn what_caddy_changes_keeps_out_and_rewrites_is_changed_kept_out_and_rewritten_the_same() {
     let Some(program) = installed("caddy") else { return println!("skipped: caddy is not installed") };
     let dir = applications(&["one", "two", "api"]);
