@@ -1,5 +1,10 @@
 //! The heap of those that have a limit, by the time at which each has to be looked at.
 
+/// Owners whose wait is ended at a time. An end may cost a tenth of a millisecond, where the kernel
+/// drops what a socket had to send; where very many end at once, whoever else waits has a turn
+/// between them.
+pub const DUE_COUNT_MAX: usize = 32;
+
 /// The time of the next look at one owner.
 #[derive(Clone, Copy, Debug, Default)]
 struct Look {
@@ -26,12 +31,15 @@ impl Deadlines {
         Some(self.looks[index(first)].at_ms.max(now_ms) - now_ms)
     }
 
-    /// Returns the owners whose time is over, the one that has waited longest first. `at_ms_of`
-    /// says when the limit of an owner ends, where one runs. Each comes out once: who does not end
-    /// its wait or start its timer again leaves it without a limit.
+    /// Returns the owners whose time is over, the one that has waited longest first, and no more
+    /// than [`DUE_COUNT_MAX`]: for the others the wait is 0. `at_ms_of` says when the limit of an
+    /// owner ends, where one runs. Each comes out once: who does not end its wait or start its timer
+    /// again leaves it without a limit.
     pub fn due(&mut self, now_ms: u64, at_ms_of: impl Fn(u32) -> Option<u64>) -> Vec<u32> {
         let mut due = Vec::new();
-        while let Some(owner) = self.pop_by(now_ms) {
+        while due.len() < DUE_COUNT_MAX
+            && let Some(owner) = self.pop_by(now_ms)
+        {
             match at_ms_of(owner) {
                 Some(at_ms) if at_ms > now_ms => self.look_by(owner, at_ms),
                 Some(_) => due.push(owner),
@@ -139,6 +147,23 @@ mod tests {
         assert_eq!(deadlines.heap, before);
         assert!(deadlines.due(100, |owner| timers[index(owner)].at_ms()).is_empty());
         assert_eq!(deadlines.wait_ms(100), Some(400));
+    }
+
+    #[test]
+    fn of_very_many_whose_time_is_over_at_once_a_few_come_at_a_time() {
+        let (mut deadlines, mut timers) = (Deadlines::default(), [Timer::default(); 3 * DUE_COUNT_MAX]);
+        for (owner, timer) in (0..).zip(&mut timers) {
+            timer.start(&mut deadlines, owner, (), 1_000 - u64::from(owner));
+        }
+        let mut ended = Vec::new();
+        for _ in 0..3 {
+            assert_eq!(deadlines.wait_ms(1_000), Some(0));
+            let due = deadlines.due(1_000, |owner| timers[index(owner)].at_ms());
+            assert_eq!(due.len(), DUE_COUNT_MAX);
+            ended.extend(due);
+        }
+        let all = u32::try_from(timers.len()).unwrap();
+        assert!(ended.into_iter().rev().eq(0..all) && deadlines.wait_ms(1_000).is_none());
     }
 
     #[test]

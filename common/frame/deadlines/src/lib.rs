@@ -34,5 +34,5 @@
 mod heap;
 mod timer;
 
-pub use heap::Deadlines;
+pub use heap::{DUE_COUNT_MAX, Deadlines};
 pub use timer::{Timer, after};
