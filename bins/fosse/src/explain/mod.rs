@@ -163,17 +163,19 @@ pub(crate) fn facts<'a>(head: &'a RequestHead<'_>, client: Option<IpAddr>, liste
     }
 }
 
-/// Returns what is evaluated for a policy, and whether request bodies are buffered whole. Where no site needs the filter there is none.
+/// Returns what is evaluated for a policy, and whether request bodies are buffered whole. Where no
+/// site needs the filter there is none.
 fn waf_profile(plan: &Plan, terms: &ParsePolicy, policy: u32) -> (WafProfile, bool) {
     if plan.blob(Program::WafFilter).is_empty() {
         let body_bytes_max = terms.body_bytes_max;
         return (WafProfile { waf: WafMode::Off, body_bytes_max, ..WafProfile::default() }, false);
     }
     let mut filter = blob::<WafFilter>(plan, Program::WafFilter);
-    let Some(policy) = filter.policies.get(index(policy)) else { return (WafProfile::default(), false) };
-    let (profile, is_whole) = (index(policy.profile), policy.buffer_requests);
-    let known = profile < filter.profiles.len();
-    (if known { filter.profiles.swap_remove(profile) } else { WafProfile::default() }, is_whole)
+    let found = filter.policies.get(index(policy)).map(|policy| (index(policy.profile), policy.buffer_requests));
+    let Some((profile, is_whole)) = found.filter(|(profile, _)| *profile < filter.profiles.len()) else {
+        return (WafProfile::default(), false);
+    };
+    (filter.profiles.swap_remove(profile), is_whole)
 }
 
 /// Returns the rule files of a policy, as they are written: those of the route, else of the site.
@@ -325,33 +327,6 @@ mod tests {
                     a body; text/*\n";
         assert!(said.contains(line), "{said}");
         assert!(!explain("b.example", "/only").contains("codings"));
-    }
-
-    #[test]
-    fn says_whether_a_body_is_buffered_as_the_route_says_it() {
-        let of = |line: &str| {
-            let text = TEXT.replace("prefix = \"/only\"", &format!("prefix = \"/only\"\n{line}"));
-            let said = explain_of(&text, "b.example", "/only");
-            said.lines().find(|line| line.starts_with("bodies")).unwrap_or_default().to_owned()
-        };
-        assert!(of("").starts_with("bodies    buffered whole up to"), "{}", of(""));
-        let without = of("buffer_requests = false");
-        assert_eq!(without, "bodies    sent on as they come; a short chunked one with Content-Length");
-        let said =
-            explain_of(&TEXT.replace("waf = \"off\"", "waf = \"off\"\nbuffer_requests = false"), "b.example", "/only");
-        assert!(said.contains(&without), "{said}");
-    }
-
-    #[test]
-    fn says_which_script_runs_for_a_path() {
-        let table = "[backend.fastcgi]\nroot = \"/srv/www\"\nscripts = [\"/api/*.php\"]\npath_info = true\n";
-        let text = TEXT.replace("buffer_requests = true", table);
-        let said = explain_of(&text, "a.example", "/api/x.php/y?z");
-        assert!(said.contains("\nscript    /srv/www/api/x.php, PATH_INFO /y\n"), "{said}");
-        assert!(said.contains("\nbodies    buffered whole"), "{said}");
-        assert!(said.contains("\nlogins    NTLM and Negotiate: no connection of FastCGI is logged in"), "{said}");
-        let said = explain_of(&text, "a.example", "/api/x.jpg");
-        assert!(said.contains("\nresponse  404: the path is no script's"), "{said}");
     }
 
     #[test]

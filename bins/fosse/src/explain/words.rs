@@ -1,21 +1,25 @@
 //! The words of `fosse explain`.
 
+mod bodies;
 mod heads;
 mod mirror;
 mod retry;
+mod scripts;
 mod source;
 
 use std::fmt::Write as _;
 
 use fosse_model::{Edge, model::Listen};
 use fosse_settings::{
-    Action, Coding, Condition, Dispatch, DispatchPolicy, ErrorPages, FastCgi, HeaderChange, HeaderEdit, Net, Origin,
-    Parse, ParsePolicy, ParseSite, Part, PathMatch, Template, Test, WafMode, WafProfile,
+    Action, Coding, Condition, Dispatch, DispatchPolicy, ErrorPages, HeaderChange, HeaderEdit, Net, Origin, Parse,
+    ParsePolicy, ParseSite, Part, PathMatch, Template, Test, WafMode, WafProfile,
 };
 
+use self::bodies::bodies;
 use self::heads::head_limits;
 use self::mirror::mirror;
 use self::retry::retry;
+use self::scripts::script;
 use self::source::source_address;
 
 /// Returns what becomes of a path that leads above the root: a check of the firewall that needs no
@@ -306,25 +310,4 @@ pub(super) fn goal(
         "backend   \"{name}\": {}\n{source}{script}bodies    {bodies}\nlogins    NTLM and Negotiate: {logins}\n{retry}",
         servers.join(", ")
     )
-}
-
-/// Returns the script that runs for a target.
-fn script(fastcgi: &FastCgi, target: &[u8]) -> String {
-    let Some(script) = fosse_routing::script(fastcgi, target) else {
-        return "response  404: the path is no script's, and there is no front_controller\n".to_owned();
-    };
-    let [name, info] = [&script.name, &script.path_info].map(|part| String::from_utf8_lossy(part));
-    let info = if info.is_empty() { String::new() } else { format!(", PATH_INFO {info}") };
-    format!("script    {}{name}{info}\n", fastcgi.root)
-}
-
-/// Returns what becomes of request bodies of a site that go to a backend.
-fn bodies(site: &WafProfile, is_whole: bool) -> String {
-    match site.waf {
-        _ if is_whole => {
-            format!("buffered whole up to {} bytes, sent with Content-Length (buffer_requests)", site.body_bytes_max)
-        }
-        WafMode::Detect | WafMode::Block => "sent on with Content-Length once the rules have seen them".to_owned(),
-        WafMode::Off => "sent on as they come; a short chunked one with Content-Length".to_owned(),
-    }
 }

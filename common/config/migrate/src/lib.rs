@@ -19,6 +19,7 @@ mod notes;
 mod php;
 mod users;
 mod when;
+mod written;
 
 pub use limits::{BLOCKS_DEPTH_MAX, FILES_COUNT_MAX, TEXT_BYTES_MAX};
 pub use notes::{Note, Notes};

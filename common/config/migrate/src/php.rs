@@ -6,7 +6,7 @@ use crate::edge::{Action, Backend, Edge, Keys, PathKind, Route, Server, Target, 
 /// scripts and is nobody's business, is not among them.
 const TYPES: &str = "avif|bmp|css|eot|gif|ico|jpe?g|js|map|mjs|mp3|mp4|ogg|otf|pdf|png|svg|ttf|wasm|webm|webp|woff2?";
 
-/// What is said of scripts, for the person who reads it.
+/// The note about scripts.
 pub(crate) const WHY: &str = "carried over: scripts are those of the directory itself and not those below it, name them \
     in scripts of [backend.fastcgi]; files are served by the end of their names";
 

@@ -26,7 +26,7 @@ impl When {
             match (ours.is_empty(), theirs.is_empty()) {
                 (_, true) => Some(ours.to_vec()),
                 (true, false) => Some(theirs.to_vec()),
-                // Nothing is in both of two networks that are not the same; which it is is not looked at.
+                // Of two lists that are not the same it is not looked at what is in both.
                 _ => (ours == theirs).then(|| ours.to_vec()),
             }
         };

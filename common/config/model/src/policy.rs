@@ -296,8 +296,8 @@ impl<'a> Policy<'a> {
         self.inspect_responses() && self.waf() != Waf::Off && !self.rules().is_empty()
     }
 
-    /// Returns the backend that gets request bodies whole: as the route says it, else the site, else
-    /// the backend itself.
+    /// Returns the backend that gets request bodies whole: as the route says it, else the site,
+    /// else the backend itself.
     pub(crate) fn whole_for<'b>(&self, backends: &Backends<'b>) -> Option<&'b Backend> {
         let own = self.route.and_then(|route| route.buffer_requests.value).or(self.site.buffer_requests.value);
         self.backend(backends).filter(|backend| own.unwrap_or_else(|| backend.buffers_requests()))

@@ -169,7 +169,7 @@ fn is_kept(address: SocketAddr, at: usize, pair: &Pair) -> bool {
         let fields: &'static str = format!("User-Agent: {agent}\n{}\n{}", pair.both, pair.each[number]).leak();
         ask(address, pair.site, (method, target, fields, if method == "POST" { "abc" } else { "" }))
     };
-    // The application says what it was asked, which no other request is: of its agent, or by its number.
+    // The application says what it was asked, which no other request is: by its agent or number.
     let came = send(first, 0, "first").text().into_owned();
     assert!(came.contains("body "), "{came}");
     send(second, 1, "second").text() == came
@@ -194,8 +194,8 @@ fn what_is_kept_for_others_is_what_nginx_keeps_but_for_what_has_a_reason() {
     assert_eq!(servers.edge.alarms(), Vec::<String>::new());
 }
 
-/// Statuses of errors that say for how long they are fresh, and whether the second request gets the
-/// response to the first: with `cache_errors`, without it, at nginx.
+/// Statuses of errors that say for how long they are fresh, and whether the second request gets
+/// the response to the first: with `cache_errors`, without it, at nginx.
 const ERRORS: &[(&str, bool, bool, bool)] =
     &[("/status/404", true, false, true), ("/status/410", true, false, true), ("/status/500", true, false, true)];
 

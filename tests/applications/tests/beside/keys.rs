@@ -1,4 +1,5 @@
-//! Every key that a site, a route or a backend can say, and where it is compared with other servers.
+//! Every key that a site, a route or a backend can say, and where it is compared with other
+//! servers.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -13,8 +13,8 @@ pub(crate) type Asked = (&'static str, &'static str, &'static str, &'static str)
 pub(crate) type Difference = (Asked, &'static str, &'static str, &'static str, &'static str);
 
 /// A setting in the words of each server. Each row is a site of its own, `NAME.example`. In its
-/// texts `{app}` is the socket of the application, `{dir}` a directory with files, and `{pass}` what
-/// a server writes to pass requests on.
+/// texts `{app}` is the socket of the application, `{dir}` a directory with files, and `{pass}`
+/// what a server writes to pass requests on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     pub name: &'static str,
@@ -170,8 +170,9 @@ pub(crate) fn seen(row: &Row, response: &Response) -> String {
     out
 }
 
-/// Returns a value without the coding of its characters: fosse says which one it is of its own texts
-/// and files, and of the names of users (RFC 7617, section 2.1); others leave that to the client.
+/// Returns a value without the coding of its characters: fosse says which one it is of its own
+/// texts and files, and of the names of users (RFC 7617, section 2.1); others leave that to the
+/// client.
 fn without_charset(value: &str) -> String {
     let value = value.trim_end_matches("; charset=utf-8");
     value.trim_end_matches(", charset=\"UTF-8\"").to_owned()

@@ -76,8 +76,8 @@ fn applied(site: &mut Site, matcher: &Matcher, guard: &Guard) -> Option<()> {
     Some(())
 }
 
-/// Returns the guard and the conditions for a matcher that says of which clients or methods requests
-/// are not: those have keys of their own.
+/// Returns the guard and the conditions for a matcher that says of which clients or methods
+/// requests are not: those have keys of their own.
 fn negated(matcher: &Matcher, guard: &Guard) -> Option<(Guard, When)> {
     let when = matcher.when.clone();
     let networks = || list(&matcher.not_networks.iter().map(|network| quoted(network)).collect::<Vec<_>>());

@@ -106,8 +106,8 @@ pub(super) fn action(name: &str, arguments: &[&str], has_block: bool, regex: Opt
     }
 }
 
-/// Returns the place of a redirect with fosse's variables, and groups of the expression by which the
-/// requests were chosen.
+/// Returns the place of a redirect with fosse's variables, and groups of the expression by which
+/// the requests were chosen.
 fn location(to: &str, regex: Option<&str>) -> Option<String> {
     let groups = regex.map(|name| if name.is_empty() { "re.".to_owned() } else { format!("re.{name}.") });
     let (mut out, mut rest) = (String::new(), to);

@@ -251,15 +251,15 @@ pub(super) fn may_meet(regex: &str, prefix: &str) -> bool {
     literal.starts_with(prefix.trim_end_matches('/')) || prefix.starts_with(&literal)
 }
 
-/// Returns the text with which all paths begin in which an expression is found; `None` where that is
-/// not easily seen.
+/// Returns the text with which all paths begin in which an expression is found; `None` where that
+/// is not easily seen.
 fn beginning(regex: &str) -> Option<String> {
     let rest = regex.strip_prefix("(?i)").unwrap_or(regex).strip_prefix('^')?;
     let mut depth = 0_usize;
     for one in rest.bytes() {
         match one {
             b'(' => depth += 1,
-            b')' => depth = depth.saturating_sub(1),
+            b')' => depth = depth.checked_sub(1)?,
             b'|' if depth == 0 => return None,
             _ => {}
         }

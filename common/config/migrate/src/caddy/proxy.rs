@@ -19,7 +19,7 @@ impl Proxied {
     }
 }
 
-/// What a block says besides its servers.
+/// Terms of a block besides its servers.
 #[derive(Debug, Default)]
 struct Terms {
     keys: Keys,

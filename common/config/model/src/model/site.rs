@@ -152,8 +152,8 @@ section! {
         /// Request body that is taken (and inspected, where the firewall is not off); more gets
         /// 413.
         body_bytes_max: Bytes, Default("\"1 MiB\""), 0..=17179869184;
-        /// Request bodies are received whole before a server is chosen, or go on as they come, whatever
-        /// the backend says of it.
+        /// Request bodies are received whole before a server is chosen, or go on as they come,
+        /// whatever the backend says of it.
         buffer_requests: Option<bool>, Absent("as for the backend");
         /// Treatment of a longer body. Of one that passes in part the first body_bytes_max bytes
         /// are inspected, its last value as far as it is there: that it is cut makes no form, JSON,
