@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 pub(crate) use crate::when::When;
+pub(crate) use crate::written::{Keys, escaped, list, quoted, size};
 use crate::written::{NAME_BYTES_MAX, is_elsewhere, sound_name, write_keys};
-pub(crate) use crate::written::{escaped, list, quoted, size};
 
 /// Keys that only routes have.
 const OF_ROUTES: &[&str] = &["strip_prefix", "add_prefix", "rewrite", "when", "respond_type", "respond_file"];
@@ -85,9 +85,6 @@ pub(crate) enum PathKind {
     /// All of them, where nothing is said of their path.
     Any,
 }
-
-/// Lines `key = value` as they are written.
-pub(crate) type Keys = Vec<(&'static str, String)>;
 
 /// The servers of a backend, or the directory whose files it serves.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Conditions of routes besides the path.
 
-use crate::edge::{list, quoted};
+use crate::written::{list, quoted};
 
 /// Conditions besides the path, as `when` of a route has them; all of them must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

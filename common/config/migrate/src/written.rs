@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::edge::Keys;
+/// Lines `key = value` as they are written.
+pub(crate) type Keys = Vec<(&'static str, String)>;
 
 /// Longest name of a backend.
 pub(crate) const NAME_BYTES_MAX: usize = 32;
