@@ -105,6 +105,19 @@ fn where_an_application_fails_what_is_kept_is_sent_if_it_says_so_and_else_nothin
 }
 
 #[test]
+fn what_a_lane_has_no_room_to_read_ahead_is_asked_for_without_conditions() {
+    let large = "kept ".repeat(120_000);
+    let app = App::start(move |head, n| match n {
+        0 => ok(STALE, &large),
+        _ if is_conditional(head) => not_modified("ETag: \"v1\"\r\n"),
+        _ => ok("", "new"),
+    });
+    let site = Site::new(app, "[limits]\nlane_response_bytes_max = \"1 MiB\"");
+    assert_eq!(site.get("/a", "").text().len(), 600_000);
+    assert_eq!((site.get("/a", "").status, &*site.get("/a", "").text()), (200, "new"));
+}
+
+#[test]
 fn who_has_what_is_stale_is_told_by_the_application_whether_it_still_holds() {
     let site = stale(STALE, |head, _| match head.contains("If-None-Match: \"v1\"") {
         true => not_modified("Cache-Control: max-age=60\r\nETag: \"v1\"\r\n"),

@@ -22,9 +22,18 @@ const CONDITIONS: [(&[u8], &[u8]); 2] = [(b"If-None-Match", b"etag"), (b"If-Modi
 
 /// Has a stream that leads ask whether what is kept at a place still holds.
 pub(super) fn ask(stream: &mut Stream, kept: (u64, u64), context: &mut Context<'_>) {
+    let source = stream.source();
     let Some(cached) = &mut stream.cached else { return };
-    let Some(cache) = &mut context.shared.cache else { return };
-    let Some(stored) = read(cache, kept).filter(|stored| stored.key == cached.key.as_slice()) else { return };
+    let Shared { cache: Some(cache), ahead, .. } = &mut *context.shared else { return };
+    let Some(bytes) = read(cache, kept).map(|_| cache.body_bytes) else { return };
+    // Where there is no room for it, the response of the application is what can be passed on.
+    if bytes > ahead.room(source) {
+        return;
+    }
+    let Ok(stored) = Stored::decode(&cache.record) else { return };
+    if stored.key != cached.key.as_slice() {
+        return;
+    }
     cached.confirms = Some(kept);
     let can_be_confirmed = stored.status == 200 && {
         let validators = validators(&stored);
@@ -95,8 +104,9 @@ pub(crate) fn instead(stream: &mut Stream, context: &mut Context<'_>) -> Outcome
     };
     let fields = Fields::decode(&mut Cursor::new(&fields)).unwrap_or_default();
     let reply: Reply = reply(&stored, fields.into_iter(), stream.to_head);
+    // There was room when it was asked for.
     if cache.body_bytes > ahead.room(source) {
-        return Outcome::Respond(502);
+        return Outcome::Respond(503);
     }
     cache.reply = (reply, status);
     context.counters.add(count::CACHE_MISSES, 1);
