@@ -1,4 +1,4 @@
-//! Joins a parse, a waf-filter and a dispatch to a lane and plays everything around it: 64 clients
+//! Joins a parse, a waf-filter (where the directory has one) and a dispatch to a lane and plays everything around it: 64 clients
 //! with keep-alive, connect, a backend. For counting: the requests go in lock-step, so two runs of
 //! different length differ by nothing but requests.
 //!
@@ -137,8 +137,9 @@ fn waf_settings() -> blobs::WafFilter {
 
 /// The programs, and what the world around them holds: accept's end, connect's end.
 fn lane(directory: &str, tool: &[String]) -> (Vec<Child>, OwnedFd, OwnedFd) {
-    let (to_filter, filter_in) = pair(SocketType::STREAM);
-    let (to_dispatch, dispatch_in) = pair(SocketType::STREAM);
+    let has_filter = std::path::Path::new(&format!("{directory}/fosse-waf-filter")).exists();
+    let (from_parse, parse_out) = pair(SocketType::STREAM);
+    let (to_dispatch, filtered) = pair(SocketType::STREAM);
     let (to_parse, parse_in) = pair(SocketType::STREAM);
     let (accept, accept_far) = pair(SocketType::SEQPACKET);
     let (direct, direct_far) = pair(SocketType::SEQPACKET);
@@ -146,13 +147,19 @@ fn lane(directory: &str, tool: &[String]) -> (Vec<Child>, OwnedFd, OwnedFd) {
     let (start, start_far) = pair(SocketType::SEQPACKET);
     let words = |name: &str| [tool, &[format!("{directory}/fosse-{name}")]].concat();
     let settings = blob(&fosse_wire::blob::encode(&parse_settings()).unwrap());
-    let parse = vec![(0, parse_in), (1, to_filter), (5, settings), (8, accept_far), (9, direct)];
-    let settings = blob(&fosse_wire::blob::encode(&waf_settings()).unwrap());
-    let filter = vec![(0, filter_in), (1, to_dispatch), (5, settings), (7, start_far)];
+    let parse = vec![(0, parse_in), (1, parse_out), (5, settings), (8, accept_far), (9, direct)];
+    let mut children = vec![spawn(&words("parse"), parse)];
+    let dispatch_in = if has_filter {
+        let settings = blob(&fosse_wire::blob::encode(&waf_settings()).unwrap());
+        let filter = vec![(0, from_parse), (1, to_dispatch), (5, settings), (7, start_far)];
+        children.push(spawn(&words("waf-filter"), filter));
+        filtered
+    } else {
+        from_parse
+    };
     let settings = blob(&fosse_wire::blob::encode(&dispatch_settings()).unwrap());
     let dispatch = vec![(0, dispatch_in), (1, to_parse), (5, settings), (8, direct_far), (9, connect_far)];
-    let children =
-        vec![spawn(&words("parse"), parse), spawn(&words("waf-filter"), filter), spawn(&words("dispatch"), dispatch)];
+    children.push(spawn(&words("dispatch"), dispatch));
     // start only keeps its end.
     std::mem::forget(start);
     (children, accept, connect)

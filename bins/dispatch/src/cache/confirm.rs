@@ -25,9 +25,8 @@ pub(super) fn ask(stream: &mut Stream, kept: (u64, u64), context: &mut Context<'
     let source = stream.source();
     let Some(cached) = &mut stream.cached else { return };
     let Shared { cache: Some(cache), ahead, .. } = &mut *context.shared else { return };
-    let Some(bytes) = read(cache, kept).map(|_| cache.body_bytes) else { return };
     // Where there is no room for it, the response of the application is what can be passed on.
-    if bytes > ahead.room(source) {
+    if read(cache, kept).is_none() || cache.body_bytes > ahead.room(source) {
         return;
     }
     let Ok(stored) = Stored::decode(&cache.record) else { return };
