@@ -118,6 +118,25 @@ fn what_a_lane_has_no_room_to_read_ahead_is_asked_for_without_conditions() {
 }
 
 #[test]
+fn what_is_kept_is_sent_beside_clients_of_the_same_address_that_read_nothing() {
+    let large = "kept ".repeat(120_000);
+    let app = App::start(move |head, _| match head.split(' ').nth(1) {
+        Some("/large") => ok("Cache-Control: no-store\r\n", &large.repeat(40)),
+        Some("/fresh") => ok("Cache-Control: max-age=60\r\n", &large),
+        _ if is_conditional(head) => not_modified("ETag: \"v1\"\r\n"),
+        _ => ok(STALE, "kept"),
+    });
+    let site = Site::new(app, "[limits]\nlane_response_bytes_max = \"2 MiB\"");
+    let kept = ["/a", "/fresh"].map(|target| site.get(target, "").status);
+    let mut idle: Vec<Client> = (0..4).map(|_| Client::connect(site.edge.address())).collect();
+    idle.iter_mut().for_each(|client| client.send(b"GET /large HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+    let has_no_room = || site.get("/fresh", "").header("cache-status")?.ends_with("fwd=bypass").then_some(());
+    wait_for("a lane without room for what is kept", has_no_room);
+    let (body, status) = site.seen("/a", "");
+    assert_eq!((kept, body.as_str(), status.contains("fwd-status=304")), ([200; 2], "kept", true), "{status}");
+}
+
+#[test]
 fn who_has_what_is_stale_is_told_by_the_application_whether_it_still_holds() {
     let site = stale(STALE, |head, _| match head.contains("If-None-Match: \"v1\"") {
         true => not_modified("Cache-Control: max-age=60\r\nETag: \"v1\"\r\n"),

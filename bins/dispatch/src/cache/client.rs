@@ -130,6 +130,12 @@ impl Cache {
         }
     }
 
+    /// Returns whether the body that was found last can be sent: within the credit of its client, or
+    /// with room to read it ahead.
+    pub(super) fn fits(&self, credit: u64, room: usize) -> bool {
+        self.body_bytes <= room || u64::try_from(self.body_bytes).is_ok_and(|bytes| bytes <= credit)
+    }
+
     /// Asks for a response. Returns the number of the ask; `None` where there is nobody to ask.
     pub(super) fn ask(
         &mut self,

@@ -22,11 +22,11 @@ const CONDITIONS: [(&[u8], &[u8]); 2] = [(b"If-None-Match", b"etag"), (b"If-Modi
 
 /// Has a stream that leads ask whether what is kept at a place still holds.
 pub(super) fn ask(stream: &mut Stream, kept: (u64, u64), context: &mut Context<'_>) {
-    let source = stream.source();
+    let (source, credit) = (stream.source(), stream.credit);
     let Some(cached) = &mut stream.cached else { return };
     let Shared { cache: Some(cache), ahead, .. } = &mut *context.shared else { return };
     // Where there is no room for it, the response of the application is what can be passed on.
-    if read(cache, kept).is_none() || cache.body_bytes > ahead.room(source) {
+    if read(cache, kept).is_none() || !cache.fits(credit, ahead.room(source)) {
         return;
     }
     let Ok(stored) = Stored::decode(&cache.record) else { return };
@@ -90,7 +90,7 @@ pub(super) fn may_be_stale(shared: &mut Shared, (place, hash): (u64, u64)) -> bo
 /// any more nothing can be sent. One that was purged meanwhile and is confirmed is what the
 /// application has now.
 pub(crate) fn instead(stream: &mut Stream, context: &mut Context<'_>) -> Outcome {
-    let source = stream.source();
+    let (source, credit) = (stream.source(), stream.credit);
     let Some(cached) = &mut stream.cached else { return Outcome::Respond(502) };
     let status = match cached.instead.take() {
         Some(Instead::Stale) => Status::StaleOnError,
@@ -104,7 +104,7 @@ pub(crate) fn instead(stream: &mut Stream, context: &mut Context<'_>) -> Outcome
     let fields = Fields::decode(&mut Cursor::new(&fields)).unwrap_or_default();
     let reply: Reply = reply(&stored, fields.into_iter(), stream.to_head);
     // There was room when it was asked for.
-    if cache.body_bytes > ahead.room(source) {
+    if !cache.fits(credit, ahead.room(source)) {
         return Outcome::Respond(503);
     }
     cache.reply = (reply, status);

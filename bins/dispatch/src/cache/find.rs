@@ -116,7 +116,7 @@ pub(super) fn turn(
     policy: &CachePolicy,
     context: &mut Context<'_>,
 ) -> Outcome {
-    let source = stream.source();
+    let (source, credit) = (stream.source(), stream.credit);
     let Some(cached) = &mut stream.cached else { return Outcome::Connect };
     let Shared { cache: Some(cache), ahead, .. } = &mut *context.shared else { return Outcome::Connect };
     cached.turns += 1;
@@ -130,7 +130,7 @@ pub(super) fn turn(
     let fields = Fields::decode(&mut Cursor::new(list)).unwrap_or_default();
     let wanted = Directives::of(fields.all(b"cache-control"));
     match find(cache, BodyWay::Copied, (fields, stream.to_head), policy, &wanted) {
-        Found::Usable(reply, Status::Hit) if cache.body_bytes <= ahead.room(source) => {
+        Found::Usable(reply, Status::Hit) if cache.fits(credit, ahead.room(source)) => {
             cache.reply = (reply, Status::Hit);
             context.counters.add(count::CACHE_HITS, 1);
             return Outcome::RespondKept;

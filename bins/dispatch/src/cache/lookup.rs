@@ -42,7 +42,7 @@ pub(crate) fn admit(
         return None;
     }
     let wanted = Directives::of(head.fields.all(b"cache-control"));
-    let (source, of_body) = (stream.source(), BodyWay::of(stream, head, clients));
+    let (source, credit, of_body) = (stream.source(), stream.credit, BodyWay::of(stream, head, clients));
     let mut pass = |status| {
         stream.cached = Some(Box::new(Cached { status, ..Cached::default() }));
         wanted.only_if_cached.then_some(Outcome::Respond(504))
@@ -56,7 +56,7 @@ pub(crate) fn admit(
     let terms = terms(policy, policy.cache_authorized && is_authorized(head));
     match found {
         Found::ForOthers => pass(Status::VaryMiss),
-        Found::Usable(..) if cache.body_bytes > ahead.room(source) => pass(Status::Bypass),
+        Found::Usable(..) if !cache.fits(credit, ahead.room(source)) => pass(Status::Bypass),
         Found::Usable(reply, status) => {
             cache.reply = (reply, status);
             if status == Status::Stale {
@@ -167,7 +167,7 @@ fn follow(
             return turn(stream, (key, variant), &list, policy, context);
         }
     }
-    if cache.body_bytes > ahead.room(fosse_source::Source::of(&stream.client.addr)) {
+    if !cache.fits(stream.credit, ahead.room(fosse_source::Source::of(&stream.client.addr))) {
         return Outcome::Connect;
     }
     let status = match (from_disk, stale, validated) {

@@ -266,6 +266,15 @@ fn what_is_not_caddys_language_is_refused_with_its_line() {
     assert!(try_migrated(&long).unwrap_err().what.contains("too many bytes"));
 }
 
+#[test]
+fn a_path_that_is_said_twice_is_one_place_in_blocks_of_blocks() {
+    let text = |paths: &str| {
+        let (begins, ends) = ("handle @m {\n".repeat(20), "}\n".repeat(20));
+        format!("http://a.example {{\n@m path {paths}\n{begins}respond 204\n{ends}}}\n")
+    };
+    assert_eq!(migrated(&text("/a/* /a/*")), migrated(&text("/a/*")));
+}
+
 #[expect(unreachable_pub, dead_code, reason = "the fuzz crate has them public, and uses all")]
 #[path = "../../../../fuzz/src/target/migrate.rs"]
 mod target;

@@ -1,13 +1,13 @@
 //! Matchers: `*`, a path, or a name and what it stands for (caddyserver.com, "Request Matchers").
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::block::Directive;
 use crate::edge::{When, escaped};
 use crate::http::is_header;
 
 /// Requests of a site by their path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Requests {
     All,
     /// This path, and nothing below it.
@@ -42,7 +42,12 @@ impl Matcher {
 
     /// Returns the paths, of which there is one at least.
     pub(super) fn requests(&self) -> Vec<Requests> {
-        if self.paths.is_empty() { vec![Requests::All] } else { self.paths.clone() }
+        if self.paths.is_empty() {
+            return vec![Requests::All];
+        }
+        // Each once: a path that is said twice would be four places in a block of the block.
+        let mut seen = HashSet::new();
+        self.paths.iter().filter(|path| seen.insert(*path)).cloned().collect()
     }
 
     /// Returns whether it is said of requests by what they are, and not by what they are not.
