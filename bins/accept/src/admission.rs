@@ -104,7 +104,7 @@ impl Admission {
         }
         // A trusted proxy has no limit by address: its one address is that of all its clients.
         let source = Source::of_address(&peer.addr).filter(|_| !trusted);
-        if source.is_some_and(|source| verdict != Verdict::Allowed && self.penalties.holds(source, now_ms)) {
+        if verdict != Verdict::Allowed && source.is_some_and(|source| self.penalties.holds(source, now_ms)) {
             return Err(Refusal::Penalised);
         }
         if source.is_some_and(|source| self.has_enough(source, settings.address_connections_max, table)) {
@@ -113,7 +113,14 @@ impl Admission {
         self.has_room(table).map(|()| trusted)
     }
 
-    /// Does the same for the peer of a unix socket, who is known by UID; `None` where the kernel
+    /// Returns whether the source of an admitted connection has got a penalty.
+    pub(crate) fn is_penalised(&self, connection: &Connection, now_ms: u64) -> bool {
+        let source = Source::of_address(&connection.peer.addr).filter(|_| !connection.trusted);
+        source.is_some_and(|source| self.penalties.holds(source, now_ms))
+            && self.verdict(connection.listener, &connection.peer) != Verdict::Allowed
+    }
+
+    /// Judges the peer of a unix socket, who is known by UID, as [`Admission::judge`] does; `None` where the kernel
     /// does not know it.
     pub(crate) fn judge_unix(&self, listener: u16, uid: Option<u32>, table: &Connections) -> Result<bool, Refusal> {
         let settings = self.listener(listener).ok_or(Refusal::NoListener)?;

@@ -13,13 +13,14 @@ use rustix::net::{AddressFamily, SocketType, getpeername, sockopt};
 use crate::announce;
 use crate::connections::NO_LANE;
 use crate::lane_channels::{Heard, Pending};
-use crate::limits::{LANE_NETWORKS_FACTOR, READ_TURN_MAX, WAITING_COUNT_MAX};
+use crate::limits::{LANE_NETWORKS_FACTOR, LAST_MESSAGES_MAX, READ_TURN_MAX, WAITING_COUNT_MAX};
 use crate::state::State;
 
 /// Reads what a lane has sent, as far as one turn goes; one that is `gone` to its end, as the
 /// kernel reports that for ever.
 pub(crate) fn hear(state: &mut State, process: &Process, lane: u32, gone: bool) {
-    for _ in 0..READ_TURN_MAX {
+    let most = if gone { LAST_MESSAGES_MAX } else { READ_TURN_MAX };
+    for _ in 0..most {
         // What comes back takes descriptors, so it stays with its lane while too many wait.
         if !gone && state.waiting.len() >= WAITING_COUNT_MAX {
             return;

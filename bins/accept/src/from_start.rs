@@ -72,11 +72,11 @@ fn add_lane(
 /// another lane serves them as if nothing had been.
 fn take_rest(state: &mut State, process: &Process, lane: u32, fd: OwnedFd) {
     for (connection, client) in state.channels.receive_rest(&fd) {
-        if state.take_unread(connection, client, lane) {
+        if state.take_unread(connection, client, lane, process.event_loop.now_ms()) {
             process.counters.add(count::RETURNED, 1);
         }
     }
-    // What it has said before it went, as far as that is heard in one turn, still counts.
+    // What it has said before it went still counts.
     from_lanes::hear(state, process, lane, true);
     state.lose_lane(&process.event_loop, lane, Gone::Ended);
 }

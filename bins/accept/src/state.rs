@@ -79,8 +79,8 @@ impl State {
     }
 
     /// Takes back a connection that a lane has not read, as this accept or one before has sent it.
-    /// Returns whether another lane may have it.
-    pub(crate) fn take_unread(&mut self, sent: Connection, fd: OwnedFd, lane: u32) -> bool {
+    /// Returns whether another lane may have it: not that of a source that has got a penalty since.
+    pub(crate) fn take_unread(&mut self, sent: Connection, fd: OwnedFd, lane: u32, now_ms: u64) -> bool {
         let known = self.connections.held(sent.id, lane);
         match known {
             Some(_) => {
@@ -93,6 +93,10 @@ impl State {
             None => {}
         }
         let Some(connection) = self.connections.held(sent.id, NO_LANE) else { return false };
+        if self.admission.is_penalised(&connection, now_ms) {
+            self.connections.close(sent.id, NO_LANE);
+            return false;
+        }
         self.waiting.push_back(Pending { connection, fd });
         true
     }

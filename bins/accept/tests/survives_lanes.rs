@@ -12,6 +12,7 @@ use fosse_counters::accept as count;
 use fosse_settings::AcceptListener;
 use fosse_wire::channel::Kind;
 use fosse_wire::start::ToChild;
+use rustix::process::{Pid, Signal, kill_process};
 
 fn two_lanes() -> (Edge, SocketAddr, Lane, Lane) {
     let edge = Edge::new(&listener(AcceptListener { address_connections_max: 3, ..AcceptListener::default() }));
@@ -92,6 +93,45 @@ fn what_a_lane_that_is_gone_has_not_read_goes_to_another_as_it_came() {
     assert_eq!(edge.count(count::RETURNED), 95);
     assert_eq!(edge.count(count::LIVE), 95);
     drop(waiting);
+}
+
+#[test]
+fn what_a_lane_that_is_gone_has_given_back_is_served_however_much_that_is() {
+    let edge = Edge::new(&listener(AcceptListener::default()));
+    let address = edge.listen_v4(0);
+    let gone = edge.lane(1, 1000);
+    let clients: Vec<_> = (3..43).map(|last| client_from(last, address)).collect();
+    let held = gone.take(clients.len());
+    let accept = Pid::from_raw(edge.pid().cast_signed()).unwrap();
+    // While it has no turn, each comes back by a message of its own.
+    kill_process(accept, Signal::STOP).unwrap();
+    for (connection, fd) in &held {
+        gone.say(Kind::Return, &[*connection], &[fd]);
+    }
+    drop(held);
+    edge.rest(gone);
+    kill_process(accept, Signal::CONT).unwrap();
+    edge.lane(2, 1000).take(clients.len());
+}
+
+#[test]
+fn a_source_that_has_got_a_penalty_gets_no_other_lane_for_what_was_not_read() {
+    let edge = Edge::new(&listener(AcceptListener::default()));
+    let address = edge.listen_v4(0);
+    let gone = edge.lane(1, 1000);
+    let _first = client_from(3, address);
+    let read = gone.take(1);
+    let mut clients = [3, 3, 4].map(|last| client_from(last, address));
+    edge.wait_for_count(count::LIVE, 4);
+    edge.settle();
+    for _ in 0..2 {
+        edge.order(ToChild::Penalise { connection: read[0].0.id }, None);
+    }
+    edge.settle();
+    edge.rest(gone);
+    let mut left = edge.lane(2, 1000).take(1);
+    assert_eq!(left.remove(0).0.peer.ip(), Some(std::net::Ipv4Addr::new(127, 0, 0, 4).into()));
+    assert_eq!((fate(&mut clients[0]), fate(&mut clients[1])), ("reset", "reset"));
 }
 
 #[test]

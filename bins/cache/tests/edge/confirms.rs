@@ -16,7 +16,8 @@ const STALE: &str = "Cache-Control: max-age=0\r\nETag: \"v1\"\r\nLast-Modified: 
 /// Starts a site that has something stale of `/a`, the next responses for which are made by `next`.
 fn stale(lines: &'static str, next: impl Fn(&str, usize) -> String + Send + Sync + 'static) -> Site {
     let site = Site::new(App::start(move |head, n| if n == 0 { ok(lines, "kept") } else { next(head, n) }), "");
-    assert_eq!(site.seen("/a", ""), ("kept".into(), "fosse; fwd=uri-miss; stored; ttl=0".into()));
+    let (body, status) = site.seen("/a", "");
+    assert_eq!((body.as_str(), status.starts_with("fosse; fwd=uri-miss; stored; ttl=")), ("kept", true), "{status}");
     site
 }
 

@@ -1,5 +1,5 @@
-//! Header and trailer fields as both heads carry them: `u16 count | u32 length | text`, then
-//! `u16 name length | u32 value length` of each. The text has the fields as they stand in HTTP/1.1
+//! Header and trailer fields as both heads carry them: `u16 count`, and where there are some
+//! `u32 length | text`, then `u16 name length | u32 value length` of each. The text has the fields as they stand in HTTP/1.1
 //! (`name: value` CR LF each), in order, duplicates kept: who writes a head copies what passes in
 //! one piece. Names and values are raw bytes: who serialises them checks them.
 
@@ -51,6 +51,9 @@ impl<'a> Fields<'a> {
         let count = usize::from(cursor.u16()?);
         if count > FIELDS_MAX {
             return Err(WireError::Field("field count"));
+        }
+        if count == 0 {
+            return Ok(Self::default());
         }
         let text = cursor.long_bytes()?;
         let (lengths, _) = cursor.bytes(count * size_of::<Lengths>())?.as_chunks();
@@ -148,8 +151,10 @@ pub struct FieldsWriter<'v> {
     more: Vec<Lengths>,
 }
 
+/// Bytes of the count of a list.
+const COUNT: usize = 2;
 /// Bytes before the text of a list: its count and length.
-const BEFORE_TEXT: usize = 6;
+const BEFORE_TEXT: usize = COUNT + 4;
 
 impl<'v> FieldsWriter<'v> {
     /// Starts a list at the end of `out`.
@@ -215,6 +220,9 @@ impl<'v> FieldsWriter<'v> {
     #[inline]
     pub fn finish(self) {
         let Self { out, at, text_bytes, count, lengths, more } = self;
+        if count == 0 {
+            return out.truncate(at + COUNT);
+        }
         // No more than FIELDS_MAX were noted.
         let counted = u16::try_from(count).unwrap_or(0);
         let before = Fixed::<BEFORE_TEXT>::new().put(counted.to_le_bytes()).put(text_bytes.to_le_bytes()).bytes();

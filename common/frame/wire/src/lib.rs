@@ -43,7 +43,7 @@ pub use stream::{STREAM_SLOTS_MAX, StreamId};
 
 /// The protocol number in HELLO. It changes when any layout on the ring changes: both ends of a
 /// ring are of one build generation, so there is nothing to negotiate.
-pub const PROTOCOL: u16 = 3;
+pub const PROTOCOL: u16 = 4;
 
 /// The reason why bytes from a peer are refused. Each of them ends the conversation (rule "exact
 /// consumption").
