@@ -16,6 +16,7 @@ mod http;
 mod limits;
 mod nginx;
 mod notes;
+mod pcre;
 mod php;
 mod users;
 mod when;

@@ -1,6 +1,6 @@
 //! PHP behind FastCGI, and the files that lie beside the scripts.
 
-use crate::edge::{Action, Backend, Edge, Keys, PathKind, Route, Server, Target, When, quoted};
+use crate::edge::{Action, Backend, Edge, Keys, PathKind, Route, Server, Target, When, list, quoted};
 
 /// Ends of the names of files that are served as they are. Whatever may be a script, or lies beside
 /// scripts and is nobody's business, is not among them.
@@ -23,6 +23,8 @@ pub(crate) fn is_param(name: &str, value: &str) -> bool {
 pub(crate) struct Php {
     /// Directory of the scripts.
     pub root: String,
+    /// The scripts; those of the directory itself where none is named.
+    pub scripts: Vec<String>,
     /// The script that gets every path that is no script's.
     pub front_controller: Option<String>,
     /// The script that a directory stands for.
@@ -36,7 +38,9 @@ pub(crate) struct Php {
 impl Php {
     /// Returns the backend with these servers.
     pub(crate) fn backend(&self, name: &str, servers: Vec<Server>) -> Backend {
-        let mut rows = vec![format!("root = {}", quoted(&self.root)), "scripts = [\"/*.php\"]".to_owned()];
+        let named: Vec<String> = self.scripts.iter().map(|script| quoted(script)).collect();
+        let scripts = if named.is_empty() { "[\"/*.php\"]".to_owned() } else { list(&named) };
+        let mut rows = vec![format!("root = {}", quoted(&self.root)), format!("scripts = {scripts}")];
         rows.extend(self.front_controller.iter().map(|script| format!("front_controller = {}", quoted(script))));
         rows.extend(self.index.iter().map(|script| format!("index = {}", quoted(script))));
         rows.extend(self.path_info.then(|| "path_info = true".to_owned()));

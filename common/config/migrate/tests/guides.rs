@@ -153,9 +153,9 @@ const EXPECTED: &[(&str, &[&str], &[usize])] = &[
     ], &[23]),
     ("nginx-oauth2.conf", &["path = \"/oauth2/auth\",\n    copy_headers = [\"X-Auth-Request-User\"]"], &[]),
     ("nginx-wordpress.conf", &[
-        "regex = \"\\\\.php$\"\nrespond = 404\n",
-        "index = []",
-    ], &[5, 6, 6, 7, 8, 9, 11, 12, 14]),
+        "front_controller = \"/index.php\",\n    index = \"index.php\",\n", "backend = \"php\"\nwaf",
+        "regex = \"(?i)\\\\.(js|css|png|jpg|jpeg|gif|ico)$\"\nbackend = \"blog\"\nresponse_headers",
+    ], &[6, 6, 9, 11, 14]),
 ];
 
 #[test]

@@ -82,10 +82,10 @@ fn every_directive_that_is_not_carried_over_is_named_with_its_line() {
     assert_eq!(lines, expected.map(|line| format!("nginx.conf:{line}")), "{notes:#?}");
     for (line, says) in [
         (10, "listen 443 ssl: not carried over: TLS is not in fosse yet"),
-        (14, "location / {...}: auth_basic without auth_basic_user_file: not carried over, so everybody is let in"),
+        (14, "location / {...}: auth_basic without auth_basic_user_file: not carried over, so its requests get 403"),
         (25, "location /b {...}: carried over for /b and what is below /b/"),
         (24, "location /api {...}: not carried over: nothing here serves it; its paths get 404"),
-        (19, "if ($a) {...}: not carried over, nor is what is in it"),
+        (19, "if ($a) {...}: not carried over, so its requests get 403: "),
         (15, "proxy_pass http://127.0.0.1:3000/: carried over; the application is asked for the client's Host"),
     ] {
         let beginning = format!("nginx.conf:{line}: {says}");

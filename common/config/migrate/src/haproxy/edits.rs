@@ -1,11 +1,11 @@
 //! Changes of headers.
 
 use super::format::template;
-use super::path::pcre;
 use super::section::Line;
 use crate::edge::{Keys, list, quoted};
 use crate::http::{is_header, is_own};
 use crate::notes::Notes;
+use crate::pcre::pcre;
 
 /// A change of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]

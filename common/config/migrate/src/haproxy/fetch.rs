@@ -1,9 +1,10 @@
 //! What a test asks for: `path_beg /api`, `hdr(host) -i a.example`, `src 10.0.0.0/8`.
 
 use super::atom::Atom;
-use super::path::{Path, pcre};
+use super::path::Path;
 use super::units::is_host;
 use crate::edge::escaped;
+use crate::pcre::pcre;
 
 /// Fetches of what is counted.
 const COUNTS: &[&str] = &[

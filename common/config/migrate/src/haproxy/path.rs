@@ -105,36 +105,3 @@ fn is_plain(path: &str) -> bool {
         && is_sound
         && parts.is_some_and(|parts| path == "/" || !parts.split('/').any(|part| matches!(part, "" | "." | "..")))
 }
-
-/// Returns an expression of PCRE as one that is looked for in linear time; `None` for others.
-pub(super) fn pcre(text: &str, is_any_case: bool) -> Option<String> {
-    let is_odd = text.contains("(?") || text.chars().any(char::is_control) || text.len() > 200 || text.is_empty();
-    let has_reference = text.as_bytes().windows(2).any(|two| two[0] == b'\\' && two[1].is_ascii_digit());
-    let flag = if is_any_case { "(?i)" } else { "" };
-    (!is_odd && !has_reference && is_balanced(text)).then(|| format!("{flag}{}", text.replace("\\/", "/")))
-}
-
-/// Returns whether brackets and parentheses close, and nothing is repeated that is not there.
-fn is_balanced(text: &str) -> bool {
-    let (mut depth, mut in_class, mut before) = (0_i32, false, None);
-    let mut rest = text.chars();
-    while let Some(one) = rest.next() {
-        match one {
-            '\\' if rest.next().is_none_or(|next| !"dDwWsSbB./-_~+*?()[]{}|^$".contains(next)) => return false,
-            '[' if in_class => return false,
-            '[' => in_class = true,
-            ']' if in_class => in_class = false,
-            _ if in_class => {}
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            '*' | '+' | '?' if matches!(before, None | Some('(' | '|' | '*' | '+' | '^')) => return false,
-            '{' | '}' => return false,
-            _ => {}
-        }
-        if depth < 0 {
-            return false;
-        }
-        before = Some(one);
-    }
-    depth == 0 && !in_class && before != Some('[')
-}

@@ -4,10 +4,11 @@ use super::acl::{Acls, Condition};
 use super::atom::Atom;
 use super::edits::{Change, changed};
 use super::format::template;
-use super::path::{Path, pcre};
+use super::path::Path;
 use super::section::Line;
 use crate::edge::{Action, Keys, quoted};
 use crate::notes::Notes;
+use crate::pcre::pcre;
 
 /// The effect of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -31,6 +31,9 @@ impl Directive {
     }
 }
 
+/// Files of nginx itself, which say of scripts what fosse tells them anyway.
+const OF_NGINX: [&str; 3] = ["fastcgi_params", "fastcgi.conf", "snippets/fastcgi-php.conf"];
+
 /// The files that are still to be taken.
 struct Reader<'r, 'n> {
     files: ReadFiles<'r>,
@@ -128,6 +131,9 @@ impl Reader<'_, '_> {
                     for file in files {
                         all.extend(self.file(file, depth + 1)?);
                     }
+                }
+                Err(why) if OF_NGINX.iter().any(|name| pattern.ends_with(name)) => {
+                    directive.left_out(&format!("{why}; carried over as nginx itself has this file"), self.notes);
                 }
                 Err(why) => directive.left_out(&why, self.notes),
             }

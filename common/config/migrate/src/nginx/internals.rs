@@ -1,6 +1,9 @@
 //! Locations that others ask for: by auth_request, mirror and error_page.
 
+use std::cell::Cell;
+
 use super::directive::Directive;
+use super::fastcgi::{Scripts, front_controller};
 use super::proxy::{backend_of, url};
 use super::scope::Scope;
 use super::upstream::Upstreams;
@@ -11,6 +14,10 @@ use crate::notes::Notes;
 pub(super) struct Internals<'s> {
     pub upstreams: &'s Upstreams,
     pub block: &'s [Directive],
+    /// Scripts of the server.
+    pub scripts: Option<Scripts>,
+    /// A location of which it cannot be said which paths it has kept requests out.
+    pub is_shut: Cell<bool>,
 }
 
 impl Internals<'_> {
@@ -18,6 +25,19 @@ impl Internals<'_> {
     pub(super) fn has_regexes(&self) -> bool {
         let is_regex = |word: &&str| matches!(*word, "~" | "~*");
         self.block.iter().any(|inside| inside.name() == "location" && inside.arguments().first().is_some_and(is_regex))
+    }
+
+    /// Returns the script that gets all paths of the server that are no file's.
+    pub(super) fn front_controller(&self) -> Option<String> {
+        let is_all = |directive: &&Directive| directive.name() == "location" && directive.arguments() == ["/"];
+        let inside = self.block.iter().filter(is_all).flat_map(|location| location.block.iter().flatten());
+        let mut tries = inside.chain(self.block).filter(|directive| directive.name() == "try_files");
+        tries.find_map(|directive| front_controller(&directive.arguments())).map(|(script, _)| script)
+    }
+
+    /// Returns whether a location is there for what asks for it by its path.
+    pub(super) fn is_asked(&self, uri: &str) -> bool {
+        asks(self.block, uri)
     }
 
     /// Returns the backend of a location that is asked for by its path, and the path that goes to
@@ -36,7 +56,22 @@ impl Internals<'_> {
     }
 }
 
+/// Returns whether directives ask for a location.
+fn asks(block: &[Directive], uri: &str) -> bool {
+    block.iter().any(|directive| match directive.name() {
+        "auth_request" | "mirror" | "error_page" => directive.arguments().last() == Some(&uri),
+        "location" => directive.block.as_deref().is_some_and(|inside| asks(inside, uri)),
+        _ => false,
+    })
+}
+
 impl Scope {
+    /// Returns whether something that kept requests out of a place is not carried over.
+    pub(super) fn is_closed(&self, internals: &Internals<'_>) -> bool {
+        let is_lost = |uri: &String| !matches!(internals.backend(uri), Some((_, Some(path))) if !path.contains('$'));
+        !self.lost.is_empty() || self.settings.lacks_users() || self.settings.auth_request.as_ref().is_some_and(is_lost)
+    }
+
     /// Returns the keys of a place, with those about backends that are added to the edge.
     pub(super) fn keys(
         &self,
@@ -52,7 +87,7 @@ impl Scope {
         }
         keys.extend(settings.keys(self.root.as_deref()));
         if settings.lacks_users() {
-            place.left_out("auth_basic without auth_basic_user_file: not carried over, so everybody is let in", notes);
+            place.left_out("auth_basic without auth_basic_user_file: not carried over, so its requests get 403", notes);
         }
         if self.root.is_none() && settings.error_paths().next().is_some() {
             place.left_out("error_page: not carried over: there is no root for the pages", notes);
@@ -69,7 +104,7 @@ impl Scope {
                     keys.push(("forward_auth", format!("{{ backend = {backend}, path = {}{copied} }}", quoted(&path))));
                 }
                 _ => place.left_out(
-                    &format!("auth_request {uri}: not carried over, so everybody is let in: see [site.forward_auth]"),
+                    &format!("auth_request {uri}: not carried over, so its requests get 403: see [site.forward_auth]"),
                     notes,
                 ),
             }

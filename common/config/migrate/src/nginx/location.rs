@@ -1,59 +1,102 @@
 //! `location`: a prefix and the backend that its requests go to.
 
+use super::around::around;
 use super::directive::Directive;
+use super::fastcgi::{self, Scripts, front_controller};
 use super::internals::Internals;
 use super::proxy::{backend_of, url};
-use super::scope::Scope;
+use super::returned::{is_plain_try, returned_action, tried};
+use super::scope::{Scope, is_guard};
 use super::upstream::Upstreams;
-use crate::edge::{Action, Backend, Edge, Keys, PathKind, Route, Site, Target, When, quoted};
+use crate::edge::{Action, Backend, Edge, Keys, PathKind, Route, Site, Target, When, escaped, quoted};
 use crate::notes::Notes;
+use crate::pcre::of_paths;
+
+/// The action where nobody is let in.
+pub(super) const CLOSED: Action = Action::Respond(403, None);
 
 /// Reads a location into the site.
 pub(super) fn read(
     location: &Directive,
-    outer: &Scope,
+    (outer, within): (&Scope, &str),
     internals: &Internals<'_>,
     (site, edge): (&mut Site, &mut Edge),
     notes: &mut Notes,
 ) {
-    let (prefix, kind) = match path(&location.arguments()) {
+    let (prefix, kind) = match path(&location.arguments(), within) {
         Ok(found) => found,
-        Err(why) => {
-            return location.left_out(
-                &format!("not carried over: {why}; its paths go where the other paths of the site go"),
-                notes,
-            );
-        }
+        Err(why) => return unsaid(location, &why, internals, notes),
     };
     let block = location.block.as_deref().unwrap_or_default();
     let (inner, own): (Vec<&Directive>, Vec<&Directive>) =
         block.iter().partition(|directive| directive.name() == "location");
     if own.iter().any(|directive| directive.name() == "internal") {
-        // Who asks for it says what becomes of it.
-        return;
+        return internal(location, prefix, kind, internals, site, notes);
     }
     let own: Vec<Directive> = own.into_iter().cloned().collect();
     let mut scope = outer.enter();
     // Of what is no prefix nothing can be taken off.
     let taken = if kind == PathKind::Prefix { prefix.as_str() } else { "" };
-    let found = action(&own, taken, &mut scope, internals, edge, notes);
+    let found = action(&own, (taken, &location.arguments()), &mut scope, internals, edge, notes);
     let has_inner = !inner.is_empty();
     for location in inner {
-        read(location, &scope, internals, (&mut *site, &mut *edge), notes);
+        read(location, (&scope, taken), internals, (&mut *site, &mut *edge), notes);
     }
     let keys = scope.keys(internals, edge, location, notes);
     let is_all = prefix == "/" && kind == PathKind::Prefix;
     let found = found.or_else(|| kept_out(location, &scope, is_all || own.is_empty() && has_inner, notes));
+    let (found, keys) = match found {
+        Some(_) if scope.is_closed(internals) => (Some(CLOSED), Keys::new()),
+        found => (found, keys),
+    };
     match found {
-        Some(action) if is_all => (site.action, site.keys) = (Some(action), keys),
+        Some(action) if is_all => {
+            (site.action, site.keys) = (Some(action), keys);
+            around(None, &scope, site, edge);
+        }
         Some(action) => {
             let kind = if kind == PathKind::Prefix { order(location, &prefix, &keys, internals, notes) } else { kind };
-            site.routes.push(Route { path: prefix, kind, when: When::default(), action, keys });
+            let route = Route { path: prefix, kind, when: When::default(), action, keys };
+            around(Some(route), &scope, site, edge);
         }
         // Those inside of it have been read.
         None if has_inner => {}
         None => location.left_out("not carried over: nothing here serves it", notes),
     }
+}
+
+/// Notes a location of which it cannot be said which paths it has. What kept requests out of some
+/// paths, or would show scripts as texts, is not served at all then.
+fn unsaid(location: &Directive, why: &str, internals: &Internals<'_>, notes: &mut Notes) {
+    let closes = |directive: &Directive| match directive.name() {
+        "return" => directive.arguments().first().is_some_and(|status| status.starts_with('4')),
+        name => is_guard(name) || name == "internal" || name.ends_with("_pass") && name != "proxy_pass",
+    };
+    let is_named = matches!(location.arguments()[..], [name] if name.starts_with('@'));
+    let is_shut = !is_named && location.block.iter().flatten().any(closes);
+    internals.is_shut.set(internals.is_shut.get() || is_shut);
+    let rest = match is_shut {
+        true => "all of this site gets 403, as it kept requests out",
+        false => "its paths go where the other paths of the site go",
+    };
+    location.left_out(&format!("not carried over: {why}; {rest}"), notes);
+}
+
+/// Has nobody get what nginx itself asks for.
+fn internal(
+    location: &Directive,
+    path: String,
+    kind: PathKind,
+    internals: &Internals<'_>,
+    site: &mut Site,
+    notes: &mut Notes,
+) {
+    let is_script = location.block.iter().flatten().any(|directive| directive.name() == "fastcgi_pass");
+    if !is_script && !internals.is_asked(&path) {
+        location.left_out("not carried over; clients get 404 there: see send_files of [[site]]", notes);
+    }
+    let action = Action::Respond(404, None);
+    site.routes.push(Route { path, kind, when: When::default(), action, keys: Keys::new() });
 }
 
 /// Returns what is done for paths that nothing serves: what nginx lets nobody have must not be had
@@ -87,18 +130,20 @@ fn order(location: &Directive, prefix: &str, keys: &Keys, internals: &Internals<
     PathKind::Prefix
 }
 
-/// Returns the path of a location and which paths that are, or why fosse has none for it.
-fn path(arguments: &[&str]) -> Result<(String, PathKind), String> {
+/// Returns the path of a location inside of another one and which paths that are, or why fosse has
+/// none for it.
+fn path(arguments: &[&str], within: &str) -> Result<(String, PathKind), String> {
     let (prefix, kind) = match arguments {
         [prefix] | ["^~", prefix] if prefix.starts_with('/') => (*prefix, PathKind::Prefix),
         ["=", path] if path.starts_with('/') => (*path, PathKind::Exact),
         [kind @ ("~" | "~*"), regex] => {
-            // What PCRE has beyond that is in no expression that is looked for in linear time.
-            if regex.contains("(?") || regex.chars().any(char::is_control) || regex.len() > 256 {
-                return Err("its expression is one for PCRE alone".to_owned());
-            }
-            let flag = if *kind == "~*" { "(?i)" } else { "" };
-            return Ok((format!("{flag}{regex}"), PathKind::Regex));
+            let is_any_case = *kind == "~*";
+            let below = match (within, regex.starts_with('^')) {
+                ("" | "/", _) | (_, true) => (*regex).to_owned(),
+                (within, false) => format!("^{}.*({regex})", escaped(within)),
+            };
+            let found = of_paths(&below, is_any_case).ok_or("its expression is one for PCRE alone")?;
+            return Ok((found, PathKind::Regex));
         }
         [name] if name.starts_with('@') => return Err("it is for what nginx itself asks for".to_owned()),
         _ => return Err("it names no path".to_owned()),
@@ -114,21 +159,56 @@ fn path(arguments: &[&str]) -> Result<(String, PathKind), String> {
 /// is added to the edge, and what is not carried over is noted.
 pub(super) fn action(
     block: &[Directive],
-    prefix: &str,
+    (prefix, arguments): (&str, &[&str]),
     scope: &mut Scope,
     internals: &Internals<'_>,
     edge: &mut Edge,
     notes: &mut Notes,
 ) -> Option<Action> {
-    let (mut pass, mut stops, mut returned) = (None, false, None);
+    let mut found = Found::default();
     for directive in block {
+        found.take(directive, prefix, scope, internals, notes);
+    }
+    let Found { pass, scripts, stops, returned, front } = found;
+    if let Some(pass) = scripts.filter(|_| returned.is_none()) {
+        let found = Scripts::read(pass, arguments, scope, internals, notes)?;
+        pass.left_out(&fastcgi::why(), notes);
+        let front = front.or_else(|| internals.front_controller());
+        return Some(Action::Backend(edge.backend(found.backend(front))));
+    }
+    match (returned, pass) {
+        (Some(action), _) => Some(action),
+        (None, Some(pass)) => proxied(pass, prefix, scope, internals.upstreams, edge, notes).map(Action::Backend),
+        (None, None) if stops => None,
+        (None, None) => served(front, prefix, scope, (internals, edge), notes),
+    }
+}
+
+/// What a block has that may serve its requests.
+#[derive(Default)]
+struct Found<'b> {
+    pass: Option<&'b Directive>,
+    scripts: Option<&'b Directive>,
+    /// Something else responds, and nothing of what is around it may do so in its place.
+    stops: bool,
+    returned: Option<Action>,
+    /// The script that gets all paths that are no file's.
+    front: Option<String>,
+}
+
+impl<'b> Found<'b> {
+    fn take(
+        &mut self,
+        directive: &'b Directive,
+        prefix: &str,
+        scope: &mut Scope,
+        internals: &Internals<'_>,
+        notes: &mut Notes,
+    ) {
         match (directive.name(), directive.arguments().as_slice()) {
-            ("proxy_pass", [_]) => pass = Some(directive),
-            ("try_files", words) if is_plain_try(words) => {}
-            ("try_files", words) if tried(words).is_some() => scope.try_files = tried(words),
-            ("try_files", _) => {
-                directive.left_out("not carried over: a file that is not there gets 404", notes);
-            }
+            ("proxy_pass", [_]) => self.pass = Some(directive),
+            ("fastcgi_pass", [_]) => self.scripts = Some(directive),
+            ("try_files", words) => self.tries(directive, words, scope, internals, notes),
             ("alias", [directory]) if is_same_end(prefix, directory) && !directory.contains('$') => {
                 scope.root = Some(directory.trim_end_matches('/').to_owned());
                 if prefix != "/" {
@@ -136,62 +216,73 @@ pub(super) fn action(
                 }
             }
             ("alias", _) => {
-                stops = true;
+                self.stops = true;
                 directive
                     .left_out("not carried over: files have the paths that they have below their directory", notes);
             }
             ("return", words) if returned_action(words).is_some() => {
                 // The first return ends the request, whatever else there is.
-                returned = returned.or_else(|| returned_action(words));
+                self.returned = self.returned.take().or_else(|| returned_action(words));
             }
             (name, _) => {
-                // Something else responds, and nothing of what is around it may do so in its place.
-                stops |= ["return", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass"].contains(&name);
+                self.stops |= ["return", "uwsgi_pass", "scgi_pass", "grpc_pass"].contains(&name);
                 scope.take(directive, notes);
             }
         }
     }
-    match (returned, pass) {
-        (Some(action), _) => Some(action),
-        (None, Some(pass)) => proxied(pass, prefix, scope, internals.upstreams, edge, notes).map(Action::Backend),
-        (None, None) if stops => None,
-        (None, None) => scope.root.clone().map(|directory| Action::Backend(files(directory, scope, edge))),
+
+    fn tries(
+        &mut self,
+        directive: &Directive,
+        words: &[&str],
+        scope: &mut Scope,
+        internals: &Internals<'_>,
+        notes: &mut Notes,
+    ) {
+        match front_controller(words).filter(|_| internals.scripts.is_some()) {
+            _ if is_plain_try(words) => {}
+            Some((script, is_same)) => {
+                if !is_same {
+                    directive.left_out("carried over with the query of the request alone", notes);
+                }
+                self.front = Some(script);
+            }
+            None if tried(words).is_some() => scope.try_files = tried(words),
+            None => directive.left_out("not carried over: a file that is not there gets 404", notes),
+        }
     }
 }
 
-/// Variables of nginx that fosse has, by its own names.
-const VARIABLES: &[(&str, &str)] =
-    &[("$request_uri", "{target}"), ("$scheme", "{scheme}"), ("$host", "{host}"), ("$http_host", "{authority}")];
-
-/// Returns what `return` does: a redirect, but for one to HTTPS, or a response. A redirect to HTTPS
-/// belongs to what ends TLS.
-fn returned_action(words: &[&str]) -> Option<Action> {
-    let (status, rest) = match words {
-        [to] if to.starts_with("http") => (302, Some(*to)),
-        [status] => (status.parse::<u16>().ok()?, None),
-        [status, rest] => (status.parse::<u16>().ok()?, Some(*rest)),
-        _ => return None,
-    };
-    match (status, rest) {
-        (301 | 302 | 303 | 307 | 308, Some(to)) => {
-            let known =
-                VARIABLES.iter().fold(to.replace(['{', '}'], "$"), |to, (theirs, ours)| to.replace(theirs, ours));
-            let is_sound = !known.contains('$') && known.bytes().all(|byte| byte.is_ascii_graphic());
-            let is_place = known.starts_with("http://") || (known.starts_with('/') && !known.starts_with("//"));
-            let is_same_scheme = known.starts_with("{scheme}://");
-            (is_sound && (is_place || is_same_scheme)).then_some(Action::Redirect(known, status))
-        }
-        (200..=599, body) if !(300..400).contains(&status) && status != 444 && status != 499 => {
-            let body = body.filter(|body| !body.is_empty());
-            let is_plain = body.is_none_or(|body| !body.contains(['$', '\0']) && body.len() <= RESPOND_BYTES_MAX);
-            is_plain.then(|| Action::Respond(status, body.map(str::to_owned)))
-        }
-        _ => None,
+/// Has files be served, or the script that gets all paths that are none. Beside an expression, or
+/// a path alone, there are no files.
+fn served(
+    front: Option<String>,
+    prefix: &str,
+    scope: &mut Scope,
+    (internals, edge): (&Internals<'_>, &mut Edge),
+    notes: &mut Notes,
+) -> Option<Action> {
+    if let (Some(front), Some(scripts)) = (front, &internals.scripts) {
+        scope.beside = (!prefix.is_empty()).then(|| scripts.beside(scope.root.as_ref()));
+        return Some(Action::Backend(edge.backend(scripts.backend(Some(front)))));
     }
+    let directory = scope.root.clone()?;
+    match (&internals.scripts, &scope.index_line) {
+        (_, None) => {}
+        (Some(scripts), Some(_)) if scope.is_script_first => {
+            let backend = edge.backend(scripts.backend(internals.front_controller()));
+            scope.directories = (!prefix.is_empty()).then_some(backend);
+        }
+        (_, Some(line)) => {
+            let script = scope.index_script.as_deref().unwrap_or_default();
+            line.left_out(
+                &format!("carried over without {script}: of a directory a file is served, and no script"),
+                notes,
+            );
+        }
+    }
+    Some(Action::Backend(files(directory, scope, edge)))
 }
-
-/// The longest respond_body.
-const RESPOND_BYTES_MAX: usize = 16 << 10;
 
 /// Returns whether one of two paths ends as the other does: then what follows the one follows the
 /// other.
@@ -199,34 +290,9 @@ fn is_same_end(one: &str, other: &str) -> bool {
     one.starts_with('/') && other.starts_with('/') && one.ends_with('/') == other.ends_with('/')
 }
 
-/// Returns the places of `try_files` in fosse's words, where its last one is a file for all paths.
-fn tried(words: &[&str]) -> Option<Vec<String>> {
-    let (last, before) = words.split_last()?;
-    let is_plain = |path: &str| {
-        path.starts_with('/') && !path.ends_with('/') && !path.contains(['$', '?']) && !path.ends_with(".php")
-    };
-    let place = |word: &&str| match *word {
-        "$uri" | "$uri/" => Some("$path".to_owned()),
-        "$uri.html" => Some("$path.html".to_owned()),
-        path => is_plain(path).then(|| path.to_owned()),
-    };
-    let mut places: Vec<String> = before.iter().map(place).collect::<Option<_>>()?;
-    places.dedup();
-    match *last {
-        "=404" => {}
-        path => places.push(is_plain(path).then(|| path.to_owned())?),
-    }
-    Some(places)
-}
-
-/// Returns whether `try_files` says what files get anyway.
-fn is_plain_try(words: &[&str]) -> bool {
-    matches!(words, ["$uri", "=404"] | ["$uri", "$uri/", "=404"])
-}
-
 fn files(directory: String, scope: &Scope, edge: &mut Edge) -> String {
     let mut keys = Vec::new();
-    if let Some(index) = &scope.index {
+    if let Some(index) = scope.index.as_ref().filter(|index| !index.is_empty()) {
         let names: Vec<String> = index.iter().map(|name| quoted(name)).collect();
         keys.push(("index", format!("[{}]", names.join(", "))));
     }

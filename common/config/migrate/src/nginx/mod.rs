@@ -1,11 +1,15 @@
 //! nginx.conf: blocks `http`, `upstream`, `server`, `location`. Names and meanings are those of
 //! nginx.org's documentation of version 1.22 to 1.28.
 
+mod around;
 mod codings;
+mod conditions;
 mod directive;
+mod fastcgi;
 mod internals;
 mod location;
 mod proxy;
+mod returned;
 mod scope;
 mod server;
 mod settings;

@@ -1,10 +1,13 @@
 //! Settings that blocks inherit from the blocks around them.
 
+use super::conditions::{self, Rule};
 use super::directive::Directive;
+use super::fastcgi::FastCgi;
 use super::settings::Settings;
 use super::units::{is_network, seconds};
 use crate::edge::Keys;
 use crate::notes::{Notes, UNKNOWN};
+use crate::php::Php;
 
 /// Said of what fosse does in its own way.
 const OWN_WAY: &str = "not carried over: fosse does this in its own way, and needs no setting for it";
@@ -36,6 +39,20 @@ const OWN: &[&str] = &[
     "proxy_temp_path",
     "client_body_temp_path",
     "proxy_max_temp_file_size",
+    "fastcgi_buffers",
+    "fastcgi_buffer_size",
+    "fastcgi_buffering",
+    "fastcgi_busy_buffers_size",
+    "fastcgi_request_buffering",
+    "fastcgi_temp_path",
+    "fastcgi_temp_file_write_size",
+    "fastcgi_max_temp_file_size",
+    "fastcgi_keep_conn",
+    "fastcgi_cache_key",
+    "fastcgi_cache_use_stale",
+    "fastcgi_cache_lock",
+    "fastcgi_no_cache",
+    "fastcgi_cache_bypass",
     "server_tokens",
     "reset_timedout_connection",
     "keepalive_requests",
@@ -67,14 +84,20 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("ssl", "not carried over: TLS is not in fosse yet; what ends TLS stands in front of it, and trusted names that"),
     ("gzip", "not carried over: see the compress keys of [[site]]"),
     ("brotli", "not carried over: see the compress keys of [[site]]"),
-    ("auth_basic", "not carried over, so everybody is let in: see [site.basic_auth]"),
-    ("auth_request", "not carried over, so everybody is let in: see [site.forward_auth]"),
-    ("allow", "not carried over, so everybody is let in: see allow_networks and deny_networks of [[site]]"),
-    ("deny", "not carried over, so everybody is let in: see allow_networks and deny_networks of [[site]]"),
+    ("auth_basic", "not carried over, so its requests get 403: see [site.basic_auth]"),
+    ("auth_request", "not carried over, so its requests get 403: see [site.forward_auth]"),
+    ("auth_", "not carried over, so its requests get 403: see [site.forward_auth]"),
+    ("auth_request_set", "not carried over: see copy_headers of [site.forward_auth]"),
+    ("allow", "not carried over, so those are not let in: see allow_networks of [[site]]"),
+    ("deny", "not carried over, so its requests get 403: see allow_networks and deny_networks of [[site]]"),
+    ("limit_except", "not carried over, so its requests get 403: see methods of [[site]]"),
     ("satisfy", "not carried over"),
     ("limit_", "not carried over: address_connections_max of [[listen]] limits the connections of an address"),
     ("limit_rate", "not carried over: response_bytes_per_second of [[site]] is 1024 or more"),
-    ("secure_link", "not carried over, so every link is taken: [site.signed_links] has signatures of another kind"),
+    (
+        "secure_link",
+        "not carried over, so its requests get 403: links of [site.signed_links] are signed with HMAC-SHA256, see fosse sign",
+    ),
     ("mirror", "not carried over: see [site.mirror]"),
     ("access_log", "not carried over: access_log at the top of fosse.toml names one log for all sites"),
     (
@@ -89,7 +112,11 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("proxy_hide_header", "not carried over: see [site.response_headers]"),
     ("proxy_redirect", "not carried over: Location passes as the application wrote it, but with strip_prefix"),
     ("proxy_ssl", "not carried over: fosse speaks plain HTTP to servers"),
-    ("fastcgi", "not carried over: see protocol = \"fastcgi\" of [[backend]], which wants the scripts named"),
+    ("fastcgi", "not carried over: see [backend.fastcgi] and the keys of [[backend]]"),
+    (
+        "fastcgi_param",
+        "not carried over: params of [backend.fastcgi] has texts without variables, and none that fosse writes itself",
+    ),
     ("uwsgi", "not carried over: only HTTP is spoken to servers; uWSGI has http-socket for it"),
     ("scgi", "not carried over: only HTTP is spoken to servers"),
     ("grpc", "not carried over: only HTTP/1.1 is spoken to servers"),
@@ -145,12 +172,33 @@ pub(super) struct Scope {
     pub trusted: Vec<String>,
     /// proxy_set_header says which host the application is asked for.
     pub passes_host: bool,
+    pub fastcgi: FastCgi,
+    /// The script that a directory stands for, and whether no file is looked for before.
+    pub index_script: Option<String>,
+    pub is_script_first: bool,
+    pub index_line: Option<Directive>,
+    /// Files beside the scripts that the requests of this place go to.
+    pub beside: Option<Php>,
+    /// The backend that directories go to.
+    pub directories: Option<String>,
+    /// What is done for some requests of this place, whatever else there is.
+    pub rules: Vec<Rule>,
+    /// Guards of this place that are not carried over, by their directives.
+    pub lost: Vec<String>,
 }
 
 impl Scope {
     /// Returns what a block inside of this place begins with.
     pub(super) fn enter(&self) -> Self {
-        Self { settings: self.settings.enter(), of_route: Keys::new(), try_files: None, ..self.clone() }
+        Self {
+            settings: self.settings.enter(),
+            fastcgi: self.fastcgi.enter(),
+            of_route: Keys::new(),
+            try_files: None,
+            beside: None,
+            directories: None,
+            ..self.clone()
+        }
     }
 
     /// Takes a directive that may stand in http, server and location, or notes why it is not
@@ -158,12 +206,12 @@ impl Scope {
     pub(super) fn take(&mut self, directive: &Directive, notes: &mut Notes) {
         let arguments = directive.arguments();
         let known = match (directive.name(), arguments.as_slice()) {
-            ("proxy_connect_timeout", [time]) => {
+            ("proxy_connect_timeout" | "fastcgi_connect_timeout", [time]) => {
                 let time =
                     seconds(time).filter(|time| time.parse::<f64>().is_ok_and(|time| time <= CONNECT_SECONDS_MAX));
                 time.map(|time| self.connect_seconds = Some(time))
             }
-            ("proxy_read_timeout" | "proxy_send_timeout", [time]) => {
+            ("proxy_read_timeout" | "proxy_send_timeout" | "fastcgi_read_timeout" | "fastcgi_send_timeout", [time]) => {
                 seconds(time).map(|time| self.read_seconds = Some(time))
             }
             ("root", [directory]) if directory.starts_with('/') && !directory.contains('$') => {
@@ -171,14 +219,7 @@ impl Scope {
                 Some(())
             }
             ("index", names) if !names.iter().any(|name| name.contains(['$', '/'])) => {
-                // What is a script for nginx would be a text that everybody may read.
-                let (scripts, files): (Vec<&str>, Vec<&str>) =
-                    names.iter().copied().partition(|name| name.ends_with(".php"));
-                if !scripts.is_empty() {
-                    let why = format!("carried over without {}: files are served, and no scripts", scripts.join(" "));
-                    directive.left_out(&why, notes);
-                }
-                self.index = Some(files.into_iter().map(str::to_owned).collect());
+                self.take_index(directive, names);
                 Some(())
             }
             ("proxy_http_version", ["1.1"]) => Some(()),
@@ -191,11 +232,37 @@ impl Scope {
             ("proxy_set_header", [name, value]) if self.header(name, value).is_some() => Some(()),
             // It is what fosse does with upgrades.
             ("map", ["$http_upgrade", "$connection_upgrade"]) => Some(()),
-            _ => self.settings.take(directive, notes),
+            ("if", _) => return conditions::take(directive, self, notes),
+            (name, words) => self.fastcgi.take(name, words).or_else(|| self.settings.take(directive, notes)),
         };
-        if known.is_none() {
-            directive.left_out(why(directive.name()), notes);
+        match known {
+            _ if arguments == ["off"] && is_guard(directive.name()) => {
+                self.lost.retain(|guard| guard != directive.name())
+            }
+            Some(()) => {}
+            None if is_guard(directive.name()) => self.lose(directive, notes),
+            None => directive.left_out(why(directive.name()), notes),
         }
+    }
+
+    fn take_index(&mut self, directive: &Directive, names: &[&str]) {
+        // What is a script for nginx would be a text that everybody may read.
+        let (scripts, files): (Vec<&str>, Vec<&str>) = names.iter().copied().partition(|name| name.ends_with(".php"));
+        self.is_script_first = names.first().is_some_and(|name| name.ends_with(".php"));
+        self.index_script = scripts.first().map(|name| (*name).to_owned());
+        self.index_line = self.index_script.as_ref().map(|_| directive.clone());
+        self.index = Some(files.into_iter().map(str::to_owned).collect());
+    }
+
+    /// Notes a guard that is not carried over: nobody is let in where it stands.
+    pub(super) fn lose(&mut self, directive: &Directive, notes: &mut Notes) {
+        let guard = directive.name();
+        // One file of users is asked for by the other directive.
+        let guard = guard.strip_suffix("_user_file").unwrap_or(guard);
+        if !self.lost.iter().any(|there| there == guard) {
+            self.lost.push(guard.to_owned());
+        }
+        directive.left_out(why(directive.name()), notes);
     }
 
     fn header(&mut self, name: &str, value: &str) -> Option<()> {
@@ -207,6 +274,12 @@ impl Scope {
         self.passes_host |= name == "host";
         Some(())
     }
+}
+
+/// Returns whether a directive keeps requests out.
+pub(super) fn is_guard(name: &str) -> bool {
+    let is_auth = name.starts_with("auth_") && name != "auth_request_set";
+    is_auth || name.starts_with("secure_link") || matches!(name, "deny" | "limit_except")
 }
 
 /// Returns the reason that a directive is not carried over.

@@ -1,8 +1,12 @@
 //! `server`: a site, and the listeners that it names.
 
+use std::cell::Cell;
+
+use super::around::{ROUTES_COUNT_MAX, around};
 use super::directive::Directive;
+use super::fastcgi;
 use super::internals::Internals;
-use super::location;
+use super::location::{self, CLOSED};
 use super::scope::Scope;
 use super::upstream::Upstreams;
 use crate::edge::{Edge, Listener, Site};
@@ -28,22 +32,27 @@ pub(super) fn read(server: &Directive, outer: &Scope, upstreams: &Upstreams, edg
         rest.into_iter().partition(|directive| directive.name() == "location");
     let own: Vec<Directive> = own.into_iter().cloned().collect();
     let may_serve = scope.root.is_some() && !own.iter().any(|directive| directive.name() == "return");
-    let internals = Internals { upstreams, block };
+    let mut internals = Internals { upstreams, block, scripts: None, is_shut: Cell::new(false) };
+    internals.scripts = fastcgi::of_server(block, &scope, &internals);
     // The pages of errors are files that nobody has to ask for.
     let pages: Vec<&str> = scope.settings.error_paths().collect();
     let is_page =
         |location: &&Directive| matches!(location.arguments()[..], [path] | ["=", path] if pages.contains(&path));
     for location in locations.into_iter().filter(|location| !is_page(location)) {
-        location::read(location, &scope, &internals, (&mut site, edge), notes);
+        location::read(location, (&scope, ""), &internals, (&mut site, edge), notes);
     }
     if site.action.is_none() && (may_serve || !own.is_empty()) {
         let mut inner = scope.enter();
-        site.action = location::action(&own, "/", &mut inner, &internals, edge, notes);
+        site.action = location::action(&own, ("/", &[]), &mut inner, &internals, edge, notes);
         if site.action.is_some() {
             site.keys = inner.keys(&internals, edge, server, notes);
+            around(None, &inner, &mut site, edge);
         }
     } else {
         own.iter().for_each(|directive| scope.take(directive, notes));
+    }
+    if internals.is_shut.get() || site.routes.len() > ROUTES_COUNT_MAX {
+        site = Site { hosts: site.hosts, is_default: site.is_default, action: Some(CLOSED), ..Site::default() };
     }
     add(server, site, listens, &scope, edge, notes);
 }

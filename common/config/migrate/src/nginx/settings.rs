@@ -54,6 +54,8 @@ pub(super) struct Settings {
     expires: Option<String>,
     errors: Several<(Vec<String>, String)>,
     intercepts: bool,
+    /// The only methods.
+    pub methods: Option<Vec<String>>,
     pub auth_request: Option<String>,
     /// Variables that take a header of the response that auth_request gets, by its name.
     pub of_auth: Vec<(String, String)>,
@@ -96,7 +98,9 @@ impl Settings {
             }
             ("add_header", [name, value, rest @ ..]) => self.add_header(directive, name, value, rest, notes)?,
             ("proxy_set_header", [name, value]) => self.set_header(name, value)?,
-            ("proxy_hide_header", [name]) if is_name(name) => self.hidden.add((*name).to_owned()),
+            ("proxy_hide_header" | "fastcgi_hide_header", [name]) if is_name(name) => {
+                self.hidden.add((*name).to_owned())
+            }
             ("allow", ["all"]) => self.access.add((true, "all".to_owned())),
             ("deny", ["all"]) => self.access.add((false, "all".to_owned())),
             ("allow", [network]) if super::units::is_network(network) => self.access.add((true, (*network).to_owned())),
@@ -128,16 +132,18 @@ impl Settings {
                     Some(count.parse::<u32>().ok().filter(|count| (1..=64).contains(count))?.to_string());
             }
             ("proxy_next_upstream_timeout", [time]) => self.retry_seconds = Some(seconds(time)?),
-            ("proxy_cache", ["off"]) => self.is_cached = false,
-            ("proxy_cache", [_]) => {
+            ("proxy_cache" | "fastcgi_cache", ["off"]) => self.is_cached = false,
+            ("proxy_cache" | "fastcgi_cache", [_]) => {
                 self.is_cached = true;
                 directive.left_out("carried over; what is kept follows RFC 9111: requests with cookies pass by, see the cache keys of [[site]]", notes);
             }
-            ("proxy_cache_valid", [time]) => self.cache_seconds = Some(seconds(time)?),
-            ("proxy_cache_valid", ["200", codes @ .., time]) if codes.iter().all(|code| *code < "400") => {
+            ("proxy_cache_valid" | "fastcgi_cache_valid", [time]) => self.cache_seconds = Some(seconds(time)?),
+            ("proxy_cache_valid" | "fastcgi_cache_valid", ["200", codes @ .., time])
+                if codes.iter().all(|code| *code < "400") =>
+            {
                 self.cache_seconds = Some(seconds(time)?);
             }
-            ("proxy_cache_path", _) => {
+            ("proxy_cache_path" | "fastcgi_cache_path", _) => {
                 directive.left_out(
                     "carried over without its place: what is kept is in memory, cache_bytes_max of [limits]",
                     notes,
@@ -245,6 +251,10 @@ impl Settings {
             add("header_bytes_max", Some(written_size(within(bytes))));
         }
         add("body_seconds", self.body_seconds.clone());
+        add(
+            "methods",
+            self.methods.as_ref().map(|names| list(&names.iter().map(|name| quoted(name)).collect::<Vec<_>>())),
+        );
         let (allow, deny) = self.networks();
         add("allow_networks", allow);
         add("deny_networks", deny);

@@ -1,0 +1,59 @@
+//! Routes around that of a place: for requests that meet a condition, for files beside scripts, and
+//! for directories that a script stands for.
+
+use super::location::CLOSED;
+use super::scope::Scope;
+use crate::edge::{Action, Edge, Keys, PathKind, Route, Site, When, escaped};
+
+/// Routes of a site: each condition makes one more of each.
+pub(super) const ROUTES_COUNT_MAX: usize = 10_000;
+
+/// Adds a route with those around it; the site has what is done for all paths already.
+pub(super) fn around(own: Option<Route>, scope: &Scope, site: &mut Site, edge: &mut Edge) {
+    let (action, keys) = match &own {
+        Some(route) => (Some(route.action.clone()), route.keys.clone()),
+        None => (site.action.clone(), site.keys.clone()),
+    };
+    let path = own.as_ref().map(|route| route.path.clone());
+    let below = |regex: &str| match &path {
+        None => (regex.to_owned(), PathKind::Ending),
+        Some(path) => (format!("^{}.*({regex})", escaped(path)), PathKind::Regex),
+    };
+    // What is closed has neither.
+    let is_backend = matches!(action, Some(Action::Backend(_)));
+    let mut more = Vec::new();
+    if let Some(php) = scope.beside.as_ref().filter(|_| is_backend) {
+        let files = php.files(edge);
+        let (regex, kind) = below(files.path.trim_start_matches("(?i)"));
+        more.push(Route { path: format!("(?i){regex}"), kind, keys: keys.clone(), ..files });
+    }
+    if let Some(backend) = scope.directories.clone().filter(|_| is_backend) {
+        let (path, kind) = below("/$");
+        more.push(Route { path, kind, when: When::default(), action: Action::Backend(backend), keys });
+    }
+    if own.is_none() && action.is_some_and(|action| action != CLOSED) {
+        ruled(&everything(), scope, site);
+    }
+    for route in own.into_iter().chain(more) {
+        if route.action != CLOSED {
+            ruled(&route, scope, site);
+        }
+        site.routes.push(route);
+    }
+}
+
+/// Adds a route for each condition of a place before that of the place.
+fn ruled(place: &Route, scope: &Scope, site: &mut Site) {
+    for (when, action) in &scope.rules {
+        // A site of more is not carried over.
+        if site.routes.len() <= ROUTES_COUNT_MAX {
+            let route = Route { when: when.clone(), action: action.clone(), keys: Keys::new(), ..place.clone() };
+            site.routes.push(route);
+        }
+    }
+}
+
+fn everything() -> Route {
+    let action = Action::Respond(404, None);
+    Route { path: String::new(), kind: PathKind::Any, when: When::default(), action, keys: Keys::new() }
+}

@@ -1,0 +1,144 @@
+//! `if`: conditions that a route can ask for, each with one response.
+
+use super::directive::Directive;
+use super::returned::returned_action;
+use super::scope::Scope;
+use crate::edge::{Action, When};
+use crate::notes::Notes;
+
+/// A response for the requests that meet conditions.
+pub(super) type Rule = (When, Action);
+
+/// Rules of a place: each makes one more of each of its routes.
+const RULES_COUNT_MAX: usize = 16;
+
+/// Said of a denial whose condition no route has.
+const CLOSED: &str = "not carried over, so its requests get 403: routes ask for methods, networks, headers and parameters of the query; see when of [[site.route]]";
+
+/// Takes an `if` into the settings of its place, or notes why it is not carried over.
+pub(super) fn take(directive: &Directive, scope: &mut Scope, notes: &mut Notes) {
+    let block = directive.block.as_deref().unwrap_or_default();
+    let written = block.iter().find(|inside| inside.name() == "return").map(Directive::arguments);
+    let returned = written.as_deref().and_then(returned_action);
+    let is_alone = block.len() == 1;
+    let Some((variable, operator, value)) = test(directive) else {
+        return left_out(directive, written.as_deref(), scope, notes);
+    };
+    if is_https(written.as_deref()) && matches!(variable.as_str(), "$scheme" | "$https" | "$http_x_forwarded_proto") {
+        return directive.left_out("not carried over: a redirect to HTTPS belongs to what ends TLS", notes);
+    }
+    // What is no script gets 404 of the server that runs scripts.
+    if matches!(variable.as_str(), "!-f" | "!-e") && written.as_deref().is_some_and(|words| words == ["404"]) {
+        return;
+    }
+    match returned {
+        Some(Action::Respond(400..=499, _)) if variable == "$request_method" && operator.starts_with('!') => {
+            match methods(operator.trim_start_matches('!'), &value) {
+                Some(names) if !names.is_empty() => {
+                    if written.as_deref().and_then(<[&str]>::first) != Some(&"405") {
+                        directive.left_out("carried over; other methods get 405", notes);
+                    }
+                    scope.settings.methods = Some(names);
+                }
+                _ => left_out(directive, written.as_deref(), scope, notes),
+            }
+        }
+        // nginx finds an argument in whatever case: a denial would be evaded.
+        Some(Action::Respond(400.., _)) if variable.starts_with("$arg_") => {
+            left_out(directive, written.as_deref(), scope, notes);
+        }
+        Some(action) if is_alone && scope.rules.len() < RULES_COUNT_MAX => match when(&variable, &operator, &value) {
+            Some(all) => scope.rules.extend(all.into_iter().map(|when| (when, action.clone()))),
+            None => left_out(directive, written.as_deref(), scope, notes),
+        },
+        _ => left_out(directive, written.as_deref(), scope, notes),
+    }
+}
+
+/// Notes what is not carried over; what keeps requests out keeps all of them out then.
+fn left_out(directive: &Directive, returned: Option<&[&str]>, scope: &mut Scope, notes: &mut Notes) {
+    let status = returned.and_then(|words| words.first()?.parse::<u16>().ok());
+    if status.is_some_and(|status| (400..500).contains(&status)) {
+        scope.lost.push("if".to_owned());
+        return directive.left_out(CLOSED, notes);
+    }
+    directive.left_out("not carried over, nor is what is in it", notes);
+}
+
+/// Returns whether clients are sent to HTTPS.
+fn is_https(returned: Option<&[&str]>) -> bool {
+    returned.and_then(<[&str]>::last).is_some_and(|to| to.starts_with("https://"))
+}
+
+/// Returns the variable, the operator and the value of a condition.
+pub(super) fn test(directive: &Directive) -> Option<(String, String, String)> {
+    let mut words: Vec<&str> = directive.arguments();
+    *words.first_mut()? = words.first()?.strip_prefix('(')?;
+    *words.last_mut()? = words.last()?.strip_suffix(')')?;
+    if words.first()?.is_empty() {
+        words.remove(0);
+    }
+    // A value in quotes may be empty.
+    if words.last()?.is_empty() && words.len() > 3 || words.len() == 3 && words[0].starts_with('!') {
+        words.pop();
+    }
+    match words.as_slice() {
+        [variable, operator @ ("=" | "!=" | "~" | "~*" | "!~" | "!~*"), value] => {
+            Some(((*variable).to_owned(), (*operator).to_owned(), (*value).to_owned()))
+        }
+        [operator @ ("!-f" | "!-e"), "$request_filename" | "$document_root$fastcgi_script_name"] => {
+            Some(((*operator).to_owned(), String::new(), String::new()))
+        }
+        _ => None,
+    }
+}
+
+/// Returns the methods that an operator takes.
+fn methods(operator: &str, value: &str) -> Option<Vec<String>> {
+    let bare = match operator {
+        "=" => value,
+        "~" => {
+            let inside = value.strip_prefix('^')?.strip_suffix('$')?;
+            inside
+                .strip_prefix("(?:")
+                .or_else(|| inside.strip_prefix('('))
+                .map_or(Some(inside), |one| one.strip_suffix(')'))?
+        }
+        _ => return None,
+    };
+    let names: Vec<String> = bare.split('|').map(str::to_owned).collect();
+    let is_name = |name: &String| (1..=20).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_uppercase());
+    (names.len() <= 16 && names.iter().all(is_name)).then_some(())?;
+    // These are never served.
+    Some(names.into_iter().filter(|name| !matches!(name.as_str(), "TRACE" | "CONNECT" | "TRACK")).collect())
+}
+
+/// Returns the conditions of routes of which one has to hold.
+fn when(variable: &str, operator: &str, value: &str) -> Option<Vec<When>> {
+    if variable == "$request_method" {
+        let method = methods(operator, value)?;
+        return Some(if method.is_empty() { Vec::new() } else { vec![When { method, ..When::default() }] });
+    }
+    if variable == "$remote_addr" && operator == "=" && value.parse::<std::net::IpAddr>().is_ok() {
+        return Some(vec![When { network: vec![value.to_owned()], ..When::default() }]);
+    }
+    let (name, is_query) = match variable.strip_prefix("$arg_") {
+        Some(name) => (name.to_owned(), true),
+        None => (variable.strip_prefix("$http_")?.replace('_', "-"), false),
+    };
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    ((1..=64).contains(&name.len()) && name.bytes().all(is_of_name)).then_some(())?;
+    let is_plain =
+        value.len() <= 200 && value.bytes().all(|byte| byte.is_ascii_graphic()) && !value.contains(['*', '$']);
+    let tests = match (operator, value) {
+        ("=", "") => vec![format!("!{name}"), format!("{name}=")],
+        ("!=", "") => vec![name],
+        ("=", value) if is_plain => vec![format!("{name}={value}")],
+        _ => return None,
+    };
+    let one = |test| match is_query {
+        true => When { query: vec![test], ..When::default() },
+        false => When { header: vec![test], ..When::default() },
+    };
+    Some(tests.into_iter().map(one).collect())
+}

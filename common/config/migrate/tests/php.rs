@@ -1,0 +1,154 @@
+//! nginx.conf with scripts of PHP, and what keeps requests out of places.
+
+use fosse_migrate::{Format, migrate};
+
+/// Returns what is written for a server, without its listener, and the notes; it is a configuration
+/// that fosse takes.
+fn migrated(server: &str) -> (String, Vec<String>) {
+    let text = format!("server {{ listen 127.0.0.1:80; server_name a.example;\n{server}\n}}");
+    let none = |pattern: &str| Err(format!("there is no {pattern}"));
+    let found = migrate(Format::Nginx, ("nginx.conf".to_owned(), text), &none).unwrap_or_else(|why| panic!("{why}"));
+    if let Err(report) = fosse_model::read("fosse.toml", found.toml.as_bytes()) {
+        panic!("{report}\n{}", found.toml);
+    }
+    (found.toml, found.notes.iter().map(ToString::to_string).collect())
+}
+
+/// Returns the table of the route with these words, up to the next one.
+fn route<'t>(toml: &'t str, words: &str) -> &'t str {
+    let routes = toml.split("[[").filter(|table| table.starts_with("site.route]]"));
+    routes.filter(|table| table.contains(words)).last().unwrap_or_else(|| panic!("no route has {words}:\n{toml}"))
+}
+
+const PHP: &str = "location ~ \\.php$ { include snippets/fastcgi-php.conf; fastcgi_pass unix:/run/php.sock; }";
+
+#[test]
+fn a_front_controller_gets_all_that_is_no_file_and_files_have_its_guards() {
+    let (toml, notes) = migrated(&format!(
+        "root /srv/a; index index.php index.html;\nauth_basic x; auth_basic_user_file /etc/users;\n\
+         location / {{ try_files $uri $uri/ /index.php$is_args$args; }}\n{PHP}"
+    ));
+    for words in [
+        "root = \"/srv/a\",\n    scripts = [\"/*.php\"],\n    front_controller = \"/index.php\",\n    index = \"index.php\",\n",
+        "servers = [\"unix:/run/php.sock\"]",
+        "default = true\nbackend = \"php\"\nbasic_auth = { realm = \"x\", users_file = \"/etc/users\" }",
+    ] {
+        assert!(toml.contains(words), "{words}\n{toml}");
+    }
+    assert!(route(&toml, "woff2").contains("backend = \"a\"") && !route(&toml, "woff2").contains("_auth"), "{toml}");
+    assert_eq!(notes.len(), 3, "{notes:#?}");
+}
+
+#[test]
+fn files_beside_scripts_have_the_keys_of_their_location_alone() {
+    let (toml, _) = migrated(&format!(
+        "root /srv/a;\nlocation / {{ allow 10.0.0.0/8; deny all; try_files $uri $uri/ /index.php?$args; }}\n\
+         location = /open.php {{ fastcgi_pass unix:/run/php.sock; }}\n{PHP}"
+    ));
+    assert!(route(&toml, "woff2").contains("allow_networks = [\"10.0.0.0/8\"]"), "{toml}");
+    assert!(!route(&toml, "/open.php").contains("allow_networks"), "{toml}");
+}
+
+#[test]
+fn a_script_that_is_named_alone_runs_alone() {
+    let (toml, _) = migrated(
+        "root /srv/a;\nlocation / { try_files $uri /index.php?$query_string; }\n\
+         location ~ ^/(?:index|api)\\.php(/|$) {\nfastcgi_split_path_info ^(.+\\.php)(/.*)$;\n\
+         fastcgi_param SCRIPT_FILENAME /srv/app$fastcgi_script_name;\nfastcgi_param APP_ENV prod;\nfastcgi_pass 127.0.0.1:9000;\ninternal; }",
+    );
+    let table = "root = \"/srv/app\",\n    scripts = [\"/index.php\", \"/api.php\"],\n    front_controller = \"/index.php\",\n\
+        \x20   path_info = true,\n    params = { \"APP_ENV\" = \"prod\" },";
+    assert!(toml.contains(table), "{toml}");
+    assert!(route(&toml, "^/(index|api)").contains("respond = 404"), "{toml}");
+    assert!(toml.contains("files = \"/srv/a\""), "{toml}");
+}
+
+#[test]
+fn directories_are_those_of_the_script_where_it_is_the_first_index() {
+    let (toml, _) =
+        migrated(&format!("root /srv/a; index index.php; location / {{ try_files $uri $uri/ =404; }}\n{PHP}"));
+    assert!(route(&toml, "regex = \"/$\"").contains("backend = \"php\""), "{toml}");
+    assert!(toml.contains("fastcgi = { root = \"/srv/a\", scripts = [\"/*.php\"], index = \"index.php\" }"), "{toml}");
+    let (toml, _) = migrated(&format!("root /srv/a; index index.html index.php; location / {{ }}\n{PHP}"));
+    assert!(!toml.contains("regex = \"/$\""), "{toml}");
+}
+
+#[test]
+fn scripts_that_are_not_run_are_not_shown_either() {
+    for location in [
+        "location ~ \\.php$ { fastcgi_pass $name; }",
+        "location ~ \\.php$ { root $x; fastcgi_pass unix:relative; }",
+        "location ~ \\.php$ { uwsgi_pass 127.0.0.1:1; }",
+    ] {
+        let (toml, notes) = migrated(&format!("root /srv/a;\nlocation / {{ }}\n{location}"));
+        assert!(route(&toml, "php$").contains("respond = 404") && !notes.is_empty(), "{location}\n{toml}");
+    }
+    let (toml, _) =
+        migrated("root /srv/a;\nlocation / { }\nlocation ~ (?<=x)\\.php$ { fastcgi_pass unix:/run/php.sock; }");
+    assert!(toml.contains("respond = 403") && !toml.contains("backend ="), "{toml}");
+}
+
+#[test]
+fn what_kept_requests_out_and_is_not_carried_over_closes_its_place() {
+    let pass = "proxy_set_header Host $host; proxy_pass http://127.0.0.1:3000;";
+    for guard in [
+        "secure_link $arg_md5,$arg_expires;",
+        "auth_basic x;",
+        "auth_basic $realm; auth_basic_user_file /etc/users;",
+        "auth_request /auth;",
+        "auth_jwt x;",
+        "deny unix:;",
+        "limit_except GET { deny all; }",
+        "if ($http_user_agent ~* bot) { return 403; }",
+        "if ($arg_debug = 1) { return 403; }",
+        "if ($invalid_referer) { return 404; }",
+    ] {
+        let (toml, notes) = migrated(&format!("location / {{ {pass} }}\nlocation /in/ {{\n{guard}\n{pass} }}"));
+        assert!(route(&toml, "/in/").contains("respond = 403"), "{guard}\n{toml}");
+        assert!(notes.iter().any(|note| note.contains("so its requests get 403")), "{guard}\n{notes:#?}");
+        let (toml, _) = migrated(&format!("{guard}\nlocation / {{ {pass} }}"));
+        assert!(toml.contains("default = true\nrespond = 403") && !toml.contains("backend ="), "{guard}\n{toml}");
+    }
+    let (toml, _) =
+        migrated(&format!("auth_jwt x;\nlocation / {{ {pass} }}\nlocation /open/ {{ auth_jwt off; {pass} }}"));
+    assert!(toml.contains("respond = 403") && route(&toml, "/open/").contains("backend = "), "{toml}");
+}
+
+#[test]
+fn an_expression_with_what_must_not_follow_keeps_out_what_it_kept_out() {
+    let (toml, _) = migrated("root /srv/a;\nlocation / { }\nlocation ~ /\\.(?!well-known).* { deny all; }");
+    assert!(route(&toml, "well-know").contains("deny_networks"), "{toml}");
+    let (toml, notes) = migrated("root /srv/a;\nlocation / { }\nlocation ~ ^/(?<name>a)$ { deny all; }");
+    assert!(
+        !toml.contains("backend =") && notes.iter().any(|note| note.contains("all of this site gets 403")),
+        "{toml}"
+    );
+}
+
+#[test]
+fn an_expression_in_a_location_is_for_what_is_below_it() {
+    let (toml, _) = migrated(&format!("root /srv/a;\nlocation / {{ }}\nlocation /app/ {{ {PHP} }}"));
+    assert!(route(&toml, "php$").contains("regex = \"^/app/.*(\\\\.php$)\""), "{toml}");
+}
+
+#[test]
+fn conditions_of_methods_headers_and_clients_are_those_of_routes() {
+    let pass =
+        "location / { proxy_set_header Host $host; proxy_pass http://127.0.0.1:3000; }\nlocation = /x { return 204; }";
+    for (condition, expected) in [
+        ("if ($request_method !~ ^(GET|HEAD)$ ) { return 405; }", "methods = [\"GET\", \"HEAD\"]"),
+        ("if ($request_method ~ ^(TRACE|PUT)$) { return 405; }", "respond = 405\nwhen = { method = [\"PUT\"] }"),
+        ("if ($http_x_key != \"\") { return 302 /key; }", "when = { header = [\"x-key\"] }"),
+        ("if ($http_x_key = \"\") { return 401; }", "when = { header = [\"x-key=\"] }"),
+        ("if ($arg_old = 1) { return 301 /new; }", "when = { query = [\"old=1\"] }"),
+        ("if ($remote_addr = 192.0.2.1) { return 403; }", "when = { network = [\"192.0.2.1\"] }"),
+    ] {
+        let (toml, notes) = migrated(&format!("{condition}\n{pass}"));
+        let (condition_words, _) = expected.split_once('\n').unwrap_or((expected, ""));
+        assert!(toml.contains(condition_words.split("when").next().unwrap()), "{condition}\n{toml}");
+        assert!(
+            expected.split('\n').all(|line| toml.contains(line)) && notes.is_empty(),
+            "{condition}\n{toml}\n{notes:?}"
+        );
+    }
+}
