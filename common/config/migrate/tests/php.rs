@@ -152,3 +152,78 @@ fn conditions_of_methods_headers_and_clients_are_those_of_routes() {
         );
     }
 }
+
+#[test]
+fn rewrites_are_redirects_or_paths_that_something_serves_with_its_guards() {
+    let pass = "proxy_set_header Host $host; proxy_pass http://127.0.0.1:3000;";
+    let rest = format!("location / {{ {pass} }}\nlocation /api/ {{ allow 10.0.0.0/8; deny all; {pass} }}");
+    for (line, expected) in [
+        (
+            "rewrite ^/old/(.*)$ /new/$1 permanent;",
+            "regex = \"^/old/(.*)$\"\nredirect = \"/new/{1}?{query}\"\nredirect_status = 301",
+        ),
+        ("rewrite ^/a/([0-9]+)$ /b?id=$1? redirect;", "redirect = \"/b?id={1}\"\nredirect_status = 302"),
+        (
+            "rewrite ^/v1/(.*)$ /api/$1 last;",
+            "regex = \"^/v1/(.*)$\"\nbackend = \"127-0-0-1-3000\"\nallow_networks = [\"10.0.0.0/8\"]\nrewrite = \"/api/{1}\"",
+        ),
+        (
+            "if ($http_k = \"\") { return 401; }\nrewrite ^/v1/(.*)$ /api/$1 last;",
+            "regex = \"^/v1/(.*)$\"\nwhen = { header = [\"!k\"] }\nrespond = 401",
+        ),
+    ] {
+        let (toml, notes) = migrated(&format!("{line}\n{rest}"));
+        assert!(toml.contains(expected) && notes.is_empty(), "{line}\n{toml}\n{notes:?}");
+    }
+    for (line, expected) in [
+        ("rewrite ^/in/(.*)$ /$1 break;", "strip_prefix = true"),
+        (
+            "rewrite ^/in/a/(.*)$ /b/$1 break;",
+            "regex = \"^/in/a/(.*)$\"\nbackend = \"127-0-0-1-3000\"\nrewrite = \"/b/{1}\"",
+        ),
+        (
+            "rewrite ^ http://b.example$request_uri? permanent;",
+            "redirect = \"http://b.example{target}\"\nredirect_status = 301",
+        ),
+    ] {
+        let (toml, _) = migrated(&format!("location / {{ {pass} }}\nlocation /in/ {{ {line} {pass} }}"));
+        assert!(toml.contains(expected), "{line}\n{toml}");
+    }
+    for line in ["rewrite ^/a$ https://$host/a permanent;", "rewrite (a)(?=b) /c last;", "rewrite ^/a $x last;"] {
+        let (_, notes) = migrated(&format!("{line}\n{rest}"));
+        assert_eq!(notes.len(), 1, "{line}: {notes:?}");
+    }
+}
+
+#[test]
+fn what_is_no_file_goes_to_the_script_however_it_is_said() {
+    for rest in [
+        "location / { if (!-e $request_filename) { rewrite ^ /index.php last; } }",
+        "if (!-f $request_filename) { rewrite ^(.*)$ /index.php last; break; }\nlocation / { }",
+        "location / { try_files $uri $uri/ @app; }\nlocation @app { rewrite ^/(.*)$ /index.php?q=$1 last; }",
+        "location / { rewrite ^ /index.php; }",
+    ] {
+        let (toml, _) = migrated(&format!("root /srv/a;\n{rest}\n{PHP}"));
+        assert!(
+            toml.contains("default = true\nbackend = \"php\"") && toml.contains("front_controller"),
+            "{rest}\n{toml}"
+        );
+    }
+}
+
+#[test]
+fn hosts_that_are_sent_elsewhere_have_sites_of_their_own_and_https_is_what_ends_tls() {
+    let text = "server { listen 127.0.0.1:80; server_name a.example www.a.example;\n\
+        if ($host = www.a.example) { return 301 https://a.example$request_uri; }\nlocation / { root /srv/a; } }\n\
+        server { listen 127.0.0.1:80; server_name b.example;\nif ($host = b.example) { return 301 https://$host$request_uri; }\nreturn 404; }\n\
+        server { listen 443 ssl; server_name b.example; root /srv/b; }";
+    let found = migrate(Format::Nginx, ("nginx.conf".to_owned(), text.to_owned()), &|_| Err(String::new())).unwrap();
+    for words in [
+        "hosts = [\"www.a.example\"]\nredirect = \"https://a.example{target}\"",
+        "hosts = [\"a.example\"]\ndefault = true\n",
+        "hosts = [\"b.example\"]\nbackend = \"b\"",
+    ] {
+        assert!(found.toml.contains(words), "{words}\n{}", found.toml);
+    }
+    fosse_model::read("fosse.toml", found.toml.as_bytes()).unwrap_or_else(|report| panic!("{report}"));
+}

@@ -2,8 +2,9 @@
 //! for directories that a script stands for.
 
 use super::location::CLOSED;
+use super::rewrite;
 use super::scope::Scope;
-use crate::edge::{Action, Edge, Keys, PathKind, Route, Site, When, escaped};
+use crate::edge::{Action, Edge, Keys, PathKind, Route, Site, When, escaped, quoted};
 
 /// Routes of a site: each condition makes one more of each.
 pub(super) const ROUTES_COUNT_MAX: usize = 10_000;
@@ -22,6 +23,14 @@ pub(super) fn around(own: Option<Route>, scope: &Scope, site: &mut Site, edge: &
     // What is closed has neither.
     let is_backend = matches!(action, Some(Action::Backend(_)));
     let mut more = Vec::new();
+    if let Some(action) = action.clone().filter(|action| *action != CLOSED) {
+        for route in changed(action, &keys, scope) {
+            if matches!(route.action, Action::Backend(_)) {
+                ruled(&route, scope, site);
+            }
+            site.routes.push(route);
+        }
+    }
     if let Some(php) = scope.beside.as_ref().filter(|_| is_backend) {
         let files = php.files(edge);
         let (regex, kind) = below(files.path.trim_start_matches("(?i)"));
@@ -40,6 +49,19 @@ pub(super) fn around(own: Option<Route>, scope: &Scope, site: &mut Site, edge: &
         }
         site.routes.push(route);
     }
+}
+
+/// Returns the routes of paths that become others, or are sent elsewhere.
+fn changed(action: Action, keys: &Keys, scope: &Scope) -> Vec<Route> {
+    let redirects = scope.redirects.iter().map(|(regex, to)| rewrite::regex_route(regex.clone(), to.clone()));
+    let is_backend = matches!(action, Action::Backend(_));
+    let rewrites = scope.rewrites.iter().filter(|_| is_backend).map(|path| {
+        let mut keys = keys.clone();
+        keys.retain(|(key, _)| *key != "strip_prefix");
+        keys.push(("rewrite", quoted(&rewrite::kept(&path.to))));
+        Route { keys, ..rewrite::regex_route(path.regex.clone(), action.clone()) }
+    });
+    redirects.chain(rewrites).collect()
 }
 
 /// Adds a route for each condition of a place before that of the place.

@@ -2,6 +2,7 @@
 
 use super::directive::Directive;
 use super::returned::returned_action;
+use super::rewrite::{self, Rewrite};
 use super::scope::Scope;
 use crate::edge::{Action, When};
 use crate::notes::Notes;
@@ -29,6 +30,10 @@ pub(super) fn take(directive: &Directive, scope: &mut Scope, notes: &mut Notes) 
     }
     // What is no script gets 404 of the server that runs scripts.
     if matches!(variable.as_str(), "!-f" | "!-e") && written.as_deref().is_some_and(|words| words == ["404"]) {
+        return;
+    }
+    if let ("!-f" | "!-e" | "!-d", Some(script)) = (variable.as_str(), leads_to(block)) {
+        scope.front = Some(script);
         return;
     }
     match returned {
@@ -63,6 +68,16 @@ fn left_out(directive: &Directive, returned: Option<&[&str]>, scope: &mut Scope,
         return directive.left_out(CLOSED, notes);
     }
     directive.left_out("not carried over, nor is what is in it", notes);
+}
+
+/// Returns the script that gets the paths of no file.
+fn leads_to(block: &[Directive]) -> Option<String> {
+    let mut words = block.iter().filter(|inside| inside.name() == "rewrite");
+    let is_only = block.iter().all(|inside| matches!(inside.name(), "rewrite" | "break"));
+    match rewrite::read(&words.next().filter(|_| is_only)?.arguments(), "") {
+        Some(Rewrite::Script(script, true)) if words.next().is_none() => Some(script),
+        _ => None,
+    }
 }
 
 /// Returns whether clients are sent to HTTPS.

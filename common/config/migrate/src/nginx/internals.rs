@@ -1,10 +1,11 @@
 //! Locations that others ask for: by auth_request, mirror and error_page.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use super::directive::Directive;
 use super::fastcgi::{Scripts, front_controller};
 use super::proxy::{backend_of, url};
+use super::rewrite;
 use super::scope::Scope;
 use super::upstream::Upstreams;
 use crate::edge::{Backend, Edge, Keys, quoted};
@@ -18,13 +19,47 @@ pub(super) struct Internals<'s> {
     pub scripts: Option<Scripts>,
     /// A location of which it cannot be said which paths it has kept requests out.
     pub is_shut: Cell<bool>,
+    /// Changes of paths, of which it is looked for in the end what serves them.
+    pub rewrites: RefCell<Vec<(Directive, rewrite::Path)>>,
 }
 
-impl Internals<'_> {
+impl<'s> Internals<'s> {
+    /// Returns those of a server.
+    pub(super) fn of(upstreams: &'s Upstreams, block: &'s [Directive]) -> Self {
+        Self { upstreams, block, scripts: None, is_shut: Cell::new(false), rewrites: RefCell::default() }
+    }
+
+    /// Takes a change of paths for the end; returns whether there is room for it.
+    pub(super) fn later(&self, directive: &Directive, path: rewrite::Path) -> bool {
+        let mut rewrites = self.rewrites.borrow_mut();
+        let is_room = rewrites.len() < rewrite::REWRITES_COUNT_MAX;
+        if is_room {
+            rewrites.push((directive.clone(), path));
+        }
+        is_room
+    }
+
+    /// Returns the script to which a location with a name, such as "@app", leads.
+    pub(super) fn leads_to(&self, name: &str) -> Option<String> {
+        self.scripts.as_ref().filter(|_| name.starts_with('@'))?;
+        let is_named = |directive: &&Directive| directive.name() == "location" && directive.arguments() == [name];
+        let block = self.block.iter().find(is_named)?.block.as_deref()?;
+        match block {
+            [rewrite] if rewrite.name() == "rewrite" => match rewrite::read(&rewrite.arguments(), "") {
+                Some(rewrite::Rewrite::Script(script, _)) => Some(script),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Returns whether locations have regular expressions.
     pub(super) fn has_regexes(&self) -> bool {
         let is_regex = |word: &&str| matches!(*word, "~" | "~*");
-        self.block.iter().any(|inside| inside.name() == "location" && inside.arguments().first().is_some_and(is_regex))
+        self.block.iter().any(|inside| match inside.name() {
+            "location" => inside.arguments().first().is_some_and(is_regex),
+            name => name == "rewrite",
+        })
     }
 
     /// Returns the script that gets all paths of the server that are no file's.

@@ -6,6 +6,7 @@ use super::fastcgi::{self, Scripts, front_controller};
 use super::internals::Internals;
 use super::proxy::{backend_of, url};
 use super::returned::{is_plain_try, returned_action, tried};
+use super::rewrite::{self, Rewrite};
 use super::scope::{Scope, is_guard};
 use super::upstream::Upstreams;
 use crate::edge::{Action, Backend, Edge, Keys, PathKind, Route, Site, Target, When, escaped, quoted};
@@ -209,6 +210,7 @@ impl<'b> Found<'b> {
             ("proxy_pass", [_]) => self.pass = Some(directive),
             ("fastcgi_pass", [_]) => self.scripts = Some(directive),
             ("try_files", words) => self.tries(directive, words, scope, internals, notes),
+            ("rewrite", words) if self.rewritten(directive, words, prefix, scope, internals) => {}
             ("alias", [directory]) if is_same_end(prefix, directory) && !directory.contains('$') => {
                 scope.root = Some(directory.trim_end_matches('/').to_owned());
                 if prefix != "/" {
@@ -231,6 +233,31 @@ impl<'b> Found<'b> {
         }
     }
 
+    /// Takes a change of the path; returns whether it is carried over.
+    fn rewritten(
+        &mut self,
+        directive: &Directive,
+        words: &[&str],
+        prefix: &str,
+        scope: &mut Scope,
+        internals: &Internals<'_>,
+    ) -> bool {
+        match rewrite::read(words, prefix) {
+            Some(Rewrite::Redirect(None, action)) => self.returned = self.returned.take().or(Some(action)),
+            Some(Rewrite::Script(script, true)) if internals.scripts.is_some() => self.front = Some(script),
+            Some(Rewrite::Strip) => scope.of_route.push(("strip_prefix", "true".to_owned())),
+            Some(Rewrite::Path(path)) if path.stays && path.is_below(prefix) => scope.rewrites.push(path),
+            Some(Rewrite::Path(path)) if !path.stays && path.is_below(prefix) => {
+                return internals.later(directive, path);
+            }
+            Some(Rewrite::Redirect(Some(regex), action)) if rewrite::is_below(&regex, prefix) => {
+                scope.redirects.push((regex, action));
+            }
+            _ => return false,
+        }
+        true
+    }
+
     fn tries(
         &mut self,
         directive: &Directive,
@@ -239,6 +266,13 @@ impl<'b> Found<'b> {
         internals: &Internals<'_>,
         notes: &mut Notes,
     ) {
+        // Of a location with a name it is looked at where it leads to a script.
+        if let [.., name] = words
+            && let Some(script) = internals.leads_to(name)
+        {
+            self.front = Some(script);
+            return;
+        }
         match front_controller(words).filter(|_| internals.scripts.is_some()) {
             _ if is_plain_try(words) => {}
             Some((script, is_same)) => {
@@ -262,7 +296,7 @@ fn served(
     (internals, edge): (&Internals<'_>, &mut Edge),
     notes: &mut Notes,
 ) -> Option<Action> {
-    if let (Some(front), Some(scripts)) = (front, &internals.scripts) {
+    if let (Some(front), Some(scripts)) = (front.or_else(|| scope.front.clone()), &internals.scripts) {
         scope.beside = (!prefix.is_empty()).then(|| scripts.beside(scope.root.as_ref()));
         return Some(Action::Backend(edge.backend(scripts.backend(Some(front)))));
     }

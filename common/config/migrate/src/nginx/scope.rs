@@ -3,9 +3,10 @@
 use super::conditions::{self, Rule};
 use super::directive::Directive;
 use super::fastcgi::FastCgi;
+use super::rewrite;
 use super::settings::Settings;
 use super::units::{is_network, seconds};
-use crate::edge::Keys;
+use crate::edge::{Action, Keys};
 use crate::notes::{Notes, UNKNOWN};
 use crate::php::Php;
 
@@ -177,10 +178,15 @@ pub(super) struct Scope {
     pub index_script: Option<String>,
     pub is_script_first: bool,
     pub index_line: Option<Directive>,
+    /// The script that gets all paths that are no file's.
+    pub front: Option<String>,
     /// Files beside the scripts that the requests of this place go to.
     pub beside: Option<Php>,
     /// The backend that directories go to.
     pub directories: Option<String>,
+    /// Changes of the paths of this place, and redirects of some of them.
+    pub rewrites: Vec<rewrite::Path>,
+    pub redirects: Vec<(String, Action)>,
     /// What is done for some requests of this place, whatever else there is.
     pub rules: Vec<Rule>,
     /// Guards of this place that are not carried over, by their directives.
@@ -196,6 +202,8 @@ impl Scope {
             of_route: Keys::new(),
             try_files: None,
             beside: None,
+            rewrites: Vec::new(),
+            redirects: Vec::new(),
             directories: None,
             ..self.clone()
         }

@@ -1,15 +1,15 @@
 //! `server`: a site, and the listeners that it names.
 
-use std::cell::Cell;
-
 use super::around::{ROUTES_COUNT_MAX, around};
 use super::directive::Directive;
 use super::fastcgi;
+use super::hosts;
 use super::internals::Internals;
 use super::location::{self, CLOSED};
+use super::rewrite;
 use super::scope::Scope;
 use super::upstream::Upstreams;
-use crate::edge::{Edge, Listener, Site};
+use crate::edge::{Edge, Keys, Listener, Site};
 use crate::notes::Notes;
 
 /// Reads a server into the edge.
@@ -17,23 +17,27 @@ pub(super) fn read(server: &Directive, outer: &Scope, upstreams: &Upstreams, edg
     let block = server.block.as_deref().unwrap_or_default();
     let mut scope = outer.enter();
     let mut site = Site::default();
-    let mut listens = Vec::new();
+    let (mut listens, mut found) = (Vec::new(), Vec::new());
     // Locations inherit what follows them as well.
     let mut rest = Vec::new();
     for directive in block {
         match directive.name() {
             "listen" => listens.extend(listen(directive, &mut site, notes)),
             "server_name" => names(directive, &mut site, notes),
-            "location" | "proxy_pass" | "try_files" | "return" => rest.push(directive),
+            "location" | "proxy_pass" | "try_files" | "return" | "rewrite" => rest.push(directive),
+            "if" => match hosts::read(directive) {
+                Some(host) => found.push((directive, host)),
+                None => scope.take(directive, notes),
+            },
             _ => scope.take(directive, notes),
         }
     }
     let (locations, own): (Vec<&Directive>, Vec<&Directive>) =
         rest.into_iter().partition(|directive| directive.name() == "location");
-    let own: Vec<Directive> = own.into_iter().cloned().collect();
-    let may_serve = scope.root.is_some() && !own.iter().any(|directive| directive.name() == "return");
-    let mut internals = Internals { upstreams, block, scripts: None, is_shut: Cell::new(false) };
+    let mut internals = Internals::of(upstreams, block);
     internals.scripts = fastcgi::of_server(block, &scope, &internals);
+    let own = own.into_iter().filter(|directive| !rewrite::of_server(directive, &mut site, &internals));
+    let own: Vec<Directive> = own.cloned().collect();
     // The pages of errors are files that nobody has to ask for.
     let pages: Vec<&str> = scope.settings.error_paths().collect();
     let is_page =
@@ -41,20 +45,39 @@ pub(super) fn read(server: &Directive, outer: &Scope, upstreams: &Upstreams, edg
     for location in locations.into_iter().filter(|location| !is_page(location)) {
         location::read(location, (&scope, ""), &internals, (&mut site, edge), notes);
     }
-    if site.action.is_none() && (may_serve || !own.is_empty()) {
-        let mut inner = scope.enter();
-        site.action = location::action(&own, ("/", &[]), &mut inner, &internals, edge, notes);
-        if site.action.is_some() {
-            site.keys = inner.keys(&internals, edge, server, notes);
-            around(None, &inner, &mut site, edge);
-        }
-    } else {
-        own.iter().for_each(|directive| scope.take(directive, notes));
-    }
+    rest_of(server, &own, (&scope, &internals), (&mut site, edge), notes);
+    rewrite::settle(&mut site, &internals, notes);
     if internals.is_shut.get() || site.routes.len() > ROUTES_COUNT_MAX {
         site = Site { hosts: site.hosts, is_default: site.is_default, action: Some(CLOSED), ..Site::default() };
     }
-    add(server, site, listens, &scope, edge, notes);
+    let (sites, is_served) = hosts::part(found, &mut site, edge, notes);
+    if is_served {
+        add(server, site, listens, &scope, edge, notes);
+    }
+    edge.sites.extend(sites);
+}
+
+/// Reads what a server does for paths that no location has.
+fn rest_of(
+    server: &Directive,
+    own: &[Directive],
+    (scope, internals): (&Scope, &Internals<'_>),
+    (site, edge): (&mut Site, &mut Edge),
+    notes: &mut Notes,
+) {
+    let may_serve = scope.root.is_some() && !own.iter().any(|directive| directive.name() == "return");
+    let mut inner = scope.enter();
+    if site.action.is_some() || !may_serve && own.is_empty() {
+        return own.iter().for_each(|directive| inner.take(directive, notes));
+    }
+    site.action = location::action(own, ("/", &[]), &mut inner, internals, edge, notes);
+    if site.action.is_some() {
+        site.keys = inner.keys(internals, edge, server, notes);
+        if inner.is_closed(internals) {
+            (site.action, site.keys) = (Some(CLOSED), Keys::new());
+        }
+        around(None, &inner, site, edge);
+    }
 }
 
 /// Adds a site that serves something and has a host of its own.
