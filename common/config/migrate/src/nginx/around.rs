@@ -1,7 +1,7 @@
 //! Routes around that of a place: for requests that meet a condition, for files beside scripts, and
 //! for directories that a script stands for.
 
-use super::location::CLOSED;
+use super::returned::CLOSED;
 use super::rewrite;
 use super::scope::Scope;
 use crate::edge::{Action, Edge, Keys, PathKind, Route, Site, When, escaped, quoted};

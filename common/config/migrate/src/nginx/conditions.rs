@@ -3,7 +3,6 @@
 use super::directive::Directive;
 use super::returned::returned_action;
 use super::rewrite::{self, Rewrite};
-use super::scope::Scope;
 use crate::edge::{Action, When};
 use crate::notes::Notes;
 
@@ -11,63 +10,69 @@ use crate::notes::Notes;
 pub(super) type Rule = (When, Action);
 
 /// Rules of a place: each makes one more of each of its routes.
-const RULES_COUNT_MAX: usize = 16;
+pub(super) const RULES_COUNT_MAX: usize = 16;
 
 /// Said of a denial whose condition no route has.
-const CLOSED: &str = "not carried over, so its requests get 403: routes ask for methods, networks, headers and parameters of the query; see when of [[site.route]]";
+pub(super) const CLOSED: &str = "not carried over, so its requests get 403: routes ask for methods, networks, headers and parameters of the query; see when of [[site.route]]";
 
-/// Takes an `if` into the settings of its place, or notes why it is not carried over.
-pub(super) fn take(directive: &Directive, scope: &mut Scope, notes: &mut Notes) {
+/// The effect of an `if`.
+pub(super) enum Effect {
+    /// None is left: it is noted, or fosse does this anyway.
+    None,
+    Rules(Vec<Rule>),
+    /// No other methods are served.
+    Methods(Vec<String>),
+    /// A script gets the paths of no file.
+    Front(String),
+    /// It kept requests out, and cannot be said.
+    Lost,
+}
+
+/// Reads an `if`, and notes what of it is not carried over.
+pub(super) fn read(directive: &Directive, notes: &mut Notes) -> Effect {
     let block = directive.block.as_deref().unwrap_or_default();
     let written = block.iter().find(|inside| inside.name() == "return").map(Directive::arguments);
-    let returned = written.as_deref().and_then(returned_action);
-    let is_alone = block.len() == 1;
-    let Some((variable, operator, value)) = test(directive) else {
-        return left_out(directive, written.as_deref(), scope, notes);
-    };
-    if is_https(written.as_deref()) && matches!(variable.as_str(), "$scheme" | "$https" | "$http_x_forwarded_proto") {
-        return directive.left_out("not carried over: a redirect to HTTPS belongs to what ends TLS", notes);
+    let words = written.as_deref();
+    let Some((variable, operator, value)) = test(directive) else { return left_out(directive, words, notes) };
+    if is_https(words) && matches!(variable.as_str(), "$scheme" | "$https" | "$http_x_forwarded_proto") {
+        directive.left_out("not carried over: a redirect to HTTPS belongs to what ends TLS", notes);
+        return Effect::None;
     }
-    // What is no script gets 404 of the server that runs scripts.
-    if matches!(variable.as_str(), "!-f" | "!-e") && written.as_deref().is_some_and(|words| words == ["404"]) {
-        return;
+    if matches!(variable.as_str(), "!-f" | "!-e" | "!-d") {
+        // What is no script gets 404 of the server that runs scripts.
+        let is_404 = words.is_some_and(|words| words == ["404"]);
+        return match leads_to(block) {
+            Some(script) => Effect::Front(script),
+            None if is_404 => Effect::None,
+            None => left_out(directive, words, notes),
+        };
     }
-    if let ("!-f" | "!-e" | "!-d", Some(script)) = (variable.as_str(), leads_to(block)) {
-        scope.front = Some(script);
-        return;
-    }
-    match returned {
+    let found = match words.and_then(returned_action) {
         Some(Action::Respond(400..=499, _)) if variable == "$request_method" && operator.starts_with('!') => {
-            match methods(operator.trim_start_matches('!'), &value) {
-                Some(names) if !names.is_empty() => {
-                    if written.as_deref().and_then(<[&str]>::first) != Some(&"405") {
-                        directive.left_out("carried over; other methods get 405", notes);
-                    }
-                    scope.settings.methods = Some(names);
-                }
-                _ => left_out(directive, written.as_deref(), scope, notes),
+            let names = methods(operator.trim_start_matches('!'), &value).filter(|names| !names.is_empty());
+            if names.is_some() && words.and_then(<[&str]>::first) != Some(&"405") {
+                directive.left_out("carried over; other methods get 405", notes);
             }
+            names.map(Effect::Methods)
         }
         // nginx finds an argument in whatever case: a denial would be evaded.
-        Some(Action::Respond(400.., _)) if variable.starts_with("$arg_") => {
-            left_out(directive, written.as_deref(), scope, notes);
-        }
-        Some(action) if is_alone && scope.rules.len() < RULES_COUNT_MAX => match when(&variable, &operator, &value) {
-            Some(all) => scope.rules.extend(all.into_iter().map(|when| (when, action.clone()))),
-            None => left_out(directive, written.as_deref(), scope, notes),
-        },
-        _ => left_out(directive, written.as_deref(), scope, notes),
-    }
+        Some(Action::Respond(400.., _)) if variable.starts_with("$arg_") => None,
+        Some(action) if block.len() == 1 => when(&variable, &operator, &value)
+            .map(|all| Effect::Rules(all.into_iter().map(|when| (when, action.clone())).collect())),
+        _ => None,
+    };
+    found.unwrap_or_else(|| left_out(directive, words, notes))
 }
 
 /// Notes what is not carried over; what keeps requests out keeps all of them out then.
-fn left_out(directive: &Directive, returned: Option<&[&str]>, scope: &mut Scope, notes: &mut Notes) {
+fn left_out(directive: &Directive, returned: Option<&[&str]>, notes: &mut Notes) -> Effect {
     let status = returned.and_then(|words| words.first()?.parse::<u16>().ok());
     if status.is_some_and(|status| (400..500).contains(&status)) {
-        scope.lost.push("if".to_owned());
-        return directive.left_out(CLOSED, notes);
+        directive.left_out(CLOSED, notes);
+        return Effect::Lost;
     }
     directive.left_out("not carried over, nor is what is in it", notes);
+    Effect::None
 }
 
 /// Returns the script that gets the paths of no file.

@@ -5,16 +5,13 @@ use super::directive::Directive;
 use super::fastcgi::{self, Scripts, front_controller};
 use super::internals::Internals;
 use super::proxy::{backend_of, url};
-use super::returned::{is_plain_try, returned_action, tried};
+use super::returned::{CLOSED, is_plain_try, returned_action, tried};
 use super::rewrite::{self, Rewrite};
 use super::scope::{Scope, is_guard};
 use super::upstream::Upstreams;
 use crate::edge::{Action, Backend, Edge, Keys, PathKind, Route, Site, Target, When, escaped, quoted};
 use crate::notes::Notes;
 use crate::pcre::of_paths;
-
-/// The action where nobody is let in.
-pub(super) const CLOSED: Action = Action::Respond(403, None);
 
 /// Reads a location into the site.
 pub(super) fn read(
@@ -172,7 +169,7 @@ pub(super) fn action(
     }
     let Found { pass, scripts, stops, returned, front } = found;
     if let Some(pass) = scripts.filter(|_| returned.is_none()) {
-        let found = Scripts::read(pass, arguments, scope, internals, notes)?;
+        let found = Scripts::read(pass, arguments, scope, internals.upstreams, notes)?;
         pass.left_out(&fastcgi::why(), notes);
         let front = front.or_else(|| internals.front_controller());
         return Some(Action::Backend(edge.backend(found.backend(front))));
@@ -185,7 +182,7 @@ pub(super) fn action(
     }
 }
 
-/// What a block has that may serve its requests.
+/// The directives of a block that may serve its requests.
 #[derive(Default)]
 struct Found<'b> {
     pass: Option<&'b Directive>,

@@ -2,6 +2,9 @@
 
 use crate::edge::Action;
 
+/// The action where nobody is let in.
+pub(super) const CLOSED: Action = Action::Respond(403, None);
+
 /// Variables of nginx that fosse has, by its own names.
 const VARIABLES: &[(&str, &str)] =
     &[("$request_uri", "{target}"), ("$scheme", "{scheme}"), ("$host", "{host}"), ("$http_host", "{authority}")];

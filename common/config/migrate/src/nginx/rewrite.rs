@@ -1,12 +1,9 @@
 //! `rewrite`: redirects, and paths that become others before something serves them.
 
-use super::directive::Directive;
-use super::internals::Internals;
-use crate::edge::{Action, PathKind, Route, Site, When, escaped, quoted};
-use crate::notes::Notes;
+use crate::edge::{Action, PathKind, Route, When, escaped};
 use crate::pcre::pcre;
 
-/// What a `rewrite` is.
+/// The effect of a `rewrite`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rewrite {
     /// A redirect of the paths in which an expression is found, or of all.
@@ -118,71 +115,12 @@ fn target(to: &str) -> Option<String> {
     Some(out + rest + query)
 }
 
-/// Takes a `rewrite` of a server; returns whether it is one that comes before its locations.
-pub(super) fn of_server(directive: &Directive, site: &mut Site, internals: &Internals<'_>) -> bool {
-    match read(&directive.arguments(), "/") {
-        Some(Rewrite::Redirect(Some(regex), action)) => {
-            site.routes.push(regex_route(regex, action));
-            true
-        }
-        Some(Rewrite::Path(path)) => internals.later(directive, path),
-        _ => false,
-    }
-}
-
 /// Returns a route of an expression.
 pub(super) fn regex_route(regex: String, action: Action) -> Route {
     Route { path: regex, kind: PathKind::Regex, when: When::default(), action, keys: Vec::new() }
 }
 
-/// Has what serves the paths that changes lead to serve those that they are made of.
-pub(super) fn settle(site: &mut Site, internals: &Internals<'_>, notes: &mut Notes) {
-    let mut more = Vec::new();
-    for (directive, Path { regex, to, .. }) in internals.rewrites.take() {
-        let begins = &to[..to.find(['{', '?']).unwrap_or(to.len())];
-        match serving(site, begins) {
-            Some(found)
-                if !found.keys.iter().any(|(key, _)| ["strip_prefix", "add_prefix", "rewrite"].contains(key)) =>
-            {
-                // Whom conditions keep out of there, they keep out here.
-                let is_rule =
-                    |rule: &&Route| !rule.when.is_empty() && (rule.kind, &rule.path) == (found.kind, &found.path);
-                for rule in site.routes.iter().filter(is_rule) {
-                    more.push(Route { path: regex.clone(), kind: PathKind::Regex, ..rule.clone() });
-                }
-                let mut keys = found.keys;
-                if matches!(found.action, Action::Backend(_)) {
-                    keys.push(("rewrite", quoted(&kept(&to))));
-                }
-                more.push(Route { keys, ..regex_route(regex, found.action) });
-            }
-            _ => directive.left_out("not carried over: see rewrite of [[site.route]]", notes),
-        }
-    }
-    site.routes.splice(0..0, more);
-}
-
 /// Returns a path without the query of the request, which stays by itself.
 pub(super) fn kept(to: &str) -> String {
     to.strip_suffix("?{query}").unwrap_or(to).to_owned()
-}
-
-/// Returns a route as that of what serves the paths that begin so.
-fn serving(site: &Site, begins: &str) -> Option<Route> {
-    let is_below = |route: &&Route| match route.kind {
-        PathKind::Exact => route.path == begins,
-        PathKind::Prefix | PathKind::Beginning => begins.starts_with(&route.path),
-        _ => false,
-    };
-    let own = site.routes.iter().filter(|route| route.when.is_empty());
-    // Of a script the expression for scripts is the location.
-    let script = own
-        .clone()
-        .find(|route| route.kind == PathKind::Regex && begins.ends_with(".php") && route.path.contains("\\.php"));
-    let longest = || own.filter(is_below).max_by_key(|route| route.path.len());
-    let rest = || {
-        let (path, kind, when) = (String::new(), PathKind::Any, When::default());
-        Some(Route { path, kind, when, action: site.action.clone()?, keys: site.keys.clone() })
-    };
-    script.or_else(longest).cloned().or_else(rest)
 }

@@ -1,8 +1,8 @@
 //! Settings that blocks inherit from the blocks around them.
 
-use super::conditions::{self, Rule};
+use super::conditions::{self, Effect, RULES_COUNT_MAX, Rule};
 use super::directive::Directive;
-use super::fastcgi::FastCgi;
+use super::params::FastCgi;
 use super::rewrite;
 use super::settings::Settings;
 use super::units::{is_network, seconds};
@@ -187,7 +187,7 @@ pub(super) struct Scope {
     /// Changes of the paths of this place, and redirects of some of them.
     pub rewrites: Vec<rewrite::Path>,
     pub redirects: Vec<(String, Action)>,
-    /// What is done for some requests of this place, whatever else there is.
+    /// Responses for some requests of this place, whatever else there is.
     pub rules: Vec<Rule>,
     /// Guards of this place that are not carried over, by their directives.
     pub lost: Vec<String>,
@@ -240,7 +240,7 @@ impl Scope {
             ("proxy_set_header", [name, value]) if self.header(name, value).is_some() => Some(()),
             // It is what fosse does with upgrades.
             ("map", ["$http_upgrade", "$connection_upgrade"]) => Some(()),
-            ("if", _) => return conditions::take(directive, self, notes),
+            ("if", _) => return self.condition(directive, notes),
             (name, words) => self.fastcgi.take(name, words).or_else(|| self.settings.take(directive, notes)),
         };
         match known {
@@ -250,6 +250,20 @@ impl Scope {
             Some(()) => {}
             None if is_guard(directive.name()) => self.lose(directive, notes),
             None => directive.left_out(why(directive.name()), notes),
+        }
+    }
+
+    fn condition(&mut self, directive: &Directive, notes: &mut Notes) {
+        match conditions::read(directive, notes) {
+            Effect::None => {}
+            Effect::Rules(rules) if self.rules.len() + rules.len() <= RULES_COUNT_MAX => self.rules.extend(rules),
+            Effect::Methods(names) => self.settings.methods = Some(names),
+            Effect::Front(script) => self.front = Some(script),
+            Effect::Rules(_) => {
+                directive.left_out(conditions::CLOSED, notes);
+                self.lost.push("if".to_owned());
+            }
+            Effect::Lost => self.lost.push("if".to_owned()),
         }
     }
 

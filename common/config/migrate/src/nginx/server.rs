@@ -5,9 +5,10 @@ use super::directive::Directive;
 use super::fastcgi;
 use super::hosts;
 use super::internals::Internals;
-use super::location::{self, CLOSED};
-use super::rewrite;
+use super::location;
+use super::returned::CLOSED;
 use super::scope::Scope;
+use super::settle;
 use super::upstream::Upstreams;
 use crate::edge::{Edge, Keys, Listener, Site};
 use crate::notes::Notes;
@@ -35,8 +36,8 @@ pub(super) fn read(server: &Directive, outer: &Scope, upstreams: &Upstreams, edg
     let (locations, own): (Vec<&Directive>, Vec<&Directive>) =
         rest.into_iter().partition(|directive| directive.name() == "location");
     let mut internals = Internals::of(upstreams, block);
-    internals.scripts = fastcgi::of_server(block, &scope, &internals);
-    let own = own.into_iter().filter(|directive| !rewrite::of_server(directive, &mut site, &internals));
+    internals.scripts = fastcgi::of_server(block, &scope, upstreams);
+    let own = own.into_iter().filter(|directive| !settle::of_server(directive, &mut site, &internals));
     let own: Vec<Directive> = own.cloned().collect();
     // The pages of errors are files that nobody has to ask for.
     let pages: Vec<&str> = scope.settings.error_paths().collect();
@@ -46,7 +47,7 @@ pub(super) fn read(server: &Directive, outer: &Scope, upstreams: &Upstreams, edg
         location::read(location, (&scope, ""), &internals, (&mut site, edge), notes);
     }
     rest_of(server, &own, (&scope, &internals), (&mut site, edge), notes);
-    rewrite::settle(&mut site, &internals, notes);
+    settle::settle(&mut site, &internals, notes);
     if internals.is_shut.get() || site.routes.len() > ROUTES_COUNT_MAX {
         site = Site { hosts: site.hosts, is_default: site.is_default, action: Some(CLOSED), ..Site::default() };
     }
