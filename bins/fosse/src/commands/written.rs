@@ -35,7 +35,7 @@ pub(super) const MIGRATE: Usage = Usage {
         HELP,
     ],
     about: "fosse.toml goes to the standard output. Each line that was not carried over goes to the standard error,\n\
-            with what to do about it. Files that it includes are read too.\n\
+            with what to do about it. Files that it includes, and maps of HAProxy, are read too.\n\
             Exit status 0 where all was carried over, 1 where something was not, 100 where it cannot be read.\n",
     ..Usage::NOTHING
 };

@@ -5,7 +5,7 @@
 //! to [`Notes`] by the last arm of its match, and none is passed over. What the other server is
 //! told and fosse does anyway (HTTP/1.1 to backends, X-Forwarded-For) counts as carried over.
 //!
-//! Nothing here opens a file: who calls hands in what an `include` names.
+//! Nothing here opens a file: who calls hands in what an `include` or a map names.
 
 #![forbid(unsafe_code)]
 
@@ -67,7 +67,7 @@ impl fmt::Display for Mistake {
 /// A file: its name and its text.
 pub type File = (String, String);
 
-/// Reads the files that a pattern of an `include` names, in their order.
+/// Reads the files that a pattern of an `include`, or a map, names, in their order.
 ///
 /// # Errors
 /// One line of why they cannot be read.
@@ -81,7 +81,7 @@ pub fn migrate(format: Format, file: File, files: ReadFiles<'_>) -> Result<Migra
     let mut notes = Notes::default();
     let edge = match format {
         Format::Nginx => nginx::read(file, files, &mut notes)?,
-        Format::Haproxy => haproxy::read(file, &mut notes)?,
+        Format::Haproxy => haproxy::read(file, files, &mut notes)?,
         Format::Caddy => caddy::read(file, &mut notes)?,
     };
     let toml = edge.written();

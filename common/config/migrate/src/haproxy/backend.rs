@@ -23,6 +23,8 @@ pub(super) struct Settings {
     server_seconds: Option<String>,
     tunnel_seconds: Option<String>,
     pub default_backend: Option<String>,
+    /// The part of a request by which clients keep their server.
+    sticks: Option<String>,
     /// Lines that are those of a frontend or a backend, each with its own.
     pub common: Vec<Line>,
 }
@@ -130,6 +132,12 @@ impl Settings {
             ["balance", by] if header(by).is_some() => {
                 self.balance("hash", header(by).map(|name| format!("header {name}")))
             }
+            ["stick", "on" | "match" | "store-request", by, ..] if sticks(by).is_some() => {
+                self.sticks = sticks(by);
+                line.left_out("carried over as balance = \"hash\": no table, so nothing expires, and where a server comes or goes few clients move", notes);
+            }
+            // What is counted by it is another line's.
+            ["stick-table", "type", "ip" | "ipv6" | "string", rest @ ..] if !rest.contains(&"store") => {}
             ["cookie", name, "insert", rest @ ..] if is_name(name) => {
                 self.set("sticky_cookie", quoted(name));
                 let is_usual = |word: &&str| ["indirect", "nocache", "httponly", "secure", "dynamic"].contains(word);
@@ -234,6 +242,9 @@ impl Settings {
 
     /// Returns the keys of the backend and of its checks.
     fn written(&mut self, notes: &mut Notes) -> (Keys, Keys) {
+        if let Some(by) = self.sticks.take() {
+            self.balance("hash", Some(by));
+        }
         let mut keys = std::mem::take(&mut self.keys);
         let mut health = std::mem::take(&mut self.health);
         if self.attempts_max.is_some() || self.retry_on.is_some() {
@@ -270,6 +281,20 @@ impl Settings {
         // fosse asks with GET or HEAD, and HEAD is what OPTIONS was for: no body.
         self.health.push(("method", quoted(if method == "GET" { "GET" } else { "HEAD" })));
     }
+}
+
+/// Returns the part of a request that `stick on` names, in fosse's words.
+fn sticks(by: &str) -> Option<String> {
+    if by == "src" {
+        return Some("source".to_owned());
+    }
+    let (fetch, name) = by.strip_suffix(')')?.split_once('(')?;
+    let kind = match fetch {
+        "hdr" | "req.hdr" => "header",
+        "cook" | "req.cook" => "cookie",
+        _ => return None,
+    };
+    is_name(name).then(|| format!("{kind} {name}"))
 }
 
 /// Returns the name of `hdr(NAME)`.

@@ -8,6 +8,7 @@ mod edits;
 mod fetch;
 mod format;
 mod frontend;
+mod maps;
 mod path;
 mod proxy;
 mod routes;
@@ -23,7 +24,7 @@ use std::collections::BTreeMap;
 
 use crate::edge::{Edge, quoted};
 use crate::notes::{Notes, UNKNOWN};
-use crate::{File, Mistake};
+use crate::{File, Mistake, ReadFiles};
 use backend::Settings;
 use section::{Section, sections};
 
@@ -69,8 +70,9 @@ fn why(words: &[&str]) -> &'static str {
 /// # Errors
 /// The first line that is not in HAProxy's language.
 #[expect(clippy::too_many_lines, reason = "a table, one arm for each kind of section")]
-pub(crate) fn read((name, text): File, notes: &mut Notes) -> Result<Edge, Mistake> {
-    let all = sections(&name, &text, notes)?;
+pub(crate) fn read((name, text): File, files: ReadFiles<'_>, notes: &mut Notes) -> Result<Edge, Mistake> {
+    let mut all = sections(&name, &text, notes)?;
+    maps::expand(&mut all, files, notes);
     let mut edge = Edge::default();
     let mut defaults = Settings::default();
     let mut backends = BTreeMap::new();
