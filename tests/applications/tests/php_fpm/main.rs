@@ -2,6 +2,7 @@
 //! where one fails, and a WordPress.
 
 mod failures;
+mod migrated;
 mod pages;
 mod pool;
 mod scripts;
