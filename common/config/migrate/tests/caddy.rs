@@ -267,6 +267,35 @@ fn what_is_not_caddys_language_is_refused_with_its_line() {
 }
 
 #[test]
+fn what_a_directive_that_is_not_known_may_keep_out_stays_out() {
+    for guard in
+        ["invoke secure", "authorize with admins", "jwtauth {\n\t\tsign_key a\n\t}", "tls {\n\t\tclient_auth\n\t}"]
+    {
+        let (toml, notes) = migrated(&format!("http://a.example {{\n\t{guard}\n\treverse_proxy :1\n}}\n"));
+        assert!(toml.contains("respond = 403") && !toml.contains("backend = "), "{guard}: {toml}");
+        assert!(notes.iter().any(|note| note.contains(":2:")), "{notes:?}");
+    }
+    for harmless in ["log", "tls internal", "metrics", "@a path /b", "vars a b"] {
+        let (toml, _) = migrated(&format!("http://a.example {{\n\t{harmless}\n\treverse_proxy :1\n}}\n"));
+        assert!(!toml.contains("respond = 403"), "{harmless}: {toml}");
+    }
+}
+
+#[test]
+fn imports_that_bring_imports_and_blocks_in_blocks_come_to_an_end_and_nobody_is_let_in() {
+    let snippet = |n| format!("(s{n}) {{\n{}}}\n", format!("import s{}\n", n + 1).repeat(12));
+    let snippets: String = (0..7).map(snippet).collect();
+    let (toml, _) = migrated(&format!(
+        "{snippets}(s7) {{\nbind 127.0.0.1\n}}\nhttp://a.example {{\nimport s0\nreverse_proxy :1\n}}\n"
+    ));
+    assert!(toml.contains("respond = 404"), "{toml}");
+    let paths = |n: usize| format!("@m{n} path /{0}* /{0}a*\n", "a".repeat(2 * n));
+    let (named, begins): (String, String) = (1..20).map(|n| (paths(n), format!("handle @m{n} {{\n"))).unzip();
+    let (_, notes) = migrated(&format!("http://a.example {{\n{named}{begins}respond 204\n{}}}\n", "}\n".repeat(19)));
+    assert!(notes.len() < 10_000, "{}", notes.len());
+}
+
+#[test]
 fn a_path_that_is_said_twice_is_one_place_in_blocks_of_blocks() {
     let text = |paths: &str| {
         let (begins, ends) = ("handle @m {\n".repeat(20), "}\n".repeat(20));

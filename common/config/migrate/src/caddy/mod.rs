@@ -20,6 +20,7 @@ mod words;
 use std::collections::BTreeMap;
 
 use crate::edge::Edge;
+use crate::limits::{IMPORTED_COUNT_MAX, IMPORTS_DEPTH_MAX};
 use crate::notes::{Notes, UNKNOWN};
 use crate::{File, Mistake};
 use block::{Directive, directives};
@@ -48,6 +49,7 @@ pub(crate) fn read(file: File, notes: &mut Notes) -> Result<Edge, Mistake> {
     let mut edge = Edge::default();
     let mut snippets: BTreeMap<String, Vec<Directive>> = BTreeMap::new();
     let mut addresses: Vec<String> = Vec::new();
+    let mut imports_left = IMPORTED_COUNT_MAX;
     for directive in directives(file, notes)? {
         let words = &directive.words;
         let is_snippet = words.len() == 1 && directive.name().starts_with('(') && directive.name().ends_with(')');
@@ -61,7 +63,7 @@ pub(crate) fn read(file: File, notes: &mut Notes) -> Result<Edge, Mistake> {
             Some(inside) => {
                 addresses.extend(words.iter().cloned());
                 let addresses = std::mem::take(&mut addresses);
-                let inside = imported(inside, &snippets, 0);
+                let inside = imported(inside, &snippets, (0, &mut imports_left));
                 site::read(&directive, &addresses, &inside, &mut edge, notes);
             }
             // Addresses may have lines of their own, with a comma at the end.
@@ -72,19 +74,24 @@ pub(crate) fn read(file: File, notes: &mut Notes) -> Result<Edge, Mistake> {
     Ok(edge)
 }
 
-/// Imports inside of each other that are followed.
-const IMPORTS_DEPTH_MAX: usize = 8;
-
-/// Returns the directives with those of snippets in place of their imports.
-fn imported(inside: &[Directive], snippets: &BTreeMap<String, Vec<Directive>>, depth: usize) -> Vec<Directive> {
+/// Returns the directives with those of snippets in place of their imports: of imports inside of
+/// each other as many levels as there may be, and `left` directives in all.
+fn imported(
+    inside: &[Directive],
+    snippets: &BTreeMap<String, Vec<Directive>>,
+    (depth, left): (usize, &mut usize),
+) -> Vec<Directive> {
     let mut all = Vec::new();
     for directive in inside {
         match (directive.name(), directive.arguments().as_slice()) {
-            ("import", [name]) if depth < IMPORTS_DEPTH_MAX && snippets.contains_key(*name) => {
-                all.extend(imported(&snippets[*name], snippets, depth + 1));
+            ("import", [name])
+                if depth < IMPORTS_DEPTH_MAX
+                    && snippets.get(*name).is_some_and(|snippet| (1..=*left).contains(&snippet.len())) =>
+            {
+                *left -= snippets[*name].len();
+                all.extend(imported(&snippets[*name], snippets, (depth + 1, left)));
             }
-            // It may keep somebody out, so that nobody is let in without it.
-            ("import", _) => all.push(directive.clone()),
+            // An import that is left may keep somebody out, so that nobody is let in without it.
             _ => all.push(directive.clone()),
         }
     }

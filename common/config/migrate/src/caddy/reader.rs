@@ -9,6 +9,7 @@ use super::place::Place;
 use super::proxy::Proxied;
 use super::{errors, rewrite, why};
 use crate::edge::{Action, Backend, Edge, Keys, Site, Target, quoted};
+use crate::limits::PLACES_COUNT_MAX;
 use crate::notes::Notes;
 
 /// Said of a matcher that chooses by what no route has.
@@ -30,12 +31,15 @@ pub(super) struct Reader<'s, 'e> {
     guards: Vec<Put>,
     /// Paths that the directive for all others has left.
     pub(super) open: Vec<Requests>,
+    /// Places that blocks may still be for.
+    places_left: usize,
 }
 
 impl<'s, 'e> Reader<'s, 'e> {
     pub(super) fn new(site: &'s mut Site, edge: &'e mut Edge, root: Option<String>, named: Named) -> Self {
         let (tried, headers) = (None, Edits::default());
-        Self { site, edge, root, named, tried, is_stripped: false, headers, guards: Vec::new(), open: Vec::new() }
+        let (guards, open, places_left) = (Vec::new(), Vec::new(), PLACES_COUNT_MAX);
+        Self { site, edge, root, named, tried, is_stripped: false, headers, guards, open, places_left }
     }
 
     /// Returns the directives before all that serves something.
@@ -134,8 +138,9 @@ impl<'s, 'e> Reader<'s, 'e> {
         let places = matchers::read(matcher, &self.named).and_then(|matcher| place.within(&matcher));
         // Within a prefix that is taken off, paths are others.
         let is_other = self.is_stripped && !place.is_all();
-        match places.filter(|_| !is_other) {
+        match places.filter(|places| !is_other && places.len() <= self.places_left) {
             Some(places) => {
+                self.places_left -= places.len();
                 let is_stripped = self.is_stripped;
                 for place in places {
                     note_prefix(directive, &place, notes);
@@ -320,12 +325,45 @@ pub(super) fn note_prefix(directive: &Directive, place: &Place, notes: &mut Note
     }
 }
 
-/// Returns whether a directive, or one in its block, keeps requests from what serves them.
+/// Directives that keep nobody out, those of a block aside.
+const KEEP_NOBODY_OUT: [&str; 27] = [
+    "acme_server",
+    "bind",
+    "encode",
+    "file_server",
+    "fs",
+    "handle_errors",
+    "header",
+    "log",
+    "log_append",
+    "log_name",
+    "log_skip",
+    "map",
+    "method",
+    "metrics",
+    "php_fastcgi",
+    "push",
+    "request_body",
+    "request_header",
+    "reverse_proxy",
+    "root",
+    "skip_log",
+    "templates",
+    "tracing",
+    "try_files",
+    "vars",
+    "copy_response",
+    "copy_response_headers",
+];
+
+/// Returns whether a directive may keep somebody out, or have a path mean another: all may of which
+/// it is not known that they do not.
 fn keeps_out(directive: &Directive) -> bool {
-    let names =
-        ["basicauth", "basic_auth", "forward_auth", "abort", "error", "respond", "redir", "rewrite", "uri", "import"];
-    names.contains(&directive.name())
-        || (directive.name() != "handle_errors" && directive.inside().iter().any(keeps_out))
+    match directive.name() {
+        "handle" | "handle_path" | "route" => directive.inside().iter().any(keeps_out),
+        "tls" => directive.inside().iter().any(|line| line.name() == "client_auth"),
+        name => !name.starts_with('@') && !KEEP_NOBODY_OUT.contains(&name),
+    }
 }
 
 /// Returns the places of `try_files` in fosse's words.
