@@ -121,7 +121,9 @@ impl Keeper {
             counters.add(count::REFUSED, 1);
             news.extend(asker.stop(ResetReason::Limit, out));
         } else {
-            self.fills.begin(asker, Fill { key: key.to_vec(), hash, waiters: Vec::new(), ..fill });
+            // What is kept of the base is not this variant's, also where its response breaks off.
+            let (key, waiters, before) = (key.to_vec(), Vec::new(), None);
+            self.fills.begin(asker, Fill { key, hash, waiters, before, ..fill });
         }
         news
     }

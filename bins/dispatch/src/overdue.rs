@@ -43,6 +43,10 @@ impl Lane<'_> {
         if limit == Limit::Access {
             return self.undecided(stream);
         }
+        if limit == Limit::Cache && stream.response_ended {
+            // It was denied, or its client has gone, while the cache was waited for.
+            return None;
+        }
         let backend = &self.settings.backends[stream.backend];
         if limit == Limit::Queue && self.upstream.is_connecting(stream.id, stream.backend) {
             // It has left the queue in time.

@@ -115,6 +115,8 @@ pub(crate) struct Cached {
     pub(crate) lead: Option<Lead>,
     /// Place and hash of what is kept, which the application is asked to confirm.
     pub(crate) confirms: Option<(u64, u64)>,
+    /// The application has been asked whether that still holds.
+    pub(crate) is_asked: bool,
     /// The kept one is sent in place of the application's response.
     pub(crate) instead: Option<Instead>,
     /// A response that is no error changes what its target has.

@@ -44,8 +44,9 @@ pub(super) fn ask(stream: &mut Stream, kept: (u64, u64), context: &mut Context<'
     let of = |name: &[u8]| stored.fields.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
     let conditions = CONDITIONS.into_iter().filter_map(|(name, of_kept)| Some((name, of(of_kept)?.1)));
     let conditions = conditions.map(|(name, value)| (name.to_vec(), value.to_vec())).collect::<Vec<_>>();
-    // One that cannot be written is not asked: the response comes whole.
-    let _ = stream.put_conditions(&conditions);
+    // Where one cannot be written nothing is asked: the response comes whole.
+    let is_asked = stream.put_conditions(&conditions) == Ok(true);
+    stream.cached.iter_mut().for_each(|cached| cached.is_asked = is_asked);
 }
 
 /// Returns what is kept at a place.
@@ -57,9 +58,11 @@ fn read(cache: &mut Cache, (place, hash): (u64, u64)) -> Option<Stored<'_>> {
 /// Returns whether what is kept is sent in place of a response with this head, whose body is read
 /// for nobody then.
 pub(crate) fn replaces(stream: &mut Stream, head: &BackendHead<'_>, context: &mut Context<'_>) -> bool {
-    let Some(confirms) = stream.cached.as_ref().and_then(|cached| cached.confirms) else { return false };
+    let Some(cached) = &stream.cached else { return false };
+    let (Some(confirms), is_asked) = (cached.confirms, cached.is_asked) else { return false };
     match head.status {
-        304 => {
+        // One that nobody has asked for confirms nothing.
+        304 if is_asked => {
             let is_passed = lead::confirm(stream, head, context);
             let Some(cached) = &mut stream.cached else { return false };
             cached.instead = Some(Instead::Confirmed);

@@ -100,20 +100,20 @@ impl Stream {
     }
 
     /// Puts the conditions into its head by which what is kept is confirmed: a request of which
-    /// there is the head alone, for a server that speaks HTTP.
+    /// there is the head alone, for a server that speaks HTTP. Returns false for any other.
     ///
     /// # Errors
     /// [`Unwritable`] where one cannot be written; nothing is put in then.
-    pub(crate) fn put_conditions(&mut self, conditions: &[Field]) -> Result<(), Unwritable> {
+    pub(crate) fn put_conditions(&mut self, conditions: &[Field]) -> Result<bool, Unwritable> {
         if self.fastcgi || self.out_sent > 0 || !self.out.ends_with(EMPTY_LINE) {
-            return Ok(());
+            return Ok(false);
         }
         let (mut bytes, at) = (Vec::new(), self.fields_at());
         conditions.iter().try_for_each(|(name, value)| write_field(&mut bytes, name, value))?;
         let length = bytes.len();
         self.out.splice(at..at, bytes);
         self.framing_at = self.framing_at.map(|framing_at| framing_at + length);
-        Ok(())
+        Ok(true)
     }
 
     /// Puts fields into the head that is written already.
