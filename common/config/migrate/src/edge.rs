@@ -8,6 +8,8 @@ use crate::written::{NAME_BYTES_MAX, is_elsewhere, sound_name, write_keys};
 
 /// Keys that only routes have.
 const OF_ROUTES: &[&str] = &["strip_prefix", "add_prefix", "rewrite", "when", "respond_type", "respond_file"];
+/// Longest beginning of a path that counts for the order of routes; there is none as long.
+const LENGTH_MAX: usize = 1 << 24;
 /// The address for an edge whose listeners all spoke TLS: what ends it stands in front.
 const PLAIN_ADDRESS: &str = "127.0.0.1:8080";
 
@@ -78,6 +80,9 @@ pub(crate) enum PathKind {
     Exact,
     /// Those in which a regular expression is found.
     Regex,
+    /// Those in which a regular expression is found, of those that begin with a text of this length;
+    /// what is for a longer beginning comes first.
+    Within(usize),
     /// All that begin so, where no regular expression is found in them.
     Beginning,
     /// Those in which a regular expression is found, where nothing else is said of them but of all.
@@ -210,7 +215,9 @@ impl Site {
         {
             let keys = std::mem::take(&mut self.keys);
             // A prefix would come before the regular expressions, and before all that has no path.
-            let comes_before = |route: &Route| matches!(route.kind, PathKind::Regex | PathKind::Ending | PathKind::Any);
+            let comes_before = |route: &Route| {
+                matches!(route.kind, PathKind::Regex | PathKind::Within(_) | PathKind::Ending | PathKind::Any)
+            };
             let has_later = self.routes.iter().any(comes_before);
             let kind = if has_later { PathKind::Beginning } else { PathKind::Prefix };
             self.routes.push(Route { path: "/".to_owned(), kind, when: When::default(), action, keys });
@@ -243,7 +250,8 @@ impl Site {
             PathKind::Beginning if route.path == "/" => (4, 0),
             PathKind::Ending => (3, 0),
             PathKind::Any => (2, 0),
-            PathKind::Beginning => (1, usize::MAX - route.path.len()),
+            PathKind::Within(length) => (1, 2 * (LENGTH_MAX - length.min(LENGTH_MAX))),
+            PathKind::Beginning => (1, 2 * (LENGTH_MAX - route.path.len().min(LENGTH_MAX)) + 1),
             _ => (0, 0),
         });
         // What has no path comes after all that has one, and so after what is for all the rest.
@@ -286,7 +294,7 @@ impl Site {
             let path = match route.kind {
                 PathKind::Prefix => Some(("prefix", route.path.clone())),
                 PathKind::Exact => Some(("path", route.path.clone())),
-                PathKind::Regex | PathKind::Ending => Some(("regex", route.path.clone())),
+                PathKind::Regex | PathKind::Within(_) | PathKind::Ending => Some(("regex", route.path.clone())),
                 PathKind::Beginning => Some(("regex", format!("^{}", escaped(&route.path)))),
                 PathKind::Any => None,
             };

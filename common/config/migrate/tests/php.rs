@@ -227,3 +227,50 @@ fn hosts_that_are_sent_elsewhere_have_sites_of_their_own_and_https_is_what_ends_
     }
     fosse_model::read("fosse.toml", found.toml.as_bytes()).unwrap_or_else(|report| panic!("{report}"));
 }
+
+/// Returns where a table stands among the routes.
+fn place(toml: &str, words: &str) -> usize {
+    toml.split("[[").position(|table| table.contains(words)).unwrap_or_else(|| panic!("no route has {words}:\n{toml}"))
+}
+
+#[test]
+fn what_a_location_does_with_expressions_is_not_done_in_locations_below_it() {
+    let pass = "proxy_set_header Host $host; proxy_pass http://127.0.0.1:3000;";
+    for outer in [
+        format!("location /api/ {{ rewrite ^/api/(.*)$ /x/$1 break; {pass} }}"),
+        "location /api/ { try_files $uri $uri/ /api/index.php?$args; }".to_owned(),
+        format!("location /api/ {{ rewrite ^/api/(.*)$ /to/$1 permanent; {pass} }}"),
+    ] {
+        let (toml, _) = migrated(&format!(
+            "root /srv/a;\n{outer}\nlocation /api/staff/ {{ deny all; {pass} }}\nlocation ~ ^/api/.*secret {{ deny all; }}\n{PHP}"
+        ));
+        let own = toml
+            .split("[[")
+            .position(|table| table.contains("regex = \"^/api/(.*)$\"") || table.contains("\"(?i)^/api/"));
+        let own = own.unwrap_or_else(|| panic!("{outer}\n{toml}"));
+        assert!(place(&toml, "regex = \"^/api/staff/\"") < own && place(&toml, "secret") < own, "{outer}\n{toml}");
+        assert!(own < place(&toml, "regex = \"^/api/\""), "{outer}\n{toml}");
+    }
+}
+
+#[test]
+fn a_path_that_becomes_one_of_an_expression_is_not_let_past_it() {
+    let pass = "proxy_set_header Host $host; proxy_pass http://127.0.0.1:3000;";
+    let (toml, notes) = migrated(&format!(
+        "rewrite ^/v1/(.*)$ /api/$1 last;\nlocation /api/ {{ {pass} }}\nlocation ~ ^/api/.*secret {{ deny all; {pass} }}"
+    ));
+    assert!(
+        !toml.contains("rewrite =") && notes.iter().any(|note| note.contains("rewrite ^/v1/")),
+        "{toml}\n{notes:?}"
+    );
+    let (toml, _) = migrated(&format!(
+        "rewrite ^/v1/(.*)$ /api/$1 last;\nlocation /api/ {{ {pass} }}\nlocation ~ secret$ {{ deny all; {pass} }}"
+    ));
+    assert!(place(&toml, "secret$") < place(&toml, "rewrite ="), "{toml}");
+}
+
+#[test]
+fn where_a_script_gets_all_paths_no_file_is_served() {
+    let (toml, _) = migrated(&format!("root /srv/a;\nlocation / {{ rewrite ^ /index.php; }}\n{PHP}"));
+    assert!(!toml.contains("files ="), "{toml}");
+}

@@ -18,13 +18,14 @@ pub(super) fn around(own: Option<Route>, scope: &Scope, site: &mut Site, edge: &
     let path = own.as_ref().map(|route| route.path.clone());
     let below = |regex: &str| match &path {
         None => (regex.to_owned(), PathKind::Ending),
-        Some(path) => (format!("^{}.*({regex})", escaped(path)), PathKind::Regex),
+        Some(path) => (format!("^{}.*({regex})", escaped(path)), PathKind::Within(path.len())),
     };
     // What is closed has neither.
     let is_backend = matches!(action, Some(Action::Backend(_)));
     let mut more = Vec::new();
     if let Some(action) = action.clone().filter(|action| *action != CLOSED) {
-        for route in changed(action, &keys, scope) {
+        let length = path.as_ref().map_or(1, String::len);
+        for route in changed(action, &keys, length, scope) {
             if matches!(route.action, Action::Backend(_)) {
                 ruled(&route, scope, site);
             }
@@ -52,14 +53,16 @@ pub(super) fn around(own: Option<Route>, scope: &Scope, site: &mut Site, edge: &
 }
 
 /// Returns the routes of paths that become others, or are sent elsewhere.
-fn changed(action: Action, keys: &Keys, scope: &Scope) -> Vec<Route> {
-    let redirects = scope.redirects.iter().map(|(regex, to)| rewrite::regex_route(regex.clone(), to.clone()));
+fn changed(action: Action, keys: &Keys, length: usize, scope: &Scope) -> Vec<Route> {
+    let kind = PathKind::Within(length);
+    let route = |regex: &String, action: &Action| Route { kind, ..rewrite::regex_route(regex.clone(), action.clone()) };
+    let redirects = scope.redirects.iter().map(|(regex, to)| route(regex, to));
     let is_backend = matches!(action, Action::Backend(_));
     let rewrites = scope.rewrites.iter().filter(|_| is_backend).map(|path| {
         let mut keys = keys.clone();
         keys.retain(|(key, _)| *key != "strip_prefix");
         keys.push(("rewrite", quoted(&rewrite::kept(&path.to))));
-        Route { keys, ..rewrite::regex_route(path.regex.clone(), action.clone()) }
+        Route { keys, ..route(&path.regex, &action) }
     });
     redirects.chain(rewrites).collect()
 }

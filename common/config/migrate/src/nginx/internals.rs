@@ -53,13 +53,9 @@ impl<'s> Internals<'s> {
         }
     }
 
-    /// Returns whether locations have regular expressions.
+    /// Returns whether locations have regular expressions, or change paths by them.
     pub(super) fn has_regexes(&self) -> bool {
-        let is_regex = |word: &&str| matches!(*word, "~" | "~*");
-        self.block.iter().any(|inside| match inside.name() {
-            "location" => inside.arguments().first().is_some_and(is_regex),
-            name => name == "rewrite",
-        })
+        has_regexes(self.block)
     }
 
     /// Returns the script that gets all paths of the server that are no file's.
@@ -89,6 +85,16 @@ impl<'s> Internals<'s> {
         let backend = backend_of(authority, self.upstreams).ok()?;
         Some((backend, (!is_same).then(|| path.unwrap_or(uri).to_owned())))
     }
+}
+
+fn has_regexes(block: &[Directive]) -> bool {
+    block.iter().any(|inside| match inside.name() {
+        "location" => {
+            let is_regex = inside.arguments().first().is_some_and(|word| matches!(*word, "~" | "~*"));
+            is_regex || inside.block.as_deref().is_some_and(has_regexes)
+        }
+        name => name == "rewrite",
+    })
 }
 
 /// Returns whether directives ask for a location.

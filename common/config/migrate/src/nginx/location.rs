@@ -1,13 +1,14 @@
 //! `location`: a prefix and the backend that its requests go to.
 
 use super::around::around;
+use super::closed::{internal, unsaid};
 use super::directive::Directive;
 use super::fastcgi::{self, Scripts, front_controller};
 use super::internals::Internals;
 use super::proxy::{backend_of, url};
 use super::returned::{CLOSED, is_plain_try, returned_action, tried};
 use super::rewrite::{self, Rewrite};
-use super::scope::{Scope, is_guard};
+use super::scope::Scope;
 use super::upstream::Upstreams;
 use crate::edge::{Action, Backend, Edge, Keys, PathKind, Route, Site, Target, When, escaped, quoted};
 use crate::notes::Notes;
@@ -53,7 +54,9 @@ pub(super) fn read(
             around(None, &scope, site, edge);
         }
         Some(action) => {
-            let kind = if kind == PathKind::Prefix { order(location, &prefix, &keys, internals, notes) } else { kind };
+            let is_prefix = kind == PathKind::Prefix;
+            let kind = if is_prefix { order(location, &prefix, &keys, internals, notes) } else { kind };
+            expressions(location, kind, &mut scope, notes);
             let route = Route { path: prefix, kind, when: When::default(), action, keys };
             around(Some(route), &scope, site, edge);
         }
@@ -63,38 +66,12 @@ pub(super) fn read(
     }
 }
 
-/// Notes a location of which it cannot be said which paths it has. What kept requests out of some
-/// paths, or would show scripts as texts, is not served at all then.
-fn unsaid(location: &Directive, why: &str, internals: &Internals<'_>, notes: &mut Notes) {
-    let closes = |directive: &Directive| match directive.name() {
-        "return" => directive.arguments().first().is_some_and(|status| status.starts_with('4')),
-        name => is_guard(name) || name == "internal" || name.ends_with("_pass") && name != "proxy_pass",
-    };
-    let is_named = matches!(location.arguments()[..], [name] if name.starts_with('@'));
-    let is_shut = !is_named && location.block.iter().flatten().any(closes);
-    internals.is_shut.set(internals.is_shut.get() || is_shut);
-    let rest = match is_shut {
-        true => "all of this site gets 403, as it kept requests out",
-        false => "its paths go where the other paths of the site go",
-    };
-    location.left_out(&format!("not carried over: {why}; {rest}"), notes);
-}
-
-/// Has nobody get what nginx itself asks for.
-fn internal(
-    location: &Directive,
-    path: String,
-    kind: PathKind,
-    internals: &Internals<'_>,
-    site: &mut Site,
-    notes: &mut Notes,
-) {
-    let is_script = location.block.iter().flatten().any(|directive| directive.name() == "fastcgi_pass");
-    if !is_script && !internals.is_asked(&path) {
-        location.left_out("not carried over; clients get 404 there: see send_files of [[site]]", notes);
+/// Drops the expressions of a place where none is asked about what is below it.
+fn expressions(location: &Directive, kind: PathKind, scope: &mut Scope, notes: &mut Notes) {
+    if kind == PathKind::Prefix && scope.drop_expressions() {
+        let why = "carried over without its rewrites, and the files beside its script: see [[site.route]]";
+        location.left_out(why, notes);
     }
-    let action = Action::Respond(404, None);
-    site.routes.push(Route { path, kind, when: When::default(), action, keys: Keys::new() });
 }
 
 /// Returns what is done for paths that nothing serves: what nginx lets nobody have must not be had
@@ -110,10 +87,15 @@ fn kept_out(location: &Directive, scope: &Scope, is_outer: bool, notes: &mut Not
     Some(Action::Respond(if is_closed { 403 } else { 404 }, None))
 }
 
+/// Returns whether no regular expression is asked about what is below a location.
+fn is_first(location: &Directive) -> bool {
+    location.arguments().first() == Some(&"^~")
+}
+
 /// Returns which route a prefix is. A regular expression of nginx comes before a prefix without ^~,
 /// that of a route after it.
 fn order(location: &Directive, prefix: &str, keys: &Keys, internals: &Internals<'_>, notes: &mut Notes) -> PathKind {
-    let is_first = location.arguments().first() == Some(&"^~");
+    let is_first = is_first(location);
     if !is_first && internals.has_regexes() {
         if !keys.iter().any(|(key, _)| *key == "strip_prefix") {
             return PathKind::Beginning;
@@ -167,7 +149,7 @@ pub(super) fn action(
     for directive in block {
         found.take(directive, prefix, scope, internals, notes);
     }
-    let Found { pass, scripts, stops, returned, front } = found;
+    let Found { pass, scripts, stops, returned, front, is_bare } = found;
     if let Some(pass) = scripts.filter(|_| returned.is_none()) {
         let found = Scripts::read(pass, arguments, scope, internals.upstreams, notes)?;
         pass.left_out(&fastcgi::why(), notes);
@@ -178,7 +160,7 @@ pub(super) fn action(
         (Some(action), _) => Some(action),
         (None, Some(pass)) => proxied(pass, prefix, scope, internals.upstreams, edge, notes).map(Action::Backend),
         (None, None) if stops => None,
-        (None, None) => served(front, prefix, scope, (internals, edge), notes),
+        (None, None) => served(front, if is_bare { "" } else { prefix }, scope, (internals, edge), notes),
     }
 }
 
@@ -192,6 +174,8 @@ struct Found<'b> {
     returned: Option<Action>,
     /// The script that gets all paths that are no file's.
     front: Option<String>,
+    /// No file is looked for before.
+    is_bare: bool,
 }
 
 impl<'b> Found<'b> {
@@ -241,7 +225,10 @@ impl<'b> Found<'b> {
     ) -> bool {
         match rewrite::read(words, prefix) {
             Some(Rewrite::Redirect(None, action)) => self.returned = self.returned.take().or(Some(action)),
-            Some(Rewrite::Script(script, true)) if internals.scripts.is_some() => self.front = Some(script),
+            Some(Rewrite::Script(script, true)) if internals.scripts.is_some() => {
+                self.front = Some(script);
+                self.is_bare = true;
+            }
             Some(Rewrite::Strip) => scope.of_route.push(("strip_prefix", "true".to_owned())),
             Some(Rewrite::Path(path)) if path.stays && path.is_below(prefix) => scope.rewrites.push(path),
             Some(Rewrite::Path(path)) if !path.stays && path.is_below(prefix) => {

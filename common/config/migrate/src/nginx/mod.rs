@@ -2,6 +2,7 @@
 //! nginx.org's documentation of version 1.22 to 1.28.
 
 mod around;
+mod closed;
 mod codings;
 mod conditions;
 mod directive;

@@ -276,6 +276,14 @@ impl Scope {
         self.index = Some(files.into_iter().map(str::to_owned).collect());
     }
 
+    /// Has no expressions for what is below this place; returns whether there were any.
+    pub(super) fn drop_expressions(&mut self) -> bool {
+        let had = self.beside.take().is_some() || !self.rewrites.is_empty() || !self.redirects.is_empty();
+        self.rewrites.clear();
+        self.redirects.clear();
+        had | self.directories.take().is_some()
+    }
+
     /// Notes a guard that is not carried over: nobody is let in where it stands.
     pub(super) fn lose(&mut self, directive: &Directive, notes: &mut Notes) {
         let guard = directive.name();

@@ -18,12 +18,32 @@ pub(super) fn of_server(directive: &Directive, site: &mut Site, internals: &Inte
     }
 }
 
+/// The place of changes: what the expressions of locations find comes before them.
+const FIRST: PathKind = PathKind::Within(usize::MAX);
+
+/// Returns whether an expression may find a path that begins so: then it would have been asked
+/// about the new path, too.
+fn is_asked_for(site: &Site, begins: &str) -> bool {
+    let meets = |regex: &str| {
+        let literal =
+            regex.strip_prefix('^').map(|rest| rest.split(['.', '(', '[', '*', '+', '?', '|', '$', '\\']).next());
+        let literal = literal.flatten().unwrap_or_default();
+        // What is not anchored is asked about the old path, whose end is that of the new one.
+        regex.starts_with('^') && (begins.starts_with(literal) || literal.starts_with(begins))
+            || regex.starts_with("(?i)^")
+    };
+    site.routes.iter().any(|route| {
+        let is_place = matches!(route.action, Action::Respond(..) | Action::Backend(_));
+        route.kind == PathKind::Regex && is_place && !begins.ends_with(".php") && meets(&route.path)
+    })
+}
+
 /// Has what serves the paths that changes lead to serve those that they are made of.
 pub(super) fn settle(site: &mut Site, internals: &Internals<'_>, notes: &mut Notes) {
     let mut more = Vec::new();
     for (directive, Path { regex, to, .. }) in internals.rewrites.take() {
         let begins = &to[..to.find(['{', '?']).unwrap_or(to.len())];
-        match serving(site, begins) {
+        match serving(site, begins).filter(|_| !is_asked_for(site, begins)) {
             Some(found)
                 if !found.keys.iter().any(|(key, _)| ["strip_prefix", "add_prefix", "rewrite"].contains(key)) =>
             {
@@ -31,13 +51,13 @@ pub(super) fn settle(site: &mut Site, internals: &Internals<'_>, notes: &mut Not
                 let is_rule =
                     |rule: &&Route| !rule.when.is_empty() && (rule.kind, &rule.path) == (found.kind, &found.path);
                 for rule in site.routes.iter().filter(is_rule) {
-                    more.push(Route { path: regex.clone(), kind: PathKind::Regex, ..rule.clone() });
+                    more.push(Route { path: regex.clone(), kind: FIRST, ..rule.clone() });
                 }
                 let mut keys = found.keys;
                 if matches!(found.action, Action::Backend(_)) {
                     keys.push(("rewrite", quoted(&kept(&to))));
                 }
-                more.push(Route { keys, ..regex_route(regex, found.action) });
+                more.push(Route { keys, kind: FIRST, ..regex_route(regex, found.action) });
             }
             _ => directive.left_out("not carried over: see rewrite of [[site.route]]", notes),
         }
