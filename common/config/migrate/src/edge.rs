@@ -80,7 +80,7 @@ pub(crate) enum PathKind {
     Exact,
     /// Those in which a regular expression is found.
     Regex,
-    /// Those in which a regular expression is found, of those that begin with a text of this length;
+    /// Those in which a regular expression is found, all of which begin with a text of this length:
     /// what is for a longer beginning comes first.
     Within(usize),
     /// All that begin so, where no regular expression is found in them.

@@ -274,3 +274,30 @@ fn where_a_script_gets_all_paths_no_file_is_served() {
     let (toml, _) = migrated(&format!("root /srv/a;\nlocation / {{ rewrite ^ /index.php; }}\n{PHP}"));
     assert!(!toml.contains("files ="), "{toml}");
 }
+
+#[test]
+fn what_guards_the_location_of_scripts_guards_what_leads_to_it() {
+    let scripts = |guard: &str| format!("location ~ \\.php$ {{ {guard}\nfastcgi_pass unix:/run/php.sock; }}");
+    for rest in ["location / { try_files $uri $uri/ /index.php; }", "try_files $uri $uri/ /index.php;"] {
+        let (toml, _) = migrated(&format!("root /srv/a;\n{rest}\n{}", scripts("allow 10.0.0.0/8; deny all;")));
+        let all = toml.split("[[").filter(|table| table.contains("backend = \"php\""));
+        assert!(all.clone().count() == 2 && all.clone().all(|table| table.contains("allow_networks")), "{toml}");
+        assert!(!route(&toml, "woff2").contains("allow_networks"), "{toml}");
+        let (toml, _) = migrated(&format!("root /srv/a;\n{rest}\n{}", scripts("secure_link $arg_x;")));
+        assert!(!toml.contains("backend = \"php\""), "{toml}");
+    }
+    let (toml, _) = migrated(&format!(
+        "root /srv/a; index index.php;\nlocation / {{ allow 192.0.2.1; deny all; }}\n{}",
+        scripts("allow 10.0.0.0/8; deny all;")
+    ));
+    assert!(!toml.contains("regex = \"/$\""), "{toml}");
+}
+
+#[test]
+fn a_path_that_becomes_one_of_a_longer_location_is_not_let_past_it() {
+    let pass = "proxy_set_header Host $host; proxy_pass http://127.0.0.1:3000;";
+    let (toml, notes) = migrated(&format!(
+        "rewrite ^/v1/(.*)$ /api/$1 last;\nlocation /api/ {{ {pass} }}\nlocation /api/staff/ {{ deny all; {pass} }}"
+    ));
+    assert!(!toml.contains("rewrite =") && !notes.is_empty(), "{toml}");
+}

@@ -16,13 +16,8 @@ pub(super) fn around(own: Option<Route>, scope: &Scope, site: &mut Site, edge: &
         None => (site.action.clone(), site.keys.clone()),
     };
     let path = own.as_ref().map(|route| route.path.clone());
-    let below = |regex: &str| match &path {
-        None => (regex.to_owned(), PathKind::Ending),
-        Some(path) => (format!("^{}.*({regex})", escaped(path)), PathKind::Within(path.len())),
-    };
     // What is closed has neither.
     let is_backend = matches!(action, Some(Action::Backend(_)));
-    let mut more = Vec::new();
     if let Some(action) = action.clone().filter(|action| *action != CLOSED) {
         let length = path.as_ref().map_or(1, String::len);
         for route in changed(action, &keys, length, scope) {
@@ -32,15 +27,7 @@ pub(super) fn around(own: Option<Route>, scope: &Scope, site: &mut Site, edge: &
             site.routes.push(route);
         }
     }
-    if let Some(php) = scope.beside.as_ref().filter(|_| is_backend) {
-        let files = php.files(edge);
-        let (regex, kind) = below(files.path.trim_start_matches("(?i)"));
-        more.push(Route { path: format!("(?i){regex}"), kind, keys: keys.clone(), ..files });
-    }
-    if let Some(backend) = scope.directories.clone().filter(|_| is_backend) {
-        let (path, kind) = below("/$");
-        more.push(Route { path, kind, when: When::default(), action: Action::Backend(backend), keys });
-    }
+    let more = if is_backend { beside(path.as_deref(), scope, edge) } else { Vec::new() };
     if own.is_none() && action.is_some_and(|action| action != CLOSED) {
         ruled(&everything(), scope, site);
     }
@@ -50,6 +37,31 @@ pub(super) fn around(own: Option<Route>, scope: &Scope, site: &mut Site, edge: &
         }
         site.routes.push(route);
     }
+}
+
+/// Returns the routes of the files beside scripts, and of directories that a script stands for.
+fn beside(path: Option<&str>, scope: &Scope, edge: &mut Edge) -> Vec<Route> {
+    let below = |regex: &str| match path {
+        None => (regex.to_owned(), PathKind::Ending),
+        Some(path) => (format!("^{}.*({regex})", escaped(path)), PathKind::Within(path.len())),
+    };
+    let mut more = Vec::new();
+    if let Some(php) = &scope.beside {
+        let files = php.files(edge);
+        let (regex, kind) = below(files.path.trim_start_matches("(?i)"));
+        more.push(Route { path: format!("(?i){regex}"), kind, keys: scope.file_keys.clone(), ..files });
+    }
+    if let Some(backend) = scope.directories.clone() {
+        let (path, kind) = below("/$");
+        more.push(Route {
+            path,
+            kind,
+            when: When::default(),
+            action: Action::Backend(backend),
+            keys: scope.script_keys.clone(),
+        });
+    }
+    more
 }
 
 /// Returns the routes of paths that become others, or are sent elsewhere.

@@ -14,6 +14,8 @@ use crate::php::{self, Php};
 pub(super) struct Scripts {
     php: Php,
     servers: Backend,
+    /// The settings of their location, which nginx asks as well where another one leads to it.
+    pub scope: Box<Scope>,
 }
 
 impl Scripts {
@@ -48,7 +50,7 @@ impl Scripts {
             params: fastcgi.params.clone(),
             keys: scope.connect_seconds.iter().map(|time| ("connect_seconds", time.clone())).collect(),
         };
-        Some(Self { php, servers })
+        Some(Self { php, servers, scope: Box::new(scope.clone()) })
     }
 
     /// Returns the backend, where a script gets every path that is no script's, or none does.

@@ -97,6 +97,24 @@ fn has_regexes(block: &[Directive]) -> bool {
     })
 }
 
+/// Returns the keys of a place whose requests go on to another one; `None` where each of them has a
+/// guard of its own.
+fn joined(keys: &Keys, theirs: Keys) -> Option<Keys> {
+    let mut all = keys.clone();
+    for (key, value) in theirs {
+        match all.iter().position(|(there, _)| *there == key) {
+            Some(at) if all[at].1 == value => {}
+            Some(_) if GUARDS.contains(&key) => return None,
+            Some(at) => all[at].1 = value,
+            None => all.push((key, value)),
+        }
+    }
+    Some(all)
+}
+
+/// Keys that keep requests out.
+const GUARDS: [&str; 5] = ["allow_networks", "deny_networks", "basic_auth", "forward_auth", "methods"];
+
 /// Returns whether directives ask for a location.
 fn asks(block: &[Directive], uri: &str) -> bool {
     block.iter().any(|directive| match directive.name() {
@@ -107,6 +125,39 @@ fn asks(block: &[Directive], uri: &str) -> bool {
 }
 
 impl Scope {
+    /// Returns the keys of a place, with those of the location of the scripts where its requests go
+    /// on to that, and whether nobody is let in.
+    pub(super) fn with_scripts(
+        &mut self,
+        internals: &Internals<'_>,
+        edge: &mut Edge,
+        place: &Directive,
+        notes: &mut Notes,
+    ) -> (Keys, bool) {
+        let keys = self.keys(internals, edge, place, notes);
+        let is_closed = self.is_closed(internals);
+        self.file_keys.clone_from(&keys);
+        let Some(scripts) = internals.scripts.as_ref().filter(|_| self.leads || self.directories.is_some()) else {
+            return (keys, is_closed);
+        };
+        self.rules
+            .extend(scripts.scope.rules.iter().filter(|rule| !self.rules.contains(rule)).cloned().collect::<Vec<_>>());
+        // The location itself notes what is not carried over.
+        let theirs = scripts.scope.keys(internals, edge, place, &mut Notes::default());
+        match joined(&keys, theirs).filter(|_| !scripts.scope.is_closed(internals)) {
+            Some(joined) => {
+                self.script_keys.clone_from(&joined);
+                (if self.leads { joined } else { keys }, is_closed)
+            }
+            None => {
+                self.directories = None;
+                let why = "not carried over for scripts, which get 403: what guards their location is not what guards this one";
+                place.left_out(why, notes);
+                (keys, is_closed || self.leads)
+            }
+        }
+    }
+
     /// Returns whether something that kept requests out of a place is not carried over.
     pub(super) fn is_closed(&self, internals: &Internals<'_>) -> bool {
         let is_lost = |uri: &String| !matches!(internals.backend(uri), Some((_, Some(path))) if !path.contains('$'));

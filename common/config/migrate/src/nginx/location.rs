@@ -41,11 +41,11 @@ pub(super) fn read(
     for location in inner {
         read(location, (&scope, taken), internals, (&mut *site, &mut *edge), notes);
     }
-    let keys = scope.keys(internals, edge, location, notes);
+    let (keys, is_closed) = scope.with_scripts(internals, edge, location, notes);
     let is_all = prefix == "/" && kind == PathKind::Prefix;
     let found = found.or_else(|| kept_out(location, &scope, is_all || own.is_empty() && has_inner, notes));
     let (found, keys) = match found {
-        Some(_) if scope.is_closed(internals) => (Some(CLOSED), Keys::new()),
+        Some(_) if is_closed => (Some(CLOSED), Keys::new()),
         found => (found, keys),
     };
     match found {
@@ -281,6 +281,7 @@ fn served(
     notes: &mut Notes,
 ) -> Option<Action> {
     if let (Some(front), Some(scripts)) = (front.or_else(|| scope.front.clone()), &internals.scripts) {
+        scope.leads = true;
         scope.beside = (!prefix.is_empty()).then(|| scripts.beside(scope.root.as_ref()));
         return Some(Action::Backend(edge.backend(scripts.backend(Some(front)))));
     }

@@ -180,6 +180,11 @@ pub(super) struct Scope {
     pub index_line: Option<Directive>,
     /// The script that gets all paths that are no file's.
     pub front: Option<String>,
+    /// Its requests go on to the location of the scripts.
+    pub leads: bool,
+    /// Keys of those that a directory stands for, and of the files of this place.
+    pub script_keys: Keys,
+    pub file_keys: Keys,
     /// Files beside the scripts that the requests of this place go to.
     pub beside: Option<Php>,
     /// The backend that directories go to.
@@ -201,6 +206,7 @@ impl Scope {
             fastcgi: self.fastcgi.enter(),
             of_route: Keys::new(),
             try_files: None,
+            leads: false,
             beside: None,
             rewrites: Vec::new(),
             redirects: Vec::new(),

@@ -73,8 +73,9 @@ fn rest_of(
     }
     site.action = location::action(own, ("/", &[]), &mut inner, internals, edge, notes);
     if site.action.is_some() {
-        site.keys = inner.keys(internals, edge, server, notes);
-        if inner.is_closed(internals) {
+        let (keys, is_closed) = inner.with_scripts(internals, edge, server, notes);
+        site.keys = keys;
+        if is_closed {
             (site.action, site.keys) = (Some(CLOSED), Keys::new());
         }
         around(None, &inner, site, edge);

@@ -21,9 +21,9 @@ pub(super) fn of_server(directive: &Directive, site: &mut Site, internals: &Inte
 /// The place of changes: what the expressions of locations find comes before them.
 const FIRST: PathKind = PathKind::Within(usize::MAX);
 
-/// Returns whether an expression may find a path that begins so: then it would have been asked
-/// about the new path, too.
-fn is_asked_for(site: &Site, begins: &str) -> bool {
+/// Returns whether a path that begins so, or is whole, may be that of an expression or of a longer
+/// location: then that would have been asked about the new path.
+fn is_asked_for(site: &Site, begins: &str, is_whole: bool) -> bool {
     let meets = |regex: &str| {
         let literal =
             regex.strip_prefix('^').map(|rest| rest.split(['.', '(', '[', '*', '+', '?', '|', '$', '\\']).next());
@@ -32,18 +32,26 @@ fn is_asked_for(site: &Site, begins: &str) -> bool {
         regex.starts_with('^') && (begins.starts_with(literal) || literal.starts_with(begins))
             || regex.starts_with("(?i)^")
     };
-    site.routes.iter().any(|route| {
-        let is_place = matches!(route.action, Action::Respond(..) | Action::Backend(_));
-        route.kind == PathKind::Regex && is_place && !begins.ends_with(".php") && meets(&route.path)
-    })
+    // What a group takes may be of a longer location.
+    let is_open = !is_whole;
+    let is_longer = |route: &Route| {
+        let is_plain = matches!(route.kind, PathKind::Exact | PathKind::Prefix | PathKind::Beginning);
+        is_open && is_plain && route.path.len() > begins.len() && route.path.starts_with(begins)
+    };
+    site.routes.iter().any(is_longer)
+        || site.routes.iter().any(|route| {
+            let is_place = matches!(route.action, Action::Respond(..) | Action::Backend(_));
+            route.kind == PathKind::Regex && is_place && !begins.ends_with(".php") && meets(&route.path)
+        })
 }
 
 /// Has what serves the paths that changes lead to serve those that they are made of.
 pub(super) fn settle(site: &mut Site, internals: &Internals<'_>, notes: &mut Notes) {
     let mut more = Vec::new();
     for (directive, Path { regex, to, .. }) in internals.rewrites.take() {
+        let is_whole = !to.split('?').next().unwrap_or_default().contains('{');
         let begins = &to[..to.find(['{', '?']).unwrap_or(to.len())];
-        match serving(site, begins).filter(|_| !is_asked_for(site, begins)) {
+        match serving(site, begins).filter(|_| !is_asked_for(site, begins, is_whole)) {
             Some(found)
                 if !found.keys.iter().any(|(key, _)| ["strip_prefix", "add_prefix", "rewrite"].contains(key)) =>
             {
