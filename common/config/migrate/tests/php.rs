@@ -301,3 +301,20 @@ fn a_path_that_becomes_one_of_a_longer_location_is_not_let_past_it() {
     ));
     assert!(!toml.contains("rewrite =") && !notes.is_empty(), "{toml}");
 }
+
+#[test]
+fn of_several_locations_with_scripts_the_one_that_nginx_asks_about_the_script_counts() {
+    let one =
+        |location: &str, more: &str| format!("location {location} {{ {more} fastcgi_pass unix:/run/php.sock; }}\n");
+    let rest = "root /srv/a;\nlocation / { try_files $uri /index.php; }\n";
+    for (others, guarded) in [
+        (one("= /login.php", "") + &one("~ ^/admin/.*\\.php$", "") + &one("~ \\.php$", "deny all;"), true),
+        (one("~ ^/admin/.*\\.php$", "deny all;") + &one("~ \\.php$", ""), false),
+        (one("~ \\.php$", "") + &one("= /index.php", "deny all;"), true),
+    ] {
+        let (toml, _) = migrated(&format!("{rest}{others}"));
+        let all = toml.split("[[").find(|table| table.starts_with("site]]")).unwrap();
+        let own = toml.split("[[").filter(|table| table.contains("regex = \"^/\"")).last().unwrap_or(all);
+        assert_eq!(own.contains("deny_networks"), guarded, "{others}\n{toml}");
+    }
+}

@@ -123,3 +123,16 @@ fn files_beside_scripts_and_directories_are_those_of_nginx() {
     assert!(theirs.iter().any(|one| one.3 == "/login.php|x|/login.php?x"), "{theirs:#?}");
     assert_eq!(responses(edge.address(), &requests), theirs, "{}", edge.log());
 }
+
+#[test]
+fn what_keeps_requests_from_scripts_keeps_those_out_that_lead_to_one() {
+    let Some(pool) = pool() else { return };
+    let server = "location / { try_files $uri $uri/ /index.php?$args; }\nlocation = /login.php { include /etc/nginx/fastcgi.conf; fastcgi_pass unix:{socket}; }\n\
+        location ~ \\.php$ { allow 192.0.2.1; deny all; include /etc/nginx/fastcgi.conf; fastcgi_pass unix:{socket}; }";
+    let Some((_nginx, address, edge)) = both(&pool, server) else { return };
+    let requests =
+        [("GET", "/"), ("GET", "/some/page"), ("GET", "/index.php"), ("GET", "/login.php"), ("GET", "/one.css")];
+    let theirs = responses(address, &requests);
+    assert_eq!(theirs.iter().map(|one| one.1).collect::<Vec<_>>(), [403, 403, 403, 200, 200], "{theirs:#?}");
+    assert_eq!(responses(edge.address(), &requests), theirs, "{}", edge.log());
+}

@@ -121,13 +121,12 @@ pub(super) fn front_controller(words: &[&str]) -> Option<(String, bool)> {
     Some((script.to_owned(), is_same))
 }
 
-/// Returns the scripts of a server: those of the first location that has any.
-pub(super) fn of_server(block: &[Directive], outer: &Scope, upstreams: &Upstreams) -> Option<Scripts> {
+/// Returns the scripts of a server: those of the location that nginx asks about a script.
+pub(super) fn of_server(block: &[Directive], outer: &Scope, upstreams: &Upstreams, script: &str) -> Option<Scripts> {
     // The location itself notes what is not carried over.
     let mut silent = Notes::default();
-    let is_location = |directive: &&Directive| directive.name() == "location";
-    let mut inside = block.iter().filter(is_location);
-    inside.find_map(|location| {
+    let mut all = Vec::new();
+    for location in block.iter().filter(|directive| directive.name() == "location") {
         let directives = location.block.as_deref().unwrap_or_default();
         let mut scope = outer.enter();
         let mut pass = None;
@@ -138,9 +137,29 @@ pub(super) fn of_server(block: &[Directive], outer: &Scope, upstreams: &Upstream
                 _ => scope.take(directive, &mut silent),
             }
         }
-        let own = pass.and_then(|pass| Scripts::read(pass, &location.arguments(), &scope, upstreams, &mut silent));
-        own.or_else(|| of_server(directives, &scope, upstreams))
-    })
+        let arguments = location.arguments();
+        let own = pass.and_then(|pass| Scripts::read(pass, &arguments, &scope, upstreams, &mut silent));
+        let rank = if own.is_some() { rank(&arguments, script) } else { 2 };
+        all.extend(own.or_else(|| of_server(directives, &scope, upstreams, script)).map(|scripts| (rank, scripts)));
+    }
+    all.into_iter().min_by_key(|(rank, _)| *rank).map(|(_, scripts)| scripts)
+}
+
+/// Returns the rank of a location among those that nginx may ask about a script: that of its very
+/// path, the first expression that may find it, those inside of others, all else.
+fn rank(location: &[&str], script: &str) -> u8 {
+    match location {
+        ["=", path] if *path == script => 0,
+        ["~" | "~*", regex] => {
+            let plain = regex.replace("\\.", ".").replace("\\/", "/");
+            let literal = plain
+                .strip_prefix('^')
+                .map_or("", |rest| &rest[..rest.find(['(', '[', '*', '+', '?', '|', '$', '\\']).unwrap_or(rest.len())]);
+            let literal = literal.split_once(".*").map_or(literal, |(before, _)| before).trim_end_matches('.');
+            if script.starts_with(literal) { 1 } else { 3 }
+        }
+        _ => 3,
+    }
 }
 
 /// The note about scripts.

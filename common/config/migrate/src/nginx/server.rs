@@ -36,7 +36,8 @@ pub(super) fn read(server: &Directive, outer: &Scope, upstreams: &Upstreams, edg
     let (locations, own): (Vec<&Directive>, Vec<&Directive>) =
         rest.into_iter().partition(|directive| directive.name() == "location");
     let mut internals = Internals::of(upstreams, block);
-    internals.scripts = fastcgi::of_server(block, &scope, upstreams);
+    let script = internals.front_controller().unwrap_or_else(|| "/index.php".to_owned());
+    internals.scripts = fastcgi::of_server(block, &scope, upstreams, &script);
     let own = own.into_iter().filter(|directive| !settle::of_server(directive, &mut site, &internals));
     let own: Vec<Directive> = own.cloned().collect();
     // The pages of errors are files that nobody has to ask for.
