@@ -167,6 +167,12 @@ fn what_nginx_changes_keeps_out_and_rewrites_is_changed_kept_out_and_rewritten_t
         format!("location /others/ {{ allow 10.0.0.0/8; deny all; {app}:; }}"),
         "location ~ \\.secret$ { return 404; }".to_owned(),
         format!("location ~ \\.php$ {{ deny all; root {files}; }}"),
+        format!("location /v2/ {{ rewrite ^/v2/(.*)$ /y/$1 break; {app}:; }}"),
+        "rewrite ^/v3/(.*)$ /w/$1 last; rewrite ^/v4/([a-z]+)$ /x?of=$1? permanent;".to_owned(),
+        format!("location /v5/ {{ rewrite ^/v5/in/(.*)$ /y/$1 break; {app}:; }}"),
+        "location /v5/in/closed/ { deny all; }".to_owned(),
+        "location /signed/ { secure_link $arg_s; secure_link_md5 a$uri; if ($secure_link = \"\") { return 403; } return 204; }".to_owned(),
+        "if ($http_x_none != \"\") { return 403; }".to_owned(),
     ];
     let text = format!(
         "daemon off; pid {place}/nginx.pid;\nevents {{}}\nhttp {{ access_log off;\nproxy_set_header Host $http_host; absolute_redirect off;\n\
@@ -190,6 +196,9 @@ fn what_nginx_changes_keeps_out_and_rewrites_is_changed_kept_out_and_rewritten_t
             ":9: location",
             ":10: location",
             ":11: location",
+            ":23: secure_link",
+            ":23: secure_link_md5",
+            ":23: if",
         ],
     );
     let paths = [
@@ -215,6 +224,16 @@ fn what_nginx_changes_keeps_out_and_rewrites_is_changed_kept_out_and_rewritten_t
         "/a.secret",
         "/x/a.secret?b",
         "/page.php",
+        "/v2/a?b",
+        "/v2/",
+        "/v3/z",
+        "/v3/a.secret",
+        "/v4/a",
+        "/v4/1",
+        "/v5/in/x",
+        "/v5/in/closed/x",
+        "/v5/x",
+        "/signed/x",
     ];
     assert_eq!(changed(edge.address(), &paths), changed(listener.parse().unwrap(), &paths), "{}", edge.log());
 }
