@@ -120,8 +120,8 @@ impl Admission {
             && self.verdict(connection.listener, &connection.peer) != Verdict::Allowed
     }
 
-    /// Judges the peer of a unix socket, who is known by UID, as [`Admission::judge`] does; `None` where the kernel
-    /// does not know it.
+    /// Judges the peer of a unix socket, who is known by UID, as [`Admission::judge`] does; `None`
+    /// where the kernel does not know it.
     pub(crate) fn judge_unix(&self, listener: u16, uid: Option<u32>, table: &Connections) -> Result<bool, Refusal> {
         let settings = self.listener(listener).ok_or(Refusal::NoListener)?;
         if !settings.peer_uids.is_empty() && !uid.is_some_and(|uid| settings.peer_uids.contains(&uid)) {

@@ -13,8 +13,8 @@ pub(crate) const SILENCE_S: u8 = 1;
 /// others from their turn.
 pub(crate) const READ_TURN_MAX: usize = 16;
 
-/// Messages read from a lane that is gone, once: what it has said and given back before still counts,
-/// and its socket holds fewer.
+/// Messages read from a lane that is gone, once: what it has said and given back before still
+/// counts, and its socket holds fewer.
 pub(crate) const LAST_MESSAGES_MAX: usize = 1024;
 
 /// Send buffer of a lane's channel. The kernel doubles it; it then holds some 20 messages of one

@@ -1,6 +1,6 @@
-//! Joins a parse, a waf-filter (where the directory has one) and a dispatch to a lane and plays everything around it: 64 clients
-//! with keep-alive, connect, a backend. For counting: the requests go in lock-step, so two runs of
-//! different length differ by nothing but requests.
+//! Joins a parse, a waf-filter (where the directory has one) and a dispatch to a lane and plays
+//! everything around it: 64 clients with keep-alive, connect, a backend. For counting: the requests
+//! go in lock-step, so two runs of different length differ by nothing but requests.
 //!
 //! `lane DIRECTORY ROUNDS plain|browser [TOOL ...]`; with `valgrind --tool=callgrind` as the tool
 //! (and FOSSE_SANDBOX=off, as valgrind cannot live in the sandbox), (Ir of 2n rounds - Ir of n

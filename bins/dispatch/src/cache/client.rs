@@ -130,8 +130,8 @@ impl Cache {
         }
     }
 
-    /// Returns whether the body that was found last can be sent: within the credit of its client, or
-    /// with room to read it ahead.
+    /// Returns whether the body that was found last can be sent: within the credit of its client,
+    /// or with room to read it ahead.
     pub(super) fn fits(&self, credit: u64, room: usize) -> bool {
         self.body_bytes <= room || u64::try_from(self.body_bytes).is_ok_and(|bytes| bytes <= credit)
     }

@@ -10,6 +10,6 @@ pub const FILES_COUNT_MAX: usize = 10_000;
 pub(crate) const IMPORTS_DEPTH_MAX: usize = 8;
 /// Directives of a Caddyfile that its imports bring: each may bring many others.
 pub(crate) const IMPORTED_COUNT_MAX: usize = 100_000;
-/// Places of a Caddyfile that blocks inside of each other are for: of each path of the outer one each
-/// of the inner one's.
+/// Places of a Caddyfile that blocks inside of each other are for: of each path of the outer one
+/// each of the inner one's.
 pub(crate) const PLACES_COUNT_MAX: usize = 1000;

@@ -33,8 +33,8 @@ impl Deadlines {
 
     /// Returns the owners whose time is over, the one that has waited longest first, and no more
     /// than [`DUE_COUNT_MAX`]: for the others the wait is 0. `at_ms_of` says when the limit of an
-    /// owner ends, where one runs. Each comes out once: who does not end its wait or start its timer
-    /// again leaves it without a limit.
+    /// owner ends, where one runs. Each comes out once: who does not end its wait or start its
+    /// timer again leaves it without a limit.
     pub fn due(&mut self, now_ms: u64, at_ms_of: impl Fn(u32) -> Option<u64>) -> Vec<u32> {
         let mut due = Vec::new();
         while due.len() < DUE_COUNT_MAX

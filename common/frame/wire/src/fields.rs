@@ -1,7 +1,8 @@
-//! Header and trailer fields as both heads carry them: `u16 count`, and where there are some
-//! `u32 length | text`, then `u16 name length | u32 value length` of each. The text has the fields as they stand in HTTP/1.1
-//! (`name: value` CR LF each), in order, duplicates kept: who writes a head copies what passes in
-//! one piece. Names and values are raw bytes: who serialises them checks them.
+//! Header and trailer fields as both heads carry them: `u16 count`, where that is not 0 a text
+//! with its length as u32 before it, then `u16 name length | u32 value length` of each. The text
+//! has the fields as they stand in HTTP/1.1 (`name: value` CR LF each), in order, duplicates kept:
+//! who writes a head copies what passes in one piece. Names and values are raw bytes: who
+//! serialises them checks them.
 
 use core::ops::Range;
 

@@ -124,9 +124,9 @@ fn all_in(block: &[u8; 16], is_of_kind: impl Fn(u8) -> bool) -> bool {
     block.iter().fold(true, |all, byte| all & is_of_kind(*byte))
 }
 
-/// Returns whether all bytes are of a class, whose bytes `is_of_class` knows too; 16 at a time. Those
-/// after the last block are looked at as the last 16, some of them twice. Few bytes cost less by
-/// the table: copied together, they are no block to the compiler.
+/// Returns whether all bytes are of a class, whose bytes `is_of_class` knows too; 16 at a time.
+/// Those after the last block are looked at as the last 16, some of them twice. Few bytes cost less
+/// by the table: copied together, they are no block to the compiler.
 #[inline]
 fn every(bytes: &[u8], class: u8, is_of_class: impl Fn(u8) -> bool + Copy) -> bool {
     match bytes.last_chunk::<16>() {

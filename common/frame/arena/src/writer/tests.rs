@@ -206,7 +206,7 @@ fn pages_that_a_reader_has_taken_hold_of_never_change_whoever_writes_next() {
 }
 
 #[test]
-fn a_memory_that_is_begun_anew_in_the_middle_of_held_pages_leaves_them_alone() {
+fn a_memory_that_is_begun_again_in_the_middle_of_held_pages_leaves_them_alone() {
     let fd = memory(1 << 20);
     let (reader, mut out) = (reader(&fd), Vec::new());
     let mut writer = writer(&fd);
