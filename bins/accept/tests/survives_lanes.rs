@@ -77,22 +77,22 @@ fn what_a_lane_that_is_gone_has_not_read_goes_to_another_as_it_came() {
     let (mut served, mut waiting): (Vec<_>, Vec<_>) = ((3..5).map(|n| client_from(n, address)).collect(), Vec::new());
     let read = gone.take(2);
     // No more than its socket holds, where each comes alone.
-    waiting.extend((5..17).map(|last| client_from(last, address)));
-    edge.wait_for_count(count::LIVE, 14);
+    waiting.extend((5..11).map(|last| client_from(last, address)));
+    edge.wait_for_count(count::LIVE, 8);
     edge.settle();
     drop(read);
     edge.rest(gone);
     // Nobody takes them now; those that were read are over.
-    edge.wait_for_count(count::LIVE, 12);
+    edge.wait_for_count(count::LIVE, 6);
     assert!(served.iter_mut().all(|client| fate(client) == "reset"));
     let next = edge.lane(2, 1000);
-    for (connection, fd) in next.take(12) {
+    for (connection, fd) in next.take(6) {
         let (mut byte, peer) = ([0], connection.peer);
         assert_eq!(file(fd).read(&mut byte).unwrap(), 1, "{peer:?}");
         assert_eq!(byte, *b"G");
     }
-    assert_eq!(edge.count(count::RETURNED), 12);
-    assert_eq!(edge.count(count::LIVE), 12);
+    assert_eq!(edge.count(count::RETURNED), 6);
+    assert_eq!(edge.count(count::LIVE), 6);
     drop(waiting);
 }
 
@@ -140,14 +140,14 @@ fn an_accept_that_knows_nothing_of_a_lane_serves_what_it_has_not_read() {
     let edge = Edge::new(&listener(AcceptListener::default()));
     let address = edge.listen_v4(0);
     let gone = edge.lane(1, 1000);
-    let _clients: Vec<_> = (3..15).map(|last| client_from(last, address)).collect();
-    edge.wait_for_count(count::LIVE, 12);
+    let _clients: Vec<_> = (3..9).map(|last| client_from(last, address)).collect();
+    edge.wait_for_count(count::LIVE, 6);
     edge.settle();
     edge.kill();
     let edge = Edge::new(&listener(AcceptListener::default()));
     edge.rest(gone);
-    edge.wait_for_count(count::LIVE, 12);
-    edge.lane(2, 1000).take(12);
+    edge.wait_for_count(count::LIVE, 6);
+    edge.lane(2, 1000).take(6);
 }
 
 #[test]
