@@ -104,7 +104,7 @@ impl Admission {
         }
         // A trusted proxy has no limit by address: its one address is that of all its clients.
         let source = Source::of_address(&peer.addr).filter(|_| !trusted);
-        if verdict != Verdict::Allowed && source.is_some_and(|source| self.penalties.holds(source, now_ms)) {
+        if self.has_penalty(source, verdict, now_ms) {
             return Err(Refusal::Penalised);
         }
         if source.is_some_and(|source| self.has_enough(source, settings.address_connections_max, table)) {
@@ -115,9 +115,13 @@ impl Admission {
 
     /// Returns whether the source of an admitted connection has got a penalty.
     pub(crate) fn is_penalised(&self, connection: &Connection, now_ms: u64) -> bool {
-        let source = Source::of_address(&connection.peer.addr).filter(|_| !connection.trusted);
-        source.is_some_and(|source| self.penalties.holds(source, now_ms))
-            && self.verdict(connection.listener, &connection.peer) != Verdict::Allowed
+        let Connection { listener, peer, trusted, .. } = connection;
+        let source = Source::of_address(&peer.addr).filter(|_| !trusted);
+        self.has_penalty(source, self.verdict(*listener, peer), now_ms)
+    }
+
+    fn has_penalty(&self, source: Option<Source>, verdict: Verdict, now_ms: u64) -> bool {
+        verdict != Verdict::Allowed && source.is_some_and(|source| self.penalties.holds(source, now_ms))
     }
 
     /// Judges the peer of a unix socket, who is known by UID, as [`Admission::judge`] does; `None`

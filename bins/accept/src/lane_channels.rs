@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use fosse_eventloop::{EventLoop, Interest};
 use fosse_fdpass::{Fit, Received, send};
 use fosse_source::Network;
+use fosse_wire::WireError;
 use fosse_wire::channel::{
     BATCH_FDS_MAX, Connection, Kind, MESSAGE_BYTES_MAX, Message, Tally, decode, encode, encode_tallies,
 };
@@ -175,16 +176,11 @@ impl LaneChannels {
     /// Receives one message from a lane.
     pub(crate) fn receive(&mut self, lane: u32) -> Heard {
         let Some(channel) = self.channels.get(&lane) else { return Heard::Nothing };
-        let mut fds = Vec::new();
-        self.bytes.resize(MESSAGE_BYTES_MAX, 0);
-        let (len, fit) = match fosse_fdpass::receive_what_fits(&channel.fd, &mut self.bytes, &mut fds) {
-            Ok((Received::Message(len), fit)) => (len, fit),
-            Ok((Received::Nothing, _)) => return Heard::Nothing,
-            Ok((Received::End, _)) => return Heard::Gone(Gone::Ended),
-            Err(_) => return Heard::Gone(Gone::Broken("unreadable message")),
+        let (message, fds) = match next_of(&channel.fd, &mut self.bytes) {
+            Ok(Some(next)) => next,
+            Ok(None) => return Heard::Nothing,
+            Err(gone) => return Heard::Gone(gone),
         };
-        let sent = if fit == Fit::Whole { fds.len() } else { fosse_wire::channel::count(len) };
-        let message = decode(&self.bytes[..len], sent);
         match message {
             Ok(Message {
                 kind: Kind::Connections | Kind::List | Kind::Relieve | Kind::Elsewhere | Kind::Penalised,
@@ -199,20 +195,12 @@ impl LaneChannels {
     /// end that it has read.
     pub(crate) fn receive_rest(&mut self, fd: &OwnedFd) -> Vec<(Connection, OwnedFd)> {
         let mut rest = Vec::new();
-        loop {
-            let mut fds = Vec::new();
-            self.bytes.resize(MESSAGE_BYTES_MAX, 0);
-            let received = fosse_fdpass::receive_what_fits(fd, &mut self.bytes, &mut fds);
-            let Ok((Received::Message(len), fit)) = received else { return rest };
-            let sent = if fit == Fit::Whole { fds.len() } else { fosse_wire::channel::count(len) };
-            match decode(&self.bytes[..len], sent) {
-                Ok(message) if message.kind == Kind::Connections => {
-                    rest.extend(message.connections.into_iter().zip(fds))
-                }
-                // Words to that lane alone.
-                _ => {}
-            }
+        while let Ok(Some((message, fds))) = next_of(fd, &mut self.bytes) {
+            // Others are words to that lane alone.
+            let connections = message.ok().filter(|message| message.kind == Kind::Connections);
+            rest.extend(connections.into_iter().flat_map(|message| message.connections).zip(fds));
         }
+        rest
     }
 
     /// Watches a lane for what is wanted now: reading unless too many connections wait, room only
@@ -252,6 +240,23 @@ fn send_tallies(channel: &mut Channel, bytes: &mut Vec<u8>) -> Result<(), Errno>
         }
     }
     Ok(())
+}
+
+/// A message, where it is one, and the descriptors that have come with it.
+type Next = (Result<Message, WireError>, Vec<OwnedFd>);
+
+/// Receives the next message of a channel, whatever its direction; `None` where there is none now.
+fn next_of(fd: &OwnedFd, bytes: &mut Vec<u8>) -> Result<Option<Next>, Gone> {
+    let mut fds = Vec::new();
+    bytes.resize(MESSAGE_BYTES_MAX, 0);
+    let (len, fit) = match fosse_fdpass::receive_what_fits(fd, bytes, &mut fds) {
+        Ok((Received::Message(len), fit)) => (len, fit),
+        Ok((Received::Nothing, _)) => return Ok(None),
+        Ok((Received::End, _)) => return Err(Gone::Ended),
+        Err(_) => return Err(Gone::Broken("unreadable message")),
+    };
+    let sent = if fit == Fit::Whole { fds.len() } else { fosse_wire::channel::count(len) };
+    Ok(Some((decode(&bytes[..len], sent), fds)))
 }
 
 fn token(lane: u32) -> u64 {

@@ -1,6 +1,6 @@
 //! One response that is asked for, to be kept.
 
-use fosse_caching::{Kept, Stored, validators};
+use fosse_caching::{Kept, Stored, conditions};
 use fosse_eventloop::slab::Key;
 use fosse_source::Source;
 use fosse_wire::{
@@ -102,20 +102,8 @@ impl Asked<'_> {
         RequestHead { site: self.site, policy: self.policy, request: self.request, ..key.head }.encode_fixed(out)?;
         let mut fields = FieldsWriter::new(out);
         key.fields().chain(self.fields).try_for_each(|(name, value)| fields.push(name, value))?;
-        let conditions: [(&[u8], &'static [u8]); 2] =
-            [(b"If-None-Match", b"etag"), (b"If-Modified-Since", b"last-modified")];
-        for (name, kept) in conditions {
-            if let Some(value) = before.and_then(|stored| stored.fields.all(kept).next()) {
-                fields.push(name, value)?;
-            }
-        }
+        before.into_iter().flat_map(conditions).try_for_each(|(name, value)| fields.push(name, value))?;
         fields.finish();
         Ok(())
     }
-}
-
-/// Returns whether a kept response can be confirmed.
-pub(crate) fn can_be_confirmed(stored: &Stored<'_>) -> bool {
-    let validators = validators(stored);
-    stored.status == 200 && (!validators.tag.is_empty() || validators.modified.is_some())
 }

@@ -1,7 +1,7 @@
 //! What becomes of an ask and of a response: kept, confirmed, or passed by. No socket; the clock is
 //! the caller's.
 
-use fosse_caching::{Directives, State, Stored, state};
+use fosse_caching::{Directives, State, Stored, can_be_confirmed, state};
 use fosse_counters::{Counters, cache as count};
 use fosse_eventloop::slab::Key;
 use fosse_settings::Cache as Settings;
@@ -14,7 +14,7 @@ use fosse_wire::{
 
 use crate::{
     ask::{Ask, News, Now},
-    fill::{Asked, Asker, Fill, Waiter, can_be_confirmed},
+    fill::{Asked, Asker, Fill, Waiter},
     fills::Fills,
     limits::{FILL_MS_MAX, FILLS_COUNT_MAX, FILLS_SOURCE_MAX, SHARE_DIVISOR, WAITERS_COUNT_MAX},
     purge::At,

@@ -111,6 +111,11 @@ impl Cache {
         head.is_some()
     }
 
+    /// Returns the record that was read or found last.
+    pub(super) fn stored(&self) -> Option<Stored<'_>> {
+        Stored::decode(&self.record).ok()
+    }
+
     /// Gets the body of a record that was found: into a pipe where it may go so and there is one,
     /// else into the record. Returns false where it is gone.
     pub(super) fn get_body(&mut self, hash: u64, found: Found, may_pipe: bool) -> bool {
@@ -198,7 +203,7 @@ impl Cache {
     pub(super) fn look_up(&mut self, bytes_max: usize) -> Option<(u64, Found, Stored<'_>)> {
         let hash = self.reader.hash(&self.key)?;
         let found = self.find(hash, bytes_max)?;
-        let stored = Stored::decode(&self.record).ok()?;
+        let stored = self.stored()?;
         let is_of_key = stored.key == self.key.as_slice() && !self.has_changed(&self.key);
         is_of_key.then_some((hash, found, stored))
     }

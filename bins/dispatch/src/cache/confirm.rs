@@ -2,14 +2,13 @@
 //! section 4.3). Its client gets what is kept where that is so, and where the application has
 //! failed and what is kept may be used then (RFC 5861, section 4).
 
-use fosse_caching::{Directives, Reply, State, Stored, reply, state, validators};
+use fosse_caching::{Directives, Reply, State, can_be_confirmed, conditions, reply, state};
 use fosse_counters::dispatch as count;
 use fosse_http1::ResponseHead as BackendHead;
 use fosse_wire::{cache::LeaveCause, cursor::Cursor, fields::Fields};
 
 use super::{
     cached::{Instead, Status, now_s},
-    client::Cache,
     lead,
 };
 use crate::{
@@ -17,42 +16,24 @@ use crate::{
     exchange::{Outcome, stream::Stream},
 };
 
-/// The fields by which a kept response is confirmed, each with that of the response.
-const CONDITIONS: [(&[u8], &[u8]); 2] = [(b"If-None-Match", b"etag"), (b"If-Modified-Since", b"last-modified")];
-
 /// Has a stream that leads ask whether what is kept at a place still holds.
 pub(super) fn ask(stream: &mut Stream, kept: (u64, u64), context: &mut Context<'_>) {
     let (source, credit) = (stream.source(), stream.credit);
     let Some(cached) = &mut stream.cached else { return };
     let Shared { cache: Some(cache), ahead, .. } = &mut *context.shared else { return };
     // Where there is no room for it, the response of the application is what can be passed on.
-    if read(cache, kept).is_none() || !cache.fits(credit, ahead.room(source)) {
+    if !cache.read(kept.0, kept.1) || !cache.fits(credit, ahead.room(source)) {
         return;
     }
-    let Ok(stored) = Stored::decode(&cache.record) else { return };
-    if stored.key != cached.key.as_slice() {
-        return;
-    }
+    let Some(stored) = cache.stored().filter(|stored| stored.key == cached.key.as_slice()) else { return };
     cached.confirms = Some(kept);
-    let can_be_confirmed = stored.status == 200 && {
-        let validators = validators(&stored);
-        !validators.tag.is_empty() || validators.modified.is_some()
-    };
-    if !can_be_confirmed {
+    if !can_be_confirmed(&stored) {
         return;
     }
-    let of = |name: &[u8]| stored.fields.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
-    let conditions = CONDITIONS.into_iter().filter_map(|(name, of_kept)| Some((name, of(of_kept)?.1)));
-    let conditions = conditions.map(|(name, value)| (name.to_vec(), value.to_vec())).collect::<Vec<_>>();
+    let conditions: Vec<_> = conditions(&stored).map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
     // Where one cannot be written nothing is asked: the response comes whole.
     let is_asked = stream.put_conditions(&conditions) == Ok(true);
     stream.cached.iter_mut().for_each(|cached| cached.is_asked = is_asked);
-}
-
-/// Returns what is kept at a place.
-fn read(cache: &mut Cache, (place, hash): (u64, u64)) -> Option<Stored<'_>> {
-    let is_there = cache.read(place, hash);
-    Stored::decode(&cache.record).ok().filter(|_| is_there)
 }
 
 /// Returns whether what is kept is sent in place of a response with this head, whose body is read
@@ -85,7 +66,7 @@ pub(super) fn may_be_stale(shared: &mut Shared, (place, hash): (u64, u64)) -> bo
     if cache.find(hash, usize::MAX).is_none_or(|found| found.place != place) {
         return false;
     }
-    let stored = Stored::decode(&cache.record).ok().filter(|stored| !cache.has_changed(stored.key));
+    let stored = cache.stored().filter(|stored| !cache.has_changed(stored.key));
     stored.is_some_and(|stored| state(&stored, &Directives::default(), now_s()) != State::Stale)
 }
 
@@ -101,9 +82,8 @@ pub(crate) fn instead(stream: &mut Stream, context: &mut Context<'_>) -> Outcome
     };
     let fields = std::mem::take(&mut cached.fields);
     let Shared { cache: Some(cache), ahead, .. } = &mut *context.shared else { return Outcome::Respond(502) };
-    let Some(stored) = cached.confirms.take().and_then(|kept| read(cache, kept)) else {
-        return Outcome::Respond(502);
-    };
+    let is_there = cached.confirms.take().is_some_and(|(place, hash)| cache.read(place, hash));
+    let Some(stored) = cache.stored().filter(|_| is_there) else { return Outcome::Respond(502) };
     let fields = Fields::decode(&mut Cursor::new(&fields)).unwrap_or_default();
     let reply: Reply = reply(&stored, fields.into_iter(), stream.to_head);
     // There was room when it was asked for.

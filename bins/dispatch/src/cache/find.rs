@@ -51,7 +51,7 @@ pub(super) enum BodyWay {
 impl BodyWay {
     pub(super) fn of(stream: &Stream, head: &RequestHead<'_>, clients: &Clients) -> Self {
         match () {
-            () if head.fields.all(b"range").next().is_some() => Self::Copied,
+            () if head.fields.has(b"range") => Self::Copied,
             () if head.method == b"HEAD" => Self::None,
             () if stream.may_lease(clients) && !stream.wanted_coding.is_coded() => {
                 Self::Piped(usize::try_from(stream.credit.max(limits::LEASE_BYTES_MIN)).unwrap_or(usize::MAX))

@@ -101,11 +101,6 @@ pub(crate) fn has_field(policy: &CachePolicy, name: &[u8]) -> bool {
         || policy.cache_authorized && name.eq_ignore_ascii_case(b"authorization")
 }
 
-/// Returns whether there is a field of that name.
-pub(super) fn has(fields: Fields<'_>, name: &[u8]) -> bool {
-    fields.into_iter().any(|(field, _)| field.eq_ignore_ascii_case(name))
-}
-
 /// Returns whether two keys are of one host and target.
 pub(crate) fn have_one_target(one: &[u8], other: &[u8]) -> bool {
     let target = |key| Key::decode(key).map(|Key { head, .. }| (head.host, head.host_port, head.target));

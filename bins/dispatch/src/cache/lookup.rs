@@ -1,6 +1,6 @@
 //! A request before it goes on: whether what it asks for is kept.
 
-use fosse_caching::{Directives, Stored, reply};
+use fosse_caching::{Directives, reply};
 use fosse_counters::dispatch as count;
 use fosse_http1::ResponseHead;
 use fosse_settings::CachePolicy;
@@ -159,7 +159,7 @@ fn follow(
         return Outcome::Connect;
     };
     let is_there = cache.read(place, hash);
-    let Some(stored) = Stored::decode(&cache.record).ok().filter(|_| is_there) else { return Outcome::Connect };
+    let Some(stored) = cache.stored().filter(|_| is_there) else { return Outcome::Connect };
     match variant(stored.key, policy, stored.varies_by(), fields) {
         Variant::This if !stored.is_marker() => {}
         variant => {
@@ -226,7 +226,7 @@ fn of_other_method(head: &RequestHead<'_>, policy: &CachePolicy) -> Cached {
 /// body, it waits for another protocol, or its conditions are for its application (RFC 9111,
 /// section 4.3.2).
 fn passes_by(head: &RequestHead<'_>, policy: &CachePolicy) -> bool {
-    let has = |name: &'static [u8]| head.fields.all(name).next().is_some();
+    let has = |name: &[u8]| head.fields.has(name);
     !matches!(head.body, BodyLength::None | BodyLength::Exact(0))
         || !head.upgrade.is_empty()
         || is_authorized(head) && !policy.cache_authorized
@@ -237,7 +237,7 @@ fn passes_by(head: &RequestHead<'_>, policy: &CachePolicy) -> bool {
 
 /// Returns the way to a response that is not kept. One that may have no body is none to keep.
 fn way(head: &RequestHead<'_>, policy: &CachePolicy, may_lead: bool) -> Way {
-    let has = |name: &'static [u8]| head.fields.all(name).next().is_some();
+    let has = |name: &[u8]| head.fields.has(name);
     let may_have_no_body = head.method == b"HEAD" || has(b"if-none-match") || has(b"if-modified-since");
     match may_lead {
         _ if policy.cache_key_only => Way::Cache,
@@ -248,5 +248,5 @@ fn way(head: &RequestHead<'_>, policy: &CachePolicy, may_lead: bool) -> Way {
 }
 
 fn is_authorized(head: &RequestHead<'_>) -> bool {
-    head.fields.all(b"authorization").next().is_some()
+    head.fields.has(b"authorization")
 }

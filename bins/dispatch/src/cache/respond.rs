@@ -227,8 +227,7 @@ fn put_fields(
     let ttl = signed(u64::from(stored.fresh_s)) - signed(age_s);
     to.push(b"Cache-Status", status.value(ttl).as_bytes())?;
     if let Some(changes) = &changes {
-        let kept = |name: &[u8]| stored.fields.into_iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
-        changes.put(&mut to, kept)?;
+        changes.put(&mut to, |name| stored.fields.has(name))?;
     }
     to.finish();
     Ok(())

@@ -13,7 +13,7 @@ use fosse_wire::{
     fields::Fields,
 };
 
-use super::key::{codings, has, has_field};
+use super::key::{codings, has_field};
 
 /// Fields that tell no variants of a response apart: what a client has, wants of caches, or wants a
 /// part of; and those that this program writes itself from the client's address.
@@ -57,12 +57,12 @@ pub(super) fn variant<'n>(
     varies_by: impl Iterator<Item = &'n [u8]> + Clone,
     fields: Fields<'_>,
 ) -> Variant {
-    let is_absent = |name: &[u8]| !is_variant(key) && !has(fields, name) && !WRITTEN_HERE.contains(&name);
+    let is_absent = |name: &[u8]| !is_variant(key) && !fields.has(name) && !WRITTEN_HERE.contains(&name);
     if varies_by.clone().all(|name| has_field(policy, name) || is_absent(name)) {
         return Variant::This;
     }
     let Ok(Key { varied, .. }) = Key::decode(key) else { return Variant::None };
-    let has_own = |name: &[u8]| NEVER_VARIED.contains(&name) && has(fields, name) || WRITTEN_HERE.contains(&name);
+    let has_own = |name: &[u8]| NEVER_VARIED.contains(&name) && fields.has(name) || WRITTEN_HERE.contains(&name);
     if varies_by.clone().any(has_own) {
         return Variant::None;
     }

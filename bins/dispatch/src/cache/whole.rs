@@ -51,7 +51,7 @@ const OWN_NAMES: [&[u8]; 6] =
 /// the fields of the key's variant.
 pub(super) fn may_lead(head: &RequestHead<'_>, policy: &CachePolicy, varied: Fields<'_>) -> bool {
     let is_usual = |(name, _): (&[u8], &[u8])| {
-        let is_in_key = key::has_field(policy, name) || key::has(varied, name);
+        let is_in_key = key::has_field(policy, name) || varied.has(name);
         if name.eq_ignore_ascii_case(b"accept-encoding") {
             return is_in_key;
         }
@@ -75,8 +75,7 @@ pub(super) fn more(
     (policy, varied): (&CachePolicy, Fields<'_>),
 ) -> Result<(), WireError> {
     let is_own = |name: &[u8]| OWN_NAMES.iter().any(|own| name.eq_ignore_ascii_case(own));
-    let is_more =
-        |(name, _): &(&[u8], &[u8])| !key::has_field(policy, name) && !key::has(varied, name) && !is_own(name);
+    let is_more = |(name, _): &(&[u8], &[u8])| !key::has_field(policy, name) && !varied.has(name) && !is_own(name);
     fosse_wire::fields::put(out, fields.into_iter().filter(is_more))
 }
 

@@ -110,10 +110,14 @@ impl Stream {
         }
         let (mut bytes, at) = (Vec::new(), self.fields_at());
         conditions.iter().try_for_each(|(name, value)| write_field(&mut bytes, name, value))?;
-        let length = bytes.len();
-        self.out.splice(at..at, bytes);
-        self.framing_at = self.framing_at.map(|framing_at| framing_at + length);
+        self.put_into_head(at, bytes);
         Ok(true)
+    }
+
+    /// Puts lines into the head that is written already: before its framing.
+    fn put_into_head(&mut self, at: usize, lines: Vec<u8>) {
+        self.framing_at = self.framing_at.map(|framing_at| framing_at + lines.len());
+        self.out.splice(at..at, lines);
     }
 
     /// Puts fields into the head that is written already.
@@ -129,10 +133,9 @@ impl Stream {
         } else {
             fields.iter().try_for_each(|(name, value)| write_field(&mut bytes, name, value))?;
         }
-        let (at, length) = (access.fields_at, bytes.len());
-        self.out.splice(at..at, bytes);
-        access.fields_at += length;
-        self.framing_at = self.framing_at.map(|framing_at| framing_at + length);
+        let at = access.fields_at;
+        access.fields_at += bytes.len();
+        self.put_into_head(at, bytes);
         Ok(())
     }
 }

@@ -74,7 +74,7 @@ fn accepted(head: &RequestHead<'_>, compress: &Compress) -> Option<u8> {
 /// Returns whether a request proves who sent it, and brings along a text that the response may show
 /// again.
 fn mixes(head: &RequestHead<'_>) -> bool {
-    let has = |name| head.fields.all(name).next().is_some();
+    let has = |name| head.fields.has(name);
     let has_text = head.body != BodyLength::None || head.received_target().contains(&b'?');
     has_text && (has(b"cookie") || has(b"authorization"))
 }

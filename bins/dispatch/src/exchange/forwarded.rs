@@ -70,8 +70,7 @@ fn host_of_element(head: &RequestHead<'_>) -> Option<Host> {
 /// the policy sets or leaves out is not written.
 pub(super) fn put(to: &mut HeadWriter<'_>, head: &RequestHead<'_>, policy: &Policy) -> Result<(), Unwritable> {
     let changed = |name: Name| policy.request.drop(name.as_bytes());
-    let says =
-        |name: Name| changed(name) || counts(name, head, policy) && head.fields.all(name.as_bytes()).next().is_some();
+    let says = |name: Name| changed(name) || counts(name, head, policy) && head.fields.has(name.as_bytes());
     let mut address = 0..0;
     if let Some(ip) = head.client.ip() {
         if !changed(X_FORWARDED_FOR) {

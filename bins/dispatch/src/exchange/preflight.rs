@@ -8,9 +8,7 @@ use super::{access::Field, headers::with_facts};
 
 /// Returns whether a request is such a question.
 pub(super) fn is_preflight(head: &RequestHead<'_>) -> bool {
-    head.method == b"OPTIONS"
-        && head.fields.all(b"origin").next().is_some()
-        && head.fields.all(b"access-control-request-method").next().is_some()
+    head.method == b"OPTIONS" && head.fields.has(b"origin") && head.fields.has(b"access-control-request-method")
 }
 
 /// Returns the fields of the response, beside those of every response to that origin; none for an

@@ -95,6 +95,12 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Returns whether there is a field of that name, compared without case.
+    #[must_use]
+    pub fn has(self, name: &[u8]) -> bool {
+        self.kinds & kind(name) != 0 && self.into_iter().any(|(field, _)| field.eq_ignore_ascii_case(name))
+    }
+
     /// Returns the values of all fields of that name, compared without case.
     pub fn all(self, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
         let looked_through = if self.kinds & kind(name) == 0 { Self::default() } else { self };
@@ -271,6 +277,7 @@ mod tests {
         assert!(fields.into_iter().eq(some) && fields.len() == 4 && !fields.is_empty());
         assert_eq!(fields.text(), b"Host: a\r\nX: \r\nx: 2\r\n: \r\n: \r\n");
         assert!(fields.all(b"x").eq([&b""[..], b"2"]) && fields.all(b"y").next().is_none());
+        assert!(fields.has(b"HOST") && fields.has(b"") && !fields.has(b"hos") && !fields.has(b"y"));
         let mut out = Vec::new();
         let mut writer = FieldsWriter::new(&mut out);
         writer.push_text(fields.text(), some.iter().map(|(name, value)| (name.len(), value.len()))).unwrap();

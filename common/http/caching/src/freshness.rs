@@ -79,7 +79,7 @@ pub fn keep(status: u16, fields: Fields<'_>, terms: &Terms, now: SystemTime, del
     if said.no_store || said.private {
         return Err(NotKept::Said);
     }
-    if !terms.set_cookie && fields.all(b"set-cookie").next().is_some() {
+    if !terms.set_cookie && fields.has(b"set-cookie") {
         return Err(NotKept::Cookie);
     }
     if terms.authorized && !said.public && !said.must_revalidate {
@@ -89,7 +89,7 @@ pub fn keep(status: u16, fields: Fields<'_>, terms: &Terms, now: SystemTime, del
     let said_s = lifetime(&said, fields, now);
     let silent_s = if by_default { terms.silent_seconds } else { 0 };
     let fresh_s = if said.no_cache { 0 } else { said_s.unwrap_or(silent_s) };
-    let has_validator = fields.all(b"etag").next().is_some() || fields.all(b"last-modified").next().is_some();
+    let has_validator = fields.has(b"etag") || fields.has(b"last-modified");
     let is_silent = said_s.is_none() && !said.no_cache;
     let age_s = age(fields, now, delay);
     if fresh_s <= age_s && (is_silent || !has_validator) {

@@ -11,4 +11,4 @@ mod reply;
 pub use directives::{DELTA_SECONDS_MAX, Directives};
 pub use freshness::{Kept, NotKept, State, keep, state};
 pub use record::{Stored, merge, united};
-pub use reply::{Reply, reply, validators};
+pub use reply::{Reply, can_be_confirmed, conditions, reply};

@@ -120,7 +120,7 @@ const NOT_MERGED: [&[u8]; 5] = [b"content-length", b"content-encoding", b"conten
 /// [`WireError::Field`] where they are too many together.
 pub fn merge(kept: Fields<'_>, confirmed: Fields<'_>, to: &mut FieldsWriter<'_>) -> Result<(), WireError> {
     let says = |name: &[u8]| !NOT_MERGED.iter().any(|not| name.eq_ignore_ascii_case(not));
-    let is_new = |name: &[u8]| says(name) && confirmed.into_iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    let is_new = |name: &[u8]| says(name) && confirmed.has(name);
     let old = kept.into_iter().filter(|(name, _)| !is_new(name));
     let new = confirmed.into_iter().filter(|(name, _)| says(name));
     old.chain(new).try_for_each(|(name, value)| to.push(name, value))

@@ -48,13 +48,27 @@ impl Reply {
 }
 
 /// Returns the validators of a kept response.
-#[must_use]
-pub fn validators<'a>(stored: &Stored<'a>) -> Validators<'a> {
+fn validators<'a>(stored: &Stored<'a>) -> Validators<'a> {
     let tag = trim(stored.fields.all(b"etag").next().unwrap_or_default());
     let (strong, tag) = tag.strip_prefix(b"W/").map_or((true, tag), |tag| (false, tag));
     let modified = stored.fields.all(b"last-modified").next().and_then(date);
     // A date alone may name two contents of one second.
     Validators { tag, strong: strong && !tag.is_empty(), modified }
+}
+
+/// Returns whether an application can be asked if a kept response still holds.
+#[must_use]
+pub fn can_be_confirmed(stored: &Stored<'_>) -> bool {
+    let validators = validators(stored);
+    stored.status == 200 && (!validators.tag.is_empty() || validators.modified.is_some())
+}
+
+/// Iterates over the fields with which it is asked (RFC 9111, section 4.3.1).
+pub fn conditions<'a>(stored: &Stored<'a>) -> impl Iterator<Item = (&'static [u8], &'a [u8])> + use<'a> {
+    let fields = stored.fields;
+    let all: [(&'static [u8], &'static [u8]); 2] =
+        [(b"If-None-Match", b"etag"), (b"If-Modified-Since", b"last-modified")];
+    all.into_iter().filter_map(move |(name, kept)| Some((name, fields.all(kept).next()?)))
 }
 
 /// Returns what a GET or HEAD with these fields gets of a kept response. Only one with 200 may be
