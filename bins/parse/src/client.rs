@@ -8,11 +8,11 @@ use fosse_wire::frame::ResetReason;
 use fosse_wire::{Kind, Outbox};
 
 use crate::conn::{Conn, Phase};
-use crate::context::Context;
-use crate::exchange::Lease;
-use crate::lease_channel::LeaseChannel;
-use crate::peers::Peers;
 use crate::socket::Socket;
+use fosse_front::context::Context;
+use fosse_front::exchange::Lease;
+use fosse_front::lease_channel::LeaseChannel;
+use fosse_front::peers::Peers;
 
 /// A connection with its socket.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Client {
             if !conn.output.is_empty() {
                 break;
             }
-            if conn.exchange.lease == Lease::Wanted {
+            if conn.stream.exchange.lease == Lease::Wanted {
                 flushed = lend(conn, socket, event_loop, &mut peers.lease, context, out);
                 break;
             }
@@ -120,7 +120,7 @@ impl Client {
     ) {
         match self.conn.phase {
             Phase::Proxy | Phase::Head => self.close(event_loop, peers, context, out),
-            Phase::Body | Phase::Response => self.conn.exchange.close = true,
+            Phase::Body | Phase::Response => self.conn.message.close = true,
             // An upgraded one has no request any more.
             Phase::Closing | Phase::Linger | Phase::Upgraded | Phase::Gone => {}
         }
@@ -135,7 +135,7 @@ impl Client {
         out: &mut Outbox,
     ) {
         self.conn.abort(ResetReason::Timeout, context, out);
-        self.conn.exchange.open = false;
+        self.conn.stream.exchange.open = false;
         self.release(event_loop, peers);
     }
 
@@ -143,22 +143,22 @@ impl Client {
     /// and tells those who have something of it.
     fn release(&mut self, event_loop: &EventLoop, peers: &mut Peers) {
         // That a backend connection is pinned to it may come to light only after it is gone.
-        let mut known_to_dispatch = core::mem::take(&mut self.conn.pinned);
+        let mut known_to_dispatch = core::mem::take(&mut self.conn.caller.pinned);
         if let Some(mut socket) = self.socket.take() {
             if socket.lent {
                 socket.unwatch(event_loop);
                 known_to_dispatch = true;
             }
-            peers.accept.note_closed(self.conn.record);
+            peers.accept.note_closed(self.conn.caller.record);
         }
         if known_to_dispatch {
-            peers.lease.note_ended(self.conn.record.id);
+            peers.lease.note_ended(self.conn.caller.record.id);
         }
     }
 
     /// Returns whether the slot can be used again.
     pub(crate) fn is_over(&self) -> bool {
-        self.socket.is_none() && self.conn.is_over() && !self.conn.pinned
+        self.socket.is_none() && self.conn.is_over() && !self.conn.caller.pinned
     }
 }
 
@@ -176,19 +176,19 @@ fn lend(
         return Flushed::Done;
     }
     if !socket.lent {
-        if channel.lend(conn.record.id, socket.as_fd()).is_err() {
+        if channel.lend(conn.caller.record.id, socket.as_fd()).is_err() {
             return Flushed::LeaseBlocked;
         }
         socket.lent = true;
     }
     context.counters.add(count::LEASES, 1);
-    conn.exchange.lease = Lease::Out;
-    if conn.exchange.status == 101 {
+    conn.stream.exchange.lease = Lease::Out;
+    if conn.stream.exchange.status == 101 {
         socket.upgrade(event_loop, &context.counters);
         conn.phase = Phase::Upgraded;
     }
     // Bytes that came with the upgrade are the new protocol's. Otherwise they are the next request.
     let rest = if conn.phase == Phase::Upgraded { core::mem::take(&mut conn.input) } else { Vec::new() };
-    out.raw(conn.stream, Kind::Lease, &rest);
+    out.raw(conn.stream.id, Kind::Lease, &rest);
     Flushed::Done
 }

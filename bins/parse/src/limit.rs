@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::limits::{EXPECT_MS_MAX, HANG_UP_MS};
-use crate::settings::Settings;
+use fosse_front::settings::Settings;
 
 /// The limits of a connection, of which one runs at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

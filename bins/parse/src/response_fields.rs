@@ -1,46 +1,28 @@
 //! The fields of a response's head: those that came, and those that are written here.
 
-use fosse_http1::{HeadWriter, Name, NameSet, Unwritable, check_field};
+use fosse_front::exchange::BodyLeft;
+use fosse_front::fields::{REQUEST_ID, UNWRITABLE, check, gives_way};
+use fosse_front::pages::Page;
+use fosse_http1::{HeadWriter, Name, Unwritable};
 use fosse_wire::WireError;
 use fosse_wire::fields::Fields;
 use fosse_wire::request::BodyLength;
 use fosse_wire::response::ResponseHead;
 
-use crate::exchange::{Framing, REQUEST_ID};
-use crate::pages::Page;
-
 const TRANSFER_ENCODING: Name = Name::new("Transfer-Encoding");
-
-/// Fields that are written here and never taken from a frame.
-static OURS: NameSet<5> = NameSet::new(["upgrade", "connection", "keep-alive", "content-length", "transfer-encoding"]);
-
-/// The fault of a field or a number that no head may have.
-pub(crate) const UNWRITABLE: WireError = WireError::Field("response field");
-
-/// Returns how the body of a response is framed for its client.
-pub(crate) fn framing_of(head: &ResponseHead<'_>, to_head: bool, http10: bool) -> Framing {
-    if to_head || matches!(head.status, 101 | 204 | 304) {
-        return Framing::None;
-    }
-    match head.body {
-        BodyLength::None => Framing::Exact(0),
-        BodyLength::Exact(length) => Framing::Exact(length),
-        BodyLength::Chunked if http10 => Framing::UntilClose,
-        BodyLength::Chunked => Framing::Chunked,
-    }
-}
 
 /// Writes the framing fields. A response without a body states the length that GET would have got,
 /// where it is known (RFC 9110, section 8.6).
 pub(crate) fn put_framing(
     writer: &mut HeadWriter<'_>,
     head: &ResponseHead<'_>,
-    framing: Framing,
+    to_head: bool,
+    http10: bool,
 ) -> Result<(), Unwritable> {
-    match (framing, head.body) {
-        (Framing::Exact(length), _) => writer.content_length(length),
-        (Framing::None, BodyLength::Exact(length)) if head.status != 204 => writer.content_length(length),
-        (Framing::Chunked, _) => writer.own(TRANSFER_ENCODING, b"chunked")?,
+    match (BodyLeft::after(head, to_head), head.body) {
+        (BodyLeft::Exact(length), _) => writer.content_length(length),
+        (BodyLeft::None, BodyLength::Exact(length)) if head.status != 204 => writer.content_length(length),
+        (BodyLeft::Unknown, _) if !http10 => writer.own(TRANSFER_ENCODING, b"chunked")?,
         _ => {}
     }
     Ok(())
@@ -61,25 +43,19 @@ pub(crate) fn put_own_fields(
 
 /// Writes all fields as they came; one that is written here is a fault.
 pub(crate) fn put_all_fields(writer: &mut HeadWriter<'_>, fields: Fields<'_>) -> Result<(), WireError> {
-    for (name, value) in fields {
-        check_name(name)?;
-        check_field(name, value).map_err(|_| UNWRITABLE)?;
-    }
+    check(fields)?;
     writer.checked_lines(fields.text());
     Ok(())
 }
 
-/// Writes fields as they came, as [`put_all_fields`] does.
-pub(crate) fn put_fields<'a>(
+/// Writes the fields that do not give way to those of a page and to the number of the request, as
+/// [`put_all_fields`] does.
+pub(crate) fn put_fields(
     writer: &mut HeadWriter<'_>,
-    mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    fields: Fields<'_>,
+    (has_page, has_request_id): (bool, bool),
 ) -> Result<(), WireError> {
-    fields.try_for_each(|(name, value)| {
-        check_name(name)?;
-        writer.field(name, value).map_err(|_| UNWRITABLE)
-    })
-}
-
-fn check_name(name: &[u8]) -> Result<(), WireError> {
-    if OURS.contains(name) { Err(WireError::Field("response framing")) } else { Ok(()) }
+    check(fields)?;
+    let mut stay = fields.into_iter().filter(|(name, _)| !gives_way(name, (has_page, has_request_id)));
+    stay.try_for_each(|(name, value)| writer.field(name, value).map_err(|_| UNWRITABLE))
 }

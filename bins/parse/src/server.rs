@@ -2,7 +2,6 @@
 //! client.
 
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
 
 use fosse_counters as count;
 use fosse_die::warning;
@@ -11,28 +10,26 @@ use fosse_lockdown::Sealed;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_stage::{Gone, Input, Output};
 use fosse_sys::memory::HeapTrimmer;
-use fosse_sys::page::{Page, PageReader};
+use fosse_sys::page::PageReader;
 use fosse_wire::Kind;
 use fosse_wire::channel::{Connection, Tally};
 use fosse_wire::start::ToChild;
 
-use crate::accept_channel::{AcceptChannel, FromAccept};
-use crate::access::AccessLog;
-use crate::conn::Way;
-use crate::context::Context;
-use crate::drain::Drain;
-use crate::encoded::Encoded;
-use crate::frames::on_frame;
-use crate::inspect::Inspector;
-use crate::lease_channel::LeaseChannel;
+use crate::inspected::Inspected;
 use crate::limits::{LAST_WORDS_MS_MAX, READ_BYTES_MAX};
-use crate::pace::SourceRates;
-use crate::peers::Peers;
-use crate::refusal_events::RefusalEvents;
-use crate::settings::Settings;
-use crate::startup::Lane;
 use crate::table::{Table, Visited};
-use crate::{PROGRAM, relief, shutdown, timeouts};
+use crate::{PROGRAM, shutdown, timeouts};
+use fosse_front::accept_channel::{AcceptChannel, FromAccept};
+use fosse_front::context::Context;
+use fosse_front::drain::Drain;
+use fosse_front::encoded::Encoded;
+use fosse_front::encoded::Streams as _;
+use fosse_front::inspect::Inspector;
+use fosse_front::lease_channel::LeaseChannel;
+use fosse_front::peers::Peers;
+use fosse_front::relief;
+use fosse_front::response::Way;
+use fosse_front::startup::Lane;
 
 /// Marks the event tokens of all that is no client; clients' tokens have this bit clear.
 const OTHER: u64 = 1 << 63;
@@ -68,27 +65,17 @@ impl Server {
     /// # Errors
     /// Those of epoll_ctl(2).
     pub fn new(process: &Process, mut given: Given, lane: Sealed<Lane>) -> Result<Self, ExitReason> {
-        let Lane { input, output, encode, access, request_first } = given.open(lane);
+        let mut lane = given.open(lane);
+        let mut context = lane.context(PROGRAM, process, &mut given)?;
+        let Lane { input, output, encode, .. } = lane;
         let (from_encode, to_encode) = encode.unzip();
-        let mut settings = Settings::new(given.settings());
-        if let Some(pages) = given.optional(11) {
-            settings.take_page_files(pages).map_err(|why| ExitReason::Failed(format!("pages: {why}")))?;
-        }
-        let rates = given.optional(14).and_then(|fd| Page::map(fd).ok());
-        let access = access.filter(|_| settings.blob.access_log);
         let accept = given.required(8);
         process.event_loop.add(&input, RING_IN, Interest::IN)?;
         let encoded = Encoded::watch(from_encode, ENCODE_IN, &process.event_loop)?;
         process.event_loop.add(&accept, ACCEPT, Interest::IN)?;
         let peers = Peers { accept: AcceptChannel::new(Some(accept)), lease: LeaseChannel::new(given.optional(9)) };
-        let mut context = Context::new(settings, Rc::clone(&process.counters), request_first);
-        context.access = AccessLog::new(access, &context.settings.blob);
-        context.refusals = RefusalEvents::reported();
         context.reports_ends = peers.lease.is_there();
         context.to_encode = to_encode;
-        context.source_rates = SourceRates::new(rates);
-        context.set_now(&process.event_loop);
-        context.settings.name_rows(&context.counters);
         let buffer = vec![0; READ_BYTES_MAX].into_boxed_slice();
         let (clients, heap) = (Table::default(), HeapTrimmer::default());
         let inspector = Inspector::new(given.optional(15).and_then(|fd| PageReader::map(fd).ok()));
@@ -111,7 +98,7 @@ impl Server {
                 // A response that encode had sent whole before it was gone is whole.
                 encoded.read_all(event_loop, clients, context, output);
             }
-            on_frame(&frame, Way::Ring, clients, context, output)?;
+            clients.on_frame(&frame, Way::Ring, context, output)?;
         }
         context.counters.set(count::STREAM_CONNECTION, 0);
         end.map(drop)
@@ -160,7 +147,7 @@ impl Server {
         let Self { output, clients, peers, context, .. } = self;
         context.sources.penalise(penalties, context.now_ms);
         clients.visit(|client| {
-            if client.conn.is_refused(context) {
+            if client.conn.caller.is_refused(context) {
                 client.end_soon(event_loop, peers, context, &mut output.outbox);
             }
             Visited::Done
@@ -336,7 +323,7 @@ impl Service for Server {
 
     fn on_tick(&mut self, _: &Process) -> Result<(), ExitReason> {
         let Self { clients, context, heap, .. } = self;
-        context.refusals.tick(context.now_ms);
+        context.refusals.tick(PROGRAM, context.now_ms);
         context.counters.set(count::parse::CONNECTIONS, u64::try_from(clients.len()).unwrap_or(0));
         if heap.should_trim() {
             context.buffers.clear();
@@ -348,7 +335,8 @@ impl Service for Server {
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
         self.end_overdue(&process.event_loop);
         let Self { inspector, output, clients, peers, context, .. } = self;
-        inspector.turn(clients, &process.event_loop, peers, context, &mut output.outbox);
+        let out = &mut output.outbox;
+        inspector.turn(&mut Inspected { clients, event_loop: &process.event_loop, peers, out }, context);
         self.settle(&process.event_loop);
         self.output.flush(&process.event_loop, RING_OUT).map_err(ring)?;
         let encode = self.context.to_encode.as_mut();
@@ -372,7 +360,7 @@ impl Service for Server {
             }
             reason => reason,
         };
-        self.context.refusals.end();
+        self.context.refusals.end(PROGRAM);
         reason
     }
 }

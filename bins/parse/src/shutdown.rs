@@ -2,6 +2,8 @@
 //! those that have seen nothing get 503, and those that have seen a part get a reset. No request is
 //! sent again.
 
+use std::os::fd::AsFd as _;
+
 use fosse_eventloop::EventLoop;
 use fosse_wire::Outbox;
 use fosse_wire::channel::{BATCH_FDS_MAX, Connection};
@@ -9,11 +11,11 @@ use fosse_wire::frame::ResetReason;
 
 use crate::client::Client;
 use crate::conn::{Conn, Phase};
-use crate::context::Context;
-use crate::peers::Peers;
-use crate::refused::Refused;
 use crate::socket::Socket;
 use crate::table::{Table, Visited};
+use fosse_front::context::Context;
+use fosse_front::peers::Peers;
+use fosse_front::refused::Refused;
 
 /// Ends the exchange of a connection whose ring is dead.
 pub(crate) fn end_exchange(conn: &mut Conn, context: &mut Context, out: &mut Outbox) {
@@ -21,16 +23,16 @@ pub(crate) fn end_exchange(conn: &mut Conn, context: &mut Context, out: &mut Out
         Phase::Proxy | Phase::Head if conn.input.is_empty() => {}
         // Bytes of a request that has not begun are a request without a byte of its response, too.
         Phase::Proxy | Phase::Head => conn.refuse(Refused::NO_RING, context, out),
-        Phase::Body | Phase::Response if !conn.exchange.response_begun => {
+        Phase::Body | Phase::Response if !conn.stream.exchange.response_begun => {
             conn.refuse(Refused::NO_RING, context, out);
         }
         Phase::Body | Phase::Response | Phase::Upgraded => conn.abort(ResetReason::Backend, context, out),
         Phase::Closing | Phase::Linger | Phase::Gone => {}
     }
-    conn.exchange.open = false;
+    conn.stream.exchange.open = false;
     // The backend connection is gone with dispatch: the client goes on elsewhere, as one who has
     // not logged in.
-    conn.pinned = false;
+    conn.caller.pinned = false;
 }
 
 /// Gives idle connections back to accept, which finds them another lane; without accept they end.
@@ -88,10 +90,10 @@ fn return_batch(slots: &[u32], clients: &mut Table, event_loop: &EventLoop, peer
         {
             // Accept has a copy from now on, and its events are no longer ours.
             socket.unwatch(event_loop);
-            idle.push((*slot, client.conn.record, socket));
+            idle.push((*slot, client.conn.caller.record, socket));
         }
     }
-    let taken = peers.accept.give_back(&idle);
+    let taken = peers.accept.give_back(idle.iter().map(|(_, record, socket)| (*record, socket.as_fd())));
     for (slot, record, socket) in idle {
         if taken {
             if socket.lent {
@@ -109,16 +111,16 @@ fn return_batch(slots: &[u32], clients: &mut Table, event_loop: &EventLoop, peer
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
     use fosse_counters::Counters;
+    use fosse_front::settings::Settings;
     use fosse_wire::StreamId;
 
     fn after(said: &str, response_begun: bool) -> (Conn, Outbox) {
-        let mut context = Context::new(Settings::plain(), Counters::private(), 0);
+        let mut context = Context::new(crate::PROGRAM, Settings::plain(), Counters::private(), 0);
         let (mut out, stream) = (Outbox::default(), StreamId::first(0).unwrap());
         let mut conn = Conn::new(Connection::default(), stream, &context);
         conn.feed(said.as_bytes(), &mut context, &mut out);
-        conn.exchange.response_begun = response_begun;
+        conn.stream.exchange.response_begun = response_begun;
         end_exchange(&mut conn, &mut context, &mut out);
         (conn, out)
     }

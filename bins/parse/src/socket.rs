@@ -13,9 +13,9 @@ use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
 use crate::conn::{Conn, Ending, Phase};
-use crate::context::Context;
 use crate::limit::Limit;
 use crate::limits::{READ_BYTES_MAX, READ_HEAD_BYTES_MAX};
+use fosse_front::context::Context;
 
 /// The socket of one client, and what epoll knows of it.
 #[derive(Debug)]
@@ -88,14 +88,14 @@ impl Socket {
     /// Reads once, into `buffer`, and hands the bytes to the connection.
     pub(crate) fn read(&self, conn: &mut Conn, buffer: &mut [u8], context: &mut Context, out: &mut Outbox) {
         let room = &mut buffer[..read_size(conn)];
-        context.counters.work_on(conn.record.id, conn.named_source());
+        context.counters.work_on(conn.caller.record.id, conn.stream.named_source(&conn.caller));
         // O_NONBLOCK would be a flag of the other copies of this socket as well: accept's,
         // dispatch's.
         match recv(&self.fd, &mut *room, RecvFlags::DONTWAIT) {
             Ok((0, _)) => end_of_input(conn, context, out),
             Ok((length, _)) => {
                 context.counters.add(count::parse::BYTES_IN, u64::try_from(length).unwrap_or(0));
-                conn.shown.bytes_in += u64::try_from(length).unwrap_or(0);
+                conn.caller.shown.bytes_in += u64::try_from(length).unwrap_or(0);
                 conn.feed(&room[..length], context, out);
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
@@ -107,7 +107,7 @@ impl Socket {
     /// Writes what waits for the client: once, or where it is paced until it has to wait.
     pub(crate) fn write(&self, conn: &mut Conn, context: &mut Context, out: &mut Outbox) {
         while !conn.output.is_empty() {
-            let room = conn.room(context);
+            let room = conn.stream.room(conn.output.pending().len(), context);
             if room == 0 || !self.write_part(room, conn, context, out) {
                 return;
             }
@@ -124,7 +124,7 @@ impl Socket {
         let written = match send(&self.fd, &pending[..room], SendFlags::DONTWAIT | SendFlags::NOSIGNAL | last) {
             Ok(written) => {
                 conn.output.advance(written);
-                conn.shown.bytes_out += u64::try_from(written).unwrap_or(0);
+                conn.caller.shown.bytes_out += u64::try_from(written).unwrap_or(0);
                 context.counters.add(count::parse::BYTES_OUT, u64::try_from(written).unwrap_or(0));
                 // A byte now and then is no progress.
                 if conn.timer.kind() != Some(Limit::Write) {
@@ -141,7 +141,7 @@ impl Socket {
                 return false;
             }
         };
-        conn.pay(written, context);
+        conn.stream.pay(written, context);
         if conn.output.is_empty() {
             conn.all_written(self.armed.contains(Interest::OUT), context, out);
         } else {
@@ -162,7 +162,7 @@ impl Socket {
         // system calls, until bytes come after all.
         let stays = self.armed.contains(Interest::IN) && !self.unwanted;
         let mut wanted = if conn.wants_input() || stays { Interest::IN } else { Interest::empty() };
-        if !conn.output.is_empty() && conn.paced().is_none() {
+        if !conn.output.is_empty() && conn.stream.paced().is_none() {
             wanted |= Interest::OUT;
         }
         if conn.aborts_on_close() {
@@ -217,7 +217,7 @@ impl Socket {
 
     /// Lets what was written arrive when the socket is closed: until now closing it is a reset.
     pub(crate) fn end_without_reset(&self, conn: &Conn) {
-        if !conn.record.unix {
+        if !conn.caller.record.unix {
             // If the kernel refuses, the client sees a reset: never a part that looks whole.
             let _ = set_socket_linger(&self.fd, None);
         }
@@ -238,7 +238,9 @@ impl AsFd for Socket {
 /// Returns how much one read may take: no more than can be passed on or has to be buffered.
 fn read_size(conn: &Conn) -> usize {
     match conn.phase {
-        Phase::Body => usize::try_from(conn.exchange.request_credit).unwrap_or(READ_BYTES_MAX).min(READ_BYTES_MAX),
+        Phase::Body => {
+            usize::try_from(conn.stream.exchange.request_credit).unwrap_or(READ_BYTES_MAX).min(READ_BYTES_MAX)
+        }
         Phase::Linger => READ_BYTES_MAX,
         _ => READ_HEAD_BYTES_MAX,
     }

@@ -12,9 +12,9 @@ use fosse_wire::channel::Connection;
 
 use crate::PROGRAM;
 use crate::conn::{Conn, HeadSearch, Phase};
-use crate::context::Context;
 use crate::limits::READ_BYTES_MAX;
-use crate::settings::Settings;
+use fosse_front::context::Context;
+use fosse_front::settings::Settings;
 
 /// The reason that a pipeline did not end well.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub fn serve((input, mut output): (OwnedFd, Output)) -> ! {
 /// # Errors
 /// [`Trouble`]; all requests before it are on their way.
 fn run(settings: Settings, mut input: impl std::io::Read, output: &mut Output) -> Result<(), Trouble> {
-    let mut context = Context::new(settings, Counters::private(), 0);
+    let mut context = Context::new(PROGRAM, settings, Counters::private(), 0);
     context.credit_unlimited = true;
     let stream = StreamId::first(0).unwrap_or(StreamId::CONTROL);
     let mut conn = Conn::new(Connection::default(), stream, &context);
@@ -87,7 +87,7 @@ fn run(settings: Settings, mut input: impl std::io::Read, output: &mut Output) -
 
 /// Goes on as if the response had come.
 fn next(conn: &mut Conn) {
-    conn.exchange.open = false;
+    conn.stream.exchange.open = false;
     conn.phase = Phase::Head;
     conn.search = HeadSearch::default();
 }

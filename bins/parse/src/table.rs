@@ -9,10 +9,10 @@ use fosse_wire::channel::Connection;
 
 use crate::client::{Client, Flushed};
 use crate::conn::Conn;
-use crate::context::Context;
-use crate::relief::Waiting;
-use crate::settings::Settings;
 use crate::socket::Socket;
+use fosse_front::context::Context;
+use fosse_front::relief::Waiting;
+use fosse_front::settings::Settings;
 
 #[derive(Debug)]
 struct Slot {
@@ -147,11 +147,17 @@ impl Table {
         self.slots.get(usize::try_from(index).ok()?)?.client.as_ref()?.conn.timer.at_ms()
     }
 
+    /// Returns the connection of a slot, as long as its client is there.
+    pub(crate) fn connected(&self, index: u32) -> Option<&Conn> {
+        let client = self.slots.get(usize::try_from(index).ok()?)?.client.as_ref()?;
+        client.socket.is_some().then_some(&client.conn)
+    }
+
     /// Frees a slot.
     pub(crate) fn remove(&mut self, index: u32) {
         let slot = usize::try_from(index).ok().and_then(|at| self.slots.get_mut(at));
         if let Some((slot, client)) = slot.and_then(|slot| slot.client.take().map(|client| (slot, client))) {
-            slot.stream = client.conn.stream;
+            slot.stream = client.conn.stream.id;
             self.free.push(index);
         }
     }
@@ -183,14 +189,14 @@ impl Table {
         indexed.filter_map(move |(slot, index)| {
             let conn = &slot.client.as_ref()?.conn;
             let since_ms = conn.waits_since_ms(settings)?;
-            Some(Waiting { index, source: Source::of(&conn.origin.client.addr), since_ms })
+            Some(Waiting { index, source: Source::of(&conn.caller.origin.client.addr), since_ms })
         })
     }
 
     /// Returns what accept knows of the clients that are still there.
     pub(crate) fn records(&self) -> Vec<Connection> {
         let clients = self.slots.iter().filter_map(|slot| slot.client.as_ref());
-        clients.filter(|client| client.socket.is_some()).map(|client| client.conn.record).collect()
+        clients.filter(|client| client.socket.is_some()).map(|client| client.conn.caller.record).collect()
     }
 
     /// Returns the number of slots, used or not.
@@ -225,7 +231,8 @@ mod tests {
 
     #[test]
     fn a_drain_looks_again_only_at_clients_that_were_flushed_since() {
-        let (mut table, mut context) = (Table::default(), Context::new(Settings::plain(), Counters::private(), 0));
+        let (mut table, mut context) =
+            (Table::default(), Context::new(crate::PROGRAM, Settings::plain(), Counters::private(), 0));
         for phase in [Phase::Head, Phase::Upgraded, Phase::Response] {
             let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
             let (conn, _) = table.insert(Connection::default(), pair.0, &context).unwrap();

@@ -6,12 +6,12 @@ use fosse_wire::Outbox;
 use fosse_wire::frame::ResetReason;
 
 use crate::client::Client;
-use crate::context::Context;
 use crate::limit::Limit;
-use crate::pace::Wait;
-use crate::peers::Peers;
-use crate::refused::Refused;
 use crate::table::Visited;
+use fosse_front::context::Context;
+use fosse_front::pace::Wait;
+use fosse_front::peers::Peers;
+use fosse_front::refused::Refused;
 
 impl Client {
     /// Returns the limit of what it waits for.
@@ -29,11 +29,11 @@ impl Client {
         match limit {
             _ if limit == conn.timer.kind() => {}
             Some(limit) => {
-                let at_ms = match conn.paced() {
+                let at_ms = match conn.stream.paced() {
                     Some(Wait::Until(at_ms)) => at_ms,
-                    _ => context.after(limit.time(conn.exchange.policy, &context.settings)),
+                    _ => context.after(limit.time(conn.stream.exchange.policy, &context.settings)),
                 };
-                conn.timer.start(&mut context.deadlines, conn.slot(), limit, at_ms);
+                conn.timer.start(&mut context.deadlines, conn.stream.slot(), limit, at_ms);
             }
             None => conn.timer.stop(),
         }
@@ -77,7 +77,7 @@ fn expire(
         }
         // The flush that follows sends the next piece.
         Limit::Pace => {}
-        Limit::Body if !conn.exchange.response_begun => time_out(client, Refused::BODY_LATE, context, out),
+        Limit::Body if !conn.stream.exchange.response_begun => time_out(client, Refused::BODY_LATE, context, out),
         Limit::Head if !conn.input.is_empty() => time_out(client, Refused::HEAD_LATE, context, out),
         Limit::Body | Limit::Write => {
             context.counters.add(count::TIMEOUTS, 1);
@@ -97,9 +97,9 @@ mod tests {
     use super::*;
     use crate::conn::{Conn, Phase};
     use crate::limits::HANG_UP_MS;
-    use crate::settings::Settings;
     use crate::socket::Socket;
     use fosse_counters::Counters;
+    use fosse_front::settings::Settings;
     use fosse_wire::StreamId;
     use fosse_wire::channel::Connection;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -107,7 +107,7 @@ mod tests {
     const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n";
 
     fn after(said: &str, change: impl FnOnce(&mut Conn)) -> Option<Limit> {
-        let mut context = Context::new(Settings::plain(), Counters::private(), 0);
+        let mut context = Context::new(crate::PROGRAM, Settings::plain(), Counters::private(), 0);
         let mut conn = Conn::new(Connection::default(), StreamId::first(0).unwrap(), &context);
         conn.feed(said.as_bytes(), &mut context, &mut Outbox::default());
         change(&mut conn);
@@ -126,7 +126,7 @@ mod tests {
             (Some(Limit::Idle), after(get, next)),
             (Some(Limit::Head), after(rest, next)),
             (Some(Limit::Body), after(post, |_| ())),
-            (None, after(post, |conn| conn.exchange.request_credit = 0)),
+            (None, after(post, |conn| conn.stream.exchange.request_credit = 0)),
             (Some(Limit::Continue), after(&format!("{POST}Expect: 100-continue\r\n\r\n"), |_| ())),
             (Some(Limit::HangUp), after(get, |_| ())),
             (Some(Limit::Write), after(get, |conn| conn.output.bytes.push(b'x'))),
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn the_requests_of_a_connection_leave_the_heap_of_limits_alone() {
         let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-        let mut context = Context::new(Settings::plain(), Counters::private(), 0);
+        let mut context = Context::new(crate::PROGRAM, Settings::plain(), Counters::private(), 0);
         let conn = Conn::new(Connection::default(), StreamId::first(0).unwrap(), &context);
         let mut client = Client { conn, socket: Some(Socket::new(pair.0, 0)), queued: false };
         let mut looks = Vec::new();

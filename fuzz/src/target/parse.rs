@@ -8,12 +8,13 @@ use fosse_wire::request::{BodyLength, RequestHead};
 use fosse_wire::response::{ResponseEnd, ResponseHead};
 use fosse_wire::{Frame, Kind, Outbox, StreamId};
 
-use fosse_parse::conn::{Conn, Phase, Way};
-use fosse_parse::context::Context;
-use fosse_parse::settings::Settings;
+use fosse_front::context::Context;
+use fosse_front::response::Way;
+use fosse_front::settings::Settings;
+use fosse_parse::conn::{Conn, Phase};
 
 fn connection() -> (Conn, Context) {
-    let mut context = Context::new(Settings::plain(), Counters::private(), 0);
+    let mut context = Context::new("fosse-parse", Settings::plain(), Counters::private(), 0);
     context.credit_unlimited = true;
     let stream = StreamId::first(1).unwrap_or(StreamId::CONTROL);
     (Conn::new(Connection::default(), stream, &context), context)
@@ -56,7 +57,7 @@ fn requests(data: &[u8], step: usize) -> Transcript {
     for part in data.chunks(step) {
         conn.feed(part, &mut context, &mut out);
         while conn.phase == Phase::Response {
-            conn.exchange.open = false;
+            conn.stream.exchange.open = false;
             conn.phase = Phase::Head;
             conn.resume(&mut context, &mut out);
         }
@@ -86,7 +87,7 @@ pub fn outbound(data: &[u8]) {
     let way = if data.first().is_some_and(|first| first & 2 == 2) { Way::Encode } else { Way::Ring };
     let method = if to_head { "HEAD" } else { "GET" };
     conn.feed(format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes(), &mut context, &mut out);
-    let stream = conn.stream;
+    let stream = conn.stream.id;
     let mut seen = Vec::new();
     for op in data.get(1..).unwrap_or_default().chunks(4) {
         let mut response = Outbox::default();

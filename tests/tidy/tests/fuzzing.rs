@@ -5,7 +5,7 @@ use std::process::Command;
 use fosse_tidy::{File, directories, files, libraries, none, read, top};
 
 /// Crates that decode nothing themselves, and why.
-const WITHOUT_TARGET: [(&str, &str); 25] = [
+const WITHOUT_TARGET: [(&str, &str); 26] = [
     ("accept", "reads no byte of a connection; its messages are wire's, its lists cidr's"),
     ("arena", "words of a memory; its tests have every one of them lie"),
     ("args", "arguments of one's own process"),
@@ -20,6 +20,7 @@ const WITHOUT_TARGET: [(&str, &str); 25] = [
     ("eventloop", "moves events"),
     ("fdpass", "its bytes are handed on as they are"),
     ("fosse", "a person's command: its configuration is model's, its tests are ftw's"),
+    ("front", "its bytes are those of a program: parse.inbound and parse.outbound go all the way through it"),
     ("inherit", "descriptors of one's own process; their content is settings' and plan's"),
     ("load", "its rule files are gather's, its lists cidr's, its task plan's"),
     ("lockdown", "gives things up"),

@@ -54,7 +54,7 @@ pub use limits::*;
 pub use media::content_type;
 pub use names::{Name, NameSet, NameSieve, has_underscore, same_name};
 pub use refusal::Refusal;
-pub use request::RequestHead;
+pub use request::{RequestHead, check_limits};
 pub use response::{ResponseBody, ResponseHead};
 pub use scan::{Lead, find_head_end, leading, unfinished_too_long};
 pub use target::Target;

@@ -87,17 +87,7 @@ impl<'a> RequestHead<'a> {
     /// # Errors
     /// What [`RequestHead::parse`] would have returned for these limits.
     pub fn check_limits(&self, limits: &HeadLimits) -> Result<(), Refusal> {
-        // The line and the empty one have a CR LF each.
-        let whole = self.line.len() + self.fields.raw().len() + 4;
-        if whole > limits.head_bytes {
-            return Err(if self.line.len() + 1 >= limits.head_bytes {
-                Refusal::TargetTooLong
-            } else {
-                Refusal::HeadTooLong
-            });
-        }
-        split_request_line(self.line, limits)?;
-        self.fields.check_limits(limits)
+        check_limits(self.line, &self.fields, limits)
     }
 
     /// Returns whether the response to this request has no body whatever its head says (RFC 9112,
@@ -106,6 +96,25 @@ impl<'a> RequestHead<'a> {
     pub fn is_head(&self) -> bool {
         self.method == b"HEAD"
     }
+}
+
+/// Checks the lengths of a head that was read by wider limits: its request line, which is method,
+/// target and version with a space between them, and its fields.
+///
+/// # Errors
+/// What [`RequestHead::parse`] would have returned for these limits.
+pub fn check_limits(line: &[u8], fields: &Fields<'_>, limits: &HeadLimits) -> Result<(), Refusal> {
+    // The line and the empty one have a CR LF each.
+    let whole = line.len() + fields.raw().len() + 4;
+    if whole > limits.head_bytes {
+        let is_line = line.len() + 1 >= limits.head_bytes;
+        return Err(if is_line { Refusal::TargetTooLong } else { Refusal::HeadTooLong });
+    }
+    let target = line.split(|byte| *byte == b' ').nth(1);
+    if target.is_some_and(|target| target.len() > limits.target_bytes) {
+        return Err(Refusal::TargetTooLong);
+    }
+    fields.check_limits(limits)
 }
 
 /// Checks that a request that would switch to websocket is GET without a body and has one key of
