@@ -20,6 +20,7 @@ use crate::{slow, traffic};
 impl Stream {
     /// Ends the exchange after its whole response. Returns whether the request was cut short by
     /// that: what its client still sends of it cannot be told from a request that follows.
+    #[inline]
     pub fn complete(&mut self, context: &mut Context, out: &mut Outbox) -> bool {
         context.counters.add(count::RESPONSES, 1);
         self.end_log(End::Complete, "", context);

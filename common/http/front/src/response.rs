@@ -59,7 +59,7 @@ impl Stream {
     /// # Errors
     /// Whatever breaks the protocol; the ring is dead then.
     // Each of these has one caller, and left alone they stay calls: 2 % of a small request.
-    #[inline]
+    #[inline(always)]
     pub fn hear<'f>(
         &mut self,
         frame: &Frame<'f>,
@@ -128,7 +128,7 @@ impl Stream {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn hear_head<'f>(
         &mut self,
         body: &'f [u8],
@@ -166,6 +166,7 @@ impl Stream {
 
     /// Returns the page that takes the place of a response's body.
     #[must_use]
+    #[inline]
     pub fn page<'a>(&self, head: &ResponseHead<'_>, settings: &'a Settings) -> Option<Page<'a>> {
         let asked = (self.exchange.policy, self.exchange.request);
         pages::of_response(head, asked, self.reader.as_deref(), settings)
@@ -176,6 +177,7 @@ impl Stream {
     ///
     /// # Errors
     /// Where fosse-dispatch may not write what it would.
+    #[inline]
     pub fn begin_response(&mut self, head: &ResponseHead<'_>, has_page: bool) -> Result<bool, WireError> {
         let exchange = &mut self.exchange;
         exchange.left = BodyLeft::after(head, exchange.is_head);
@@ -196,7 +198,7 @@ impl Stream {
         Ok(is_page_written)
     }
 
-    #[inline]
+    #[inline(always)]
     fn hear_data<'f>(&mut self, data: &'f [u8]) -> Result<Heard<'f>, WireError> {
         let length = u32::try_from(data.len()).map_err(|_| WireError::Credit)?;
         let exchange = &mut self.exchange;
@@ -218,7 +220,7 @@ impl Stream {
         Ok(Heard::Data(data))
     }
 
-    #[inline]
+    #[inline(always)]
     fn hear_end<'f>(&mut self, body: &'f [u8], caller: &mut Caller) -> Result<Heard<'f>, WireError> {
         let end = ResponseEnd::decode(body)?;
         let exchange = &mut self.exchange;

@@ -67,6 +67,8 @@ pub(crate) struct Framing<'a> {
 
 impl<'a> Framing<'a> {
     /// Takes one field. Returns whether it was one of these.
+    // Left alone it is a call for each field of a head: 3 % of a browser's request.
+    #[inline(always)]
     pub(crate) fn see(&mut self, field: Field<'a>) -> Result<bool, Refusal> {
         match field.name.len() {
             7 if field.is("upgrade") => self.see_upgrade(field.value),
