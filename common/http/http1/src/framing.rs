@@ -6,13 +6,15 @@ use crate::fields::Field;
 use crate::names::{NameSet, same_name};
 use crate::refusal::Refusal;
 
-/// The two versions served.
+/// The versions served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// HTTP/1.0.
     Http10,
     /// HTTP/1.1.
     Http11,
+    /// HTTP/2, whose requests are read as heads too.
+    Http2,
 }
 
 impl Version {
@@ -28,6 +30,11 @@ impl Version {
             [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(Refusal::VersionUnsupported),
             _ => Err(Refusal::BadVersion),
         }
+    }
+
+    /// Reads what heads of HTTP/2 have in its place, `HTTP/2.0`.
+    pub(crate) fn parse_http2(text: &[u8]) -> Result<Self, Refusal> {
+        if text == b"HTTP/2.0" { Ok(Self::Http2) } else { Err(Refusal::VersionUnsupported) }
     }
 }
 
@@ -98,7 +105,7 @@ impl<'a> Framing<'a> {
     /// Returns whether the connection may serve another request after this message (RFC 9112,
     /// section 9.3).
     pub(crate) fn persists(&self, version: Version) -> bool {
-        !self.close && (version == Version::Http11 || self.keep_alive)
+        !self.close && (version > Version::Http10 || self.keep_alive)
     }
 
     /// Returns the one protocol the sender would switch to, if it asked properly (RFC 9110, section

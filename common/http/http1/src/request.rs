@@ -45,12 +45,32 @@ impl<'a> RequestHead<'a> {
     /// # Errors
     /// The first rule that is broken; `Refusal::status` is the response.
     pub fn parse(head: &'a [u8], limits: &HeadLimits) -> Result<Self, Refusal> {
+        Self::read(head, limits, Version::parse)
+    }
+
+    /// Checks and splits a head that stands for a request of HTTP/2, whose line ends in `HTTP/2.0`.
+    /// By that version's framing it has a body unless `is_whole`; one without a length is
+    /// [`BodyLength::Chunked`].
+    ///
+    /// # Errors
+    /// As [`RequestHead::parse`].
+    pub fn parse_http2(head: &'a [u8], is_whole: bool, limits: &HeadLimits) -> Result<Self, Refusal> {
+        let mut head = Self::read(head, limits, Version::parse_http2)?;
+        // What comes after a switch is no body.
+        if head.body == BodyLength::None && !is_whole && head.upgrade.is_none() {
+            head.body = BodyLength::Chunked;
+            head.expect_continue = head.fields.first("expect").is_some();
+        }
+        Ok(head)
+    }
+
+    fn read(head: &'a [u8], limits: &HeadLimits, version: ReadVersion) -> Result<Self, Refusal> {
         if head.len() > limits.head_bytes {
             // As if it were read no further: one of which the request line takes all is 414.
             return Err(unfinished_too_long(&head[..limits.head_bytes]));
         }
         let (line, block) = split_line(head)?;
-        let (method, target, version) = split_request_line(line, limits)?;
+        let (method, target, version) = split_request_line(line, limits, version)?;
         let target = Target::parse(method, target)?;
         let mut facts = Facts::default();
         let fields = Fields::check(block, limits, |field| facts.see(field))?;
@@ -59,7 +79,7 @@ impl<'a> RequestHead<'a> {
         }
         let host = facts.host(target.host, version)?;
         let body = facts.framing.length(version)?;
-        let modern = version == Version::Http11;
+        let modern = version > Version::Http10;
         // In HTTP/1.0 the expectation is to be ignored, and without a body there is nothing to wait
         // for (RFC 9110, section 10.1.1).
         let expect_continue = facts.expect && modern && !body.is_empty();
@@ -133,6 +153,9 @@ fn check_websocket(head: &RequestHead<'_>) -> Result<(), Refusal> {
     if head.method == b"GET" && head.body.is_empty() && key_holds { Ok(()) } else { Err(Refusal::BadWebSocket) }
 }
 
+/// Reads a version that may stand in a request line.
+type ReadVersion = fn(&[u8]) -> Result<Version, Refusal>;
+
 /// The facts that are gathered from the field lines.
 #[derive(Default)]
 struct Facts<'a> {
@@ -187,7 +210,11 @@ impl<'a> Facts<'a> {
 }
 
 /// Splits method, target and version at single spaces (RFC 9112, section 3).
-fn split_request_line<'a>(line: &'a [u8], limits: &HeadLimits) -> Result<(&'a [u8], &'a [u8], Version), Refusal> {
+fn split_request_line<'a>(
+    line: &'a [u8],
+    limits: &HeadLimits,
+    read: ReadVersion,
+) -> Result<(&'a [u8], &'a [u8], Version), Refusal> {
     // Methods are short: looking for the space by hand costs less than to call a search.
     let space = line.iter().position(|byte| *byte == b' ').ok_or(Refusal::BadRequestLine)?;
     let (method, rest) = (&line[..space], &line[space + 1..]);
@@ -204,7 +231,7 @@ fn split_request_line<'a>(line: &'a [u8], limits: &HeadLimits) -> Result<(&'a [u
     if target.is_empty() || version.contains(&b' ') {
         return Err(Refusal::BadRequestLine);
     }
-    Ok((method, target, Version::parse(version)?))
+    Ok((method, target, read(version)?))
 }
 
 fn split_space(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

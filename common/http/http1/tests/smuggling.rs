@@ -1,7 +1,7 @@
 //! Every known way to make two programs disagree about where a request ends or whom it is for is
 //! refused.
 
-use fosse_http1::{BodyLength, HeadLimits, Refusal, RequestHead, find_head_end};
+use fosse_http1::{BodyLength, HeadLimits, Refusal, RequestHead, Version, find_head_end};
 
 /// Request line and Host before the lines in question.
 fn with(lines: &str) -> Vec<u8> {
@@ -296,4 +296,22 @@ fn httparse_splits_what_is_taken_in_the_same_way() {
     let same = ours.fields.iter().map(|field| (field.name, field.value));
     assert!(same.eq(theirs.headers.iter().map(|header| (header.name.as_bytes(), header.value))));
     assert_eq!(find_head_end(&head, 0), Ok(Some(head.len())));
+}
+
+#[test]
+fn a_head_of_http_2_is_read_by_the_same_rules_and_only_where_it_is_expected() {
+    let head = |fields: &str| format!("POST /a HTTP/2.0\r\nhost: a.example\r\n{fields}\r\n");
+    let limits = HeadLimits::DEFAULT;
+    let read = |fields: &str, is_whole| {
+        RequestHead::parse_http2(head(fields).as_bytes(), is_whole, &limits).map(|head| (head.version, head.body))
+    };
+    assert_eq!(read("", true), Ok((Version::Http2, BodyLength::None)));
+    assert_eq!(read("", false), Ok((Version::Http2, BodyLength::Chunked)));
+    assert_eq!(read("content-length: 5\r\n", false), Ok((Version::Http2, BodyLength::Exact(5))));
+    assert_eq!(read("content-length: 05\r\n", false), Err(Refusal::BadContentLength));
+    assert_eq!(read("content_length: 5\r\n", false), Err(Refusal::FramingLookalike));
+    assert_eq!(read("host: b\r\n", false), Err(Refusal::HostRepeated));
+    assert_eq!(RequestHead::parse(head("").as_bytes(), &limits).map(|_| ()), Err(Refusal::VersionUnsupported));
+    let old = head("").replace("2.0", "1.1");
+    assert_eq!(RequestHead::parse_http2(old.as_bytes(), true, &limits).map(|_| ()), Err(Refusal::VersionUnsupported));
 }

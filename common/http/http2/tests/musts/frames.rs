@@ -1,0 +1,186 @@
+//! Rows about frames, streams, settings and windows.
+
+use super::Then::{Connection, Ignored, Stream};
+use super::{Row, all, row};
+use crate::client::*;
+use fosse_http2::Code::{Compression, FlowControl, FrameSize, Protocol, RefusedStream, StreamClosed};
+
+#[expect(clippy::too_many_lines, reason = "a table, one row for each rule")]
+pub(crate) fn frames() -> Vec<Row> {
+    let long = vec![0; 16_385];
+    vec![
+        row(
+            "4.2",
+            "a frame beyond SETTINGS_MAX_FRAME_SIZE",
+            all(&[post(1), frame(DATA, 0, 1, &long)]),
+            Connection(FrameSize),
+        ),
+        row("4.2", "a HEADERS frame that is too long", frame(HEADERS, 4, 1, &long), Connection(FrameSize)),
+        row("4.3", "a block that cannot be decoded", frame(HEADERS, 5, 1, &[0x80]), Connection(Compression)),
+        row(
+            "4.3",
+            "trailers that cannot be decoded",
+            all(&[post(1), frame(HEADERS, 5, 1, &[0xff, 0xff])]),
+            Connection(Compression),
+        ),
+        row("5.1", "DATA on an idle stream", frame(DATA, 0, 1, b"x"), Connection(Protocol)),
+        row("5.1", "RST_STREAM on an idle stream", reset(1), Connection(Protocol)),
+        row("5.1", "WINDOW_UPDATE on an idle stream", window(1, 1), Connection(Protocol)),
+        row("5.1", "CONTINUATION on an idle stream", frame(CONTINUATION, 4, 1, &[]), Connection(Protocol)),
+        row("5.1", "DATA after END_STREAM", all(&[get(1), frame(DATA, 0, 1, b"x")]), Stream(1, StreamClosed)),
+        row("5.1", "HEADERS after END_STREAM", all(&[get(1), get(1)]), Stream(1, StreamClosed)),
+        row(
+            "5.1",
+            "DATA after RST_STREAM",
+            all(&[post(1), reset(1), frame(DATA, 0, 1, b"x")]),
+            Stream(1, StreamClosed),
+        ),
+        row("5.1", "HEADERS after RST_STREAM", all(&[post(1), reset(1), get(1)]), Stream(1, StreamClosed)),
+        row("5.1", "WINDOW_UPDATE after RST_STREAM", all(&[post(1), reset(1), window(1, 1)]), Ignored),
+        row("5.1", "RST_STREAM after RST_STREAM", all(&[post(1), reset(1), reset(1)]), Ignored),
+        row("5.1.1", "a stream of an even number", get(2), Connection(Protocol)),
+        row("5.1.1", "a stream below one that was opened", all(&[get(5), get(3)]), Connection(StreamClosed)),
+        row(
+            "5.1.2",
+            "more streams than were offered",
+            (0..101).flat_map(|at| post(at * 2 + 1)).collect(),
+            Stream(201, RefusedStream),
+        ),
+        row("5.5", "a frame of an unknown type", frame(200, 255, 1, b"anything"), Ignored),
+        row("6.1", "DATA of no stream", frame(DATA, 0, 0, b"x"), Connection(Protocol)),
+        row(
+            "6.1",
+            "DATA padded beyond its length",
+            all(&[post(1), frame(DATA, PADDED, 1, &[5, 0, 0])]),
+            Connection(Protocol),
+        ),
+        row("6.1", "padded DATA of no byte", all(&[post(1), frame(DATA, PADDED, 1, &[])]), Connection(Protocol)),
+        row("6.2", "HEADERS of no stream", get(0), Connection(Protocol)),
+        row(
+            "6.2",
+            "HEADERS padded beyond its length",
+            frame(HEADERS, 4 | PADDED, 1, &[200, 0x82]),
+            Connection(Protocol),
+        ),
+        row(
+            "6.2",
+            "another frame within a block",
+            all(&[frame(HEADERS, 0, 1, &block(PLAIN)), frame(PING, 0, 0, &[0; 8])]),
+            Connection(Protocol),
+        ),
+        row(
+            "6.2",
+            "DATA within a block",
+            all(&[frame(HEADERS, 0, 1, &block(PLAIN)), frame(DATA, 0, 1, b"x")]),
+            Connection(Protocol),
+        ),
+        row(
+            "6.2",
+            "another stream's block within a block",
+            all(&[frame(HEADERS, 0, 1, &block(PLAIN)), get(3)]),
+            Connection(Protocol),
+        ),
+        row("6.3", "PRIORITY of no stream", frame(PRIORITY, 0, 0, &[0; 5]), Connection(Protocol)),
+        row(
+            "6.3",
+            "PRIORITY that is not of five bytes",
+            all(&[post(1), frame(PRIORITY, 0, 1, &[0; 4])]),
+            Stream(1, FrameSize),
+        ),
+        row("6.3", "PRIORITY of an idle stream", frame(PRIORITY, 0, 9, &[0; 5]), Ignored),
+        row("6.4", "RST_STREAM of no stream", reset(0), Connection(Protocol)),
+        row(
+            "6.4",
+            "RST_STREAM that is not of four bytes",
+            all(&[post(1), frame(RST_STREAM, 0, 1, &[0; 5])]),
+            Connection(FrameSize),
+        ),
+        row("6.5", "SETTINGS of a stream", frame(SETTINGS, 0, 1, &[]), Connection(Protocol)),
+        row("6.5", "an acknowledgement with settings", frame(SETTINGS, ACK, 0, &setting(4, 1)), Connection(FrameSize)),
+        row("6.5", "SETTINGS that are no multiple of six bytes", frame(SETTINGS, 0, 0, &[0; 5]), Connection(FrameSize)),
+        row("6.5.2", "ENABLE_PUSH of 2", frame(SETTINGS, 0, 0, &setting(2, 2)), Connection(Protocol)),
+        row(
+            "6.5.2",
+            "INITIAL_WINDOW_SIZE of 2^31",
+            frame(SETTINGS, 0, 0, &setting(4, 1 << 31)),
+            Connection(FlowControl),
+        ),
+        row("6.5.2", "MAX_FRAME_SIZE of 16383", frame(SETTINGS, 0, 0, &setting(5, 16_383)), Connection(Protocol)),
+        row("6.5.2", "MAX_FRAME_SIZE of 2^24", frame(SETTINGS, 0, 0, &setting(5, 1 << 24)), Connection(Protocol)),
+        row("6.5.2", "a setting that is unknown", frame(SETTINGS, 0, 0, &setting(0xff, 7)), Ignored),
+        row(
+            "6.6",
+            "PUSH_PROMISE of a client",
+            all(&[post(1), frame(PUSH_PROMISE, 4, 1, &[0, 0, 0, 2])]),
+            Connection(Protocol),
+        ),
+        row("6.7", "PING of a stream", frame(PING, 0, 1, &[0; 8]), Connection(Protocol)),
+        row("6.7", "PING that is not of eight bytes", frame(PING, 0, 0, &[0; 7]), Connection(FrameSize)),
+        row("6.8", "GOAWAY of a stream", frame(GOAWAY, 0, 1, &[0; 8]), Connection(Protocol)),
+        row("6.9", "WINDOW_UPDATE of nothing on the connection", window(0, 0), Connection(Protocol)),
+        row("6.9", "WINDOW_UPDATE of nothing on a stream", all(&[post(1), window(1, 0)]), Stream(1, Protocol)),
+        row(
+            "6.9",
+            "WINDOW_UPDATE that is not of four bytes",
+            frame(WINDOW_UPDATE, 0, 0, &[0; 3]),
+            Connection(FrameSize),
+        ),
+        row("6.9.1", "a window of the connection beyond 2^31-1", window(0, 0x7fff_ffff), Connection(FlowControl)),
+        row(
+            "6.9.1",
+            "a window of a stream beyond 2^31-1",
+            all(&[post(1), window(1, 0x7fff_ffff)]),
+            Stream(1, FlowControl),
+        ),
+        row(
+            "6.9.1",
+            "more data than the stream's window",
+            all(&[post(1), frame(DATA, 0, 1, &long[1..]), frame(DATA, 0, 1, b"x")]),
+            Stream(1, FlowControl),
+        ),
+        row(
+            "6.9.2",
+            "settings that lift a window beyond 2^31-1",
+            all(&[post(1), window(1, 0x7fff_0000), frame(SETTINGS, 0, 0, &setting(4, 0x7fff_0000))]),
+            Connection(FlowControl),
+        ),
+        row(
+            "6.10",
+            "CONTINUATION behind a whole block",
+            all(&[post(1), frame(CONTINUATION, 4, 1, &[])]),
+            Connection(Protocol),
+        ),
+        row(
+            "6.10",
+            "CONTINUATION of another stream",
+            all(&[frame(HEADERS, 0, 1, &block(PLAIN)), frame(CONTINUATION, 4, 3, &[])]),
+            Connection(Protocol),
+        ),
+        row("RFC 8441 3", "ENABLE_CONNECT_PROTOCOL of 2", frame(SETTINGS, 0, 0, &setting(8, 2)), Connection(Protocol)),
+        row("RFC 9218 2.1", "NO_RFC7540_PRIORITIES of 2", frame(SETTINGS, 0, 0, &setting(9, 2)), Connection(Protocol)),
+        row(
+            "RFC 9218 2.1",
+            "NO_RFC7540_PRIORITIES changed",
+            all(&[frame(SETTINGS, 0, 0, &setting(9, 1)), frame(SETTINGS, 0, 0, &setting(9, 0))]),
+            Connection(Protocol),
+        ),
+        row(
+            "RFC 9218 7.1",
+            "PRIORITY_UPDATE of a stream",
+            frame(PRIORITY_UPDATE, 0, 1, &[0, 0, 0, 1]),
+            Connection(Protocol),
+        ),
+        row(
+            "RFC 9218 7.1",
+            "PRIORITY_UPDATE for stream 0",
+            frame(PRIORITY_UPDATE, 0, 0, &[0; 4]),
+            Connection(Protocol),
+        ),
+        row(
+            "RFC 9218 7.1",
+            "PRIORITY_UPDATE that is too short",
+            frame(PRIORITY_UPDATE, 0, 0, &[0; 3]),
+            Connection(FrameSize),
+        ),
+    ]
+}
