@@ -50,7 +50,7 @@ impl Target {
         let stage = Stage::spawn(Path::new(env!("CARGO_BIN_EXE_fosse-cache")), Some(&blob), fds, "");
         assert_eq!(stage.said(), ToStart::Ready);
         let mut target = Self { stage, asked: Input::new(asked), responds: responds.into(), memory };
-        target.says(&raw(0, Kind::Hello as u8, &[PROTOCOL.to_le_bytes(), [0, 0]].concat()));
+        target.says(&raw(0, Kind::Hello as u8, &[PROTOCOL.to_le_bytes(), [0, 0], [0, 1]].concat()));
         target
     }
 

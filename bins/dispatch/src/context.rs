@@ -7,7 +7,7 @@ use fosse_deadlines::{Deadlines, after};
 use fosse_die::warning;
 use fosse_eventloop::EventLoop;
 use fosse_source::Budget;
-use fosse_stage::Output;
+use fosse_stage::{Output, fronts::ToFronts};
 use fosse_wire::{Outbox, StreamId};
 
 use crate::{PROGRAM, cache::client::Cache, limits, logins::Logins, mirrors::Mirrors};
@@ -38,8 +38,8 @@ pub(crate) struct Context<'a> {
 /// State that belongs to no request and no connection.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// Frames for parse.
-    pub(crate) output: Output,
+    /// Frames for parse, and for further fronts of the lane.
+    pub(crate) output: ToFronts,
     /// Frames for encode, where there is one and no filter lies between.
     pub(crate) to_encode: Option<Output>,
     /// There is an encode, where one is wanted.
@@ -71,7 +71,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(output: Output, to_encode: Option<Output>, ahead_bytes_max: u64) -> Self {
+    pub(crate) fn new(output: ToFronts, to_encode: Option<Output>, ahead_bytes_max: u64) -> Self {
         Self {
             output,
             to_encode,

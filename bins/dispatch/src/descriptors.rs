@@ -1,6 +1,7 @@
 //! The descriptors that dispatch inherits.
 
 use fosse_inherit::{Expected, MEMORY, MESSAGES, STREAM};
+use fosse_stage::fronts::FURTHER;
 
 /// The purpose of each.
 pub const DESCRIPTORS: &[Expected] = &[
@@ -20,4 +21,10 @@ pub const DESCRIPTORS: &[Expected] = &[
     Expected::optional(16, STREAM, "credit from encode"),
     Expected::optional(17, STREAM, "response frames for encode"),
     Expected::optional(18, MEMORY, "what lanes have of limits that they share"),
+    FURTHER[0],
+    FURTHER[1],
+    FURTHER[2],
+    FURTHER[3],
+    FURTHER[4],
+    FURTHER[5],
 ];

@@ -6,7 +6,7 @@ use fosse_counters::Counters;
 use fosse_die::warning;
 use fosse_eventloop::{EventLoop, Interest};
 use fosse_stage::{Gone, Input, Output};
-use fosse_wire::frame::ResetReason;
+use fosse_wire::frame::{Hello, ResetReason};
 use rustix::io::Errno;
 
 use crate::{
@@ -34,7 +34,7 @@ impl Server {
         let input = Input::of_session(reads);
         event_loop.add(&input, token::of(token::ENCODE), Interest::IN)?;
         self.from_encode = Some(input);
-        self.shared.to_encode = Some(Output::of_session(writes));
+        self.shared.to_encode = Some(Output::of_session(writes, Hello::default()));
         self.shared.can_encode = true;
         Ok(())
     }

@@ -23,6 +23,7 @@ mod joined;
 mod lane;
 mod limits;
 mod logins;
+mod lost_fronts;
 mod mirrors;
 mod overdue;
 mod policies;

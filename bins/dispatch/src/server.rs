@@ -10,12 +10,15 @@ use fosse_eventloop::{Event, EventLoop, Interest, slab::Key};
 use fosse_inherit::Descriptors;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::Dispatch as Settings;
-use fosse_stage::{Gone, Input, Output};
+use fosse_stage::{
+    Gone, Input, Output,
+    fronts::{FromFronts, ToFronts},
+};
 use fosse_sys::{
     memory::HeapTrimmer,
     page::{Page, PageReader},
 };
-use fosse_wire::{frame::Hello, start::ToChild};
+use fosse_wire::{frame::Hello, slots::Slots, start::ToChild};
 
 use crate::{
     cache::{client::Cache, piped::Pipes},
@@ -33,8 +36,8 @@ use crate::{
 /// The parts that the lock forbids to make.
 #[derive(Debug)]
 pub struct BeforeLock {
-    input: Input,
-    output: Output,
+    inputs: FromFronts,
+    output: ToFronts,
     /// Credit from encode, and frames for it, where dispatch writes to it.
     encode: Option<(Input, Output)>,
     /// The page of another lane's dispatch. Without it the servers are taken to be up.
@@ -67,9 +70,10 @@ impl BeforeLock {
             addresses: addresses.map(AddressesReader::new),
         };
         let encode = descriptors.optional(16).zip(descriptors.optional(17));
+        let (first_in, first_out) = (descriptors.required(0), descriptors.required(1));
         Self {
-            input: Input::new(descriptors.required(0)),
-            output: Output::new(descriptors.required(1), Hello::default()),
+            inputs: FromFronts::inherit(first_in, descriptors),
+            output: ToFronts::inherit(first_out, descriptors),
             encode: encode.map(|(from, to)| (Input::new(from), Output::new(to, Hello::default()))),
             of_another_lane,
             reports,
@@ -82,13 +86,16 @@ impl BeforeLock {
 /// The program's state.
 #[derive(Debug)]
 pub struct Server {
-    input: Input,
+    /// Frames from parse and further fronts, or from the filter.
+    pub(crate) inputs: FromFronts,
+    /// Fronts that are gone, of several.
+    pub(crate) lost_fronts: Vec<Slots>,
     /// Credit from encode.
     pub(crate) from_encode: Option<Input>,
     /// The descriptor to read of a session with another encode, of which that to write is to come.
     next_encode: Option<OwnedFd>,
     /// Socket over which parse lends those of clients.
-    client_sockets: Option<OwnedFd>,
+    pub(crate) client_sockets: Option<OwnedFd>,
     pub(crate) settings: Settings,
     pub(crate) policies: Policies,
     pub(crate) streams: Streams,
@@ -108,11 +115,11 @@ impl Server {
     /// # Errors
     /// Those of epoll_ctl(2).
     pub fn new(process: &Process, mut given: Given, before: BeforeLock, fills: bool) -> Result<Self, ExitReason> {
-        let BeforeLock { input, output, encode, of_another_lane, reports, kept, shares } = before;
+        let BeforeLock { inputs, output, encode, of_another_lane, reports, kept, shares } = before;
         let (clients, connect) = (given.optional(8), given.required(9));
         let settings: Settings = given.settings();
         let settings = if fills { fill::settings(settings) } else { settings };
-        let mut server = Self::of(settings, input, (output, encode), connect, clients);
+        let mut server = Self::of(settings, inputs, (output, encode), connect, clients);
         server.policies.keys = given.optional_settings(14).unwrap_or_default();
         if fills {
             (server.clients, server.is_for_cache) = (Clients::none(), true);
@@ -133,14 +140,15 @@ impl Server {
     #[must_use]
     pub fn of(
         mut settings: Settings,
-        input: Input,
-        (output, encode): (Output, Option<(Input, Output)>),
+        inputs: FromFronts,
+        (output, encode): (ToFronts, Option<(Input, Output)>),
         connect: OwnedFd,
         client_sockets: Option<OwnedFd>,
     ) -> Self {
         let (from_encode, to_encode) = encode.unzip();
         Self {
-            input,
+            inputs,
+            lost_fronts: Vec::new(),
             from_encode,
             next_encode: None,
             client_sockets,
@@ -161,7 +169,7 @@ impl Server {
     /// # Errors
     /// Those of epoll_ctl(2).
     pub fn watch(&self, event_loop: &EventLoop) -> Result<(), rustix::io::Errno> {
-        event_loop.add(&self.input, token::of(token::INPUT), Interest::IN)?;
+        self.inputs.watch(event_loop, token::of(token::INPUT))?;
         event_loop.add(self.upstream.connect_fd(), token::of(token::CONNECT), Interest::IN)?;
         if let Some(encode) = &self.from_encode {
             event_loop.add(encode, token::of(token::ENCODE), Interest::IN)?;
@@ -175,10 +183,10 @@ impl Server {
         &'a mut self,
         event_loop: &'a EventLoop,
         counters: &'a Counters,
-    ) -> (&'a mut Input, Option<&'a OwnedFd>, &'a mut Streams, Lane<'a>) {
-        let Self { input, client_sockets, settings, policies, streams, upstream, clients, shared, .. } = self;
+    ) -> (&'a mut FromFronts, Option<&'a OwnedFd>, &'a mut Streams, Lane<'a>) {
+        let Self { inputs, client_sockets, settings, policies, streams, upstream, clients, shared, .. } = self;
         let context = Context { event_loop, counters, shared };
-        (input, client_sockets.as_ref(), streams, Lane { settings, policies, upstream, clients, context })
+        (inputs, client_sockets.as_ref(), streams, Lane { settings, policies, upstream, clients, context })
     }
 
     /// Passes an event on to its handler.
@@ -191,10 +199,18 @@ impl Server {
             self.take_credit(event_loop, counters);
             return Ok(());
         }
-        let (input, client_sockets, streams, mut lane) = self.parts(event_loop, counters);
+        let (inputs, client_sockets, streams, mut lane) = self.parts(event_loop, counters);
         match kind {
-            token::INPUT => on_frames(input, client_sockets, streams, &mut lane)?,
-            token::CLIENTS => client_sockets.map_or(Ok(()), |fd| on_client_sockets(fd, streams, &mut lane))?,
+            token::INPUT => {
+                let Some((slots, input)) = inputs.of(event.token) else { return Ok(()) };
+                if let Err(gone) = on_frames(input, client_sockets, streams, &mut lane) {
+                    self.lose_front(slots, gone, event_loop, counters)?;
+                }
+            }
+            token::CLIENTS => {
+                let taken = client_sockets.map_or(Ok(()), |fd| on_client_sockets(fd, streams, &mut lane));
+                taken.or_else(|gone| self.lose_client_sockets(gone, event_loop, counters))?;
+            }
             token::CONNECT => {
                 while let Some(news) = lane.upstream.next_event(&lane.context)? {
                     lane.supplied(streams, news);
@@ -266,7 +282,12 @@ impl Server {
         if let Some(Err(gone)) = encode.map(|encode| encode.flush(event_loop, token::of(token::TO_ENCODE))) {
             self.lose_encode(gone, event_loop, counters);
         }
-        self.shared.output.flush(event_loop, token::of(token::OUTPUT))
+        if !self.lost_fronts.is_empty() {
+            self.end_streams_of_lost(counters, event_loop);
+        }
+        let lost = self.shared.output.flush(event_loop, token::of(token::OUTPUT))?;
+        lost.into_iter().for_each(|slots| self.note_lost(slots));
+        Ok(())
     }
 
     /// Returns the way in which the program ends that has lost a peer: with nothing under way that

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use fosse_counters::{Counters, encode as count};
 use fosse_deadlines::Deadlines;
-use fosse_wire::{Frame, Kind, Outbox, StreamId, WireError, frame::ResetReason};
+use fosse_wire::{Frame, Kind, Outbox, StreamId, WireError, frame::ResetReason, slots::Slots};
 
 use crate::{
     limits::PAUSE_MS,
@@ -99,6 +99,19 @@ impl Encoder {
                 }
             }
             kind => return Err(WireError::Order(kind).into()),
+        }
+        Ok(())
+    }
+
+    /// Ends the responses of a front that is gone, as if their clients had gone.
+    ///
+    /// # Errors
+    /// As [`Encoder::on_response_frame`].
+    pub fn lose_front(&mut self, slots: Slots, now_ms: u64, out: &mut Outputs<'_>) -> Result<(), Fault> {
+        let streams: Vec<StreamId> = self.slots.iter().flatten().map(|response| response.id()).collect();
+        for stream in streams.into_iter().filter(|stream| slots.have(*stream)) {
+            let frame = Frame { stream, kind: Kind::Reset, body: &[ResetReason::Client as u8] };
+            self.on_parse_frame(&frame, now_ms, out)?;
         }
         Ok(())
     }

@@ -9,27 +9,13 @@
 
 use fosse_encode::{
     policy::POLICY,
-    server::{BeforeLock, Server},
+    server::{BeforeLock, DESCRIPTORS, Server},
 };
-use fosse_inherit::{Expected, MEMORY, MESSAGES, STREAM};
 use fosse_service::{Spec, Startup, Usage};
 
 const USAGE: Usage = Usage::of_stage("fosse-encode", "encodes responses in gzip, brotli and zstd");
 
-const SPEC: Spec = Spec {
-    usage: &USAGE,
-    policy: &POLICY,
-    descriptors: &[
-        Expected::required(0, STREAM, "response frames"),
-        Expected::required(1, STREAM, "response frames"),
-        Expected::required(3, STREAM, "credit from parse"),
-        Expected::required(4, STREAM, "credit for responses"),
-        Expected::required(5, MEMORY, "configuration"),
-        Expected::optional(6, MEMORY, "counter page"),
-        Expected::optional(7, MESSAGES, "start"),
-    ],
-    lingers: true,
-};
+const SPEC: Spec = Spec { usage: &USAGE, policy: &POLICY, descriptors: DESCRIPTORS, lingers: true };
 
 fn main() {
     let mut inherited = Startup::of_process(&SPEC).inherit();

@@ -245,6 +245,11 @@ impl Response {
         self.run(&[], Operation::Flush, shared)
     }
 
+    /// Returns the stream of it.
+    pub(crate) const fn id(&self) -> StreamId {
+        self.id
+    }
+
     /// Sends what parse has room for and grants what may come in its place. Returns whether all of
     /// the response is sent.
     ///

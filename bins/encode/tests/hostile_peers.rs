@@ -35,22 +35,30 @@ fn pair() -> (OwnedFd, OwnedFd) {
 
 impl Target {
     fn start() -> Self {
+        Self::with_fronts(None)
+    }
+
+    /// Starts it for one front, or the first of two.
+    fn with_fronts(second: Option<OwnedFd>) -> Self {
         let ((dispatch, responses), (parse, to_parse)) = (pair(), pair());
+        let fronts = if second.is_some() { 2 } else { 1 };
         let settings = Settings { lane_encode_bytes_max: 64 << 20 };
         let blob = fosse_wire::blob::encode(&settings).unwrap();
-        let fds = vec![
+        let mut fds = vec![
             (0, responses.try_clone().unwrap()),
             (1, to_parse.try_clone().unwrap()),
             (3, to_parse),
             (4, responses),
         ];
+        if let Some(second) = second {
+            fds.extend([(20, second.try_clone().unwrap()), (21, second)]);
+        }
         let stage = Stage::spawn(Path::new(env!("CARGO_BIN_EXE_fosse-encode")), Some(&blob), fds, "");
         assert_eq!(stage.said(), ToStart::Ready);
         let encoded = Input::new(parse.try_clone().unwrap());
         let mut target = Self { stage, dispatch: dispatch.into(), parse: parse.into(), encoded };
-        let hello = raw(0, Kind::Hello as u8, &[PROTOCOL.to_le_bytes(), [0, 0]].concat());
-        target.dispatch.write_all(&hello).unwrap();
-        target.parse.write_all(&hello).unwrap();
+        target.dispatch.write_all(&hello(0, 1)).unwrap();
+        target.parse.write_all(&hello(0, fronts)).unwrap();
         target
     }
 
@@ -80,6 +88,10 @@ impl Target {
         std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(encoded.as_slice()), &mut decoded).is_ok()
             && decoded == body
     }
+}
+
+fn hello(front: u8, fronts: u8) -> Vec<u8> {
+    raw(0, Kind::Hello as u8, &[PROTOCOL.to_le_bytes(), [0, 0], [front, fronts]].concat())
 }
 
 fn raw(stream: u32, kind: u8, body: &[u8]) -> Vec<u8> {
@@ -183,4 +195,41 @@ fn a_stream_that_parse_gives_up_again_and_again_leaves_nothing() {
         counts.iter().all(|counter| target.stage.count(*counter) == 0).then_some(())
     });
     assert!(target.serves(200 << 20));
+}
+
+#[test]
+fn each_front_gets_its_own_responses_and_one_that_is_gone_or_wrong_leaves_the_other_its_own() {
+    // Streams of slots 2 and 3, which are the first's and the second's.
+    let (first, second) = (1 << 20 | 2, 1 << 20 | 3);
+    for foreign in [None, Some(raw(first, Kind::ResponseCredit as u8, &[0, 1, 0, 0]))] {
+        let (ours, theirs) = pair();
+        let mut target = Target::with_fronts(Some(theirs));
+        let mut other = UnixStream::from(ours);
+        let mut other_encoded = Input::new(other.try_clone().unwrap().into());
+        other.write_all(&hello(1, 2)).unwrap();
+        let body = vec![b'a'; 5000];
+        let whole = [encode(second, |_| {}), data(second, &body), end(second)].concat();
+        target.dispatch.write_all(&whole).unwrap();
+        let mut kinds = Vec::new();
+        wait_for("the end of the second front's response", || {
+            other_encoded.read().unwrap();
+            while let Some(frame) = other_encoded.next_frame().unwrap() {
+                assert_eq!(frame.stream.raw(), second);
+                kinds.push(frame.kind);
+            }
+            (kinds.last() == Some(&Kind::ResponseEnd)).then_some(())
+        });
+        assert!(target.serves(first), "{}", target.stage.log());
+        // A response of it is under way when it goes.
+        target
+            .dispatch
+            .write_all(&[encode(second + (1 << 20), |_| {}), data(second + (1 << 20), &body)].concat())
+            .unwrap();
+        match &foreign {
+            Some(foreign) => other.write_all(foreign).unwrap(),
+            None => other.shutdown(std::net::Shutdown::Both).unwrap(),
+        }
+        wait_for("the end of the second front", || other_encoded.read().is_err().then_some(()));
+        assert!(target.serves(first + (1 << 20)), "{}", target.stage.log());
+    }
 }

@@ -33,7 +33,9 @@ fn fields_of(frame: &Frame<'_>) -> Result<Line, WireError> {
     let data = || Data { stream, data: bytes(frame.body) };
     Ok(match frame.kind {
         Kind::Hello if frame.stream == StreamId::CONTROL => {
-            Line::Hello(Hello { protocol: fosse_wire::PROTOCOL, credit_unlimited: frame.hello()?.credit_unlimited })
+            let fosse_wire::frame::Hello { credit_unlimited, slots } = frame.hello()?;
+            let (front, fronts) = (slots.front(), slots.fronts());
+            Line::Hello(Hello { protocol: fosse_wire::PROTOCOL, credit_unlimited, front, fronts })
         }
         Kind::Hello => return Err(WireError::Field("stream")),
         Kind::Request => Line::Request(Box::new(request(stream, &RequestHead::decode(frame.body)?))),

@@ -98,6 +98,7 @@ fn check(frame: &Frame<'_>) -> Result<(), WireError> {
 fn put_hello(out: &mut Vec<u8>, hello: &Hello) {
     out.extend_from_slice(&hello.protocol.to_le_bytes());
     out.extend_from_slice(&u16::from(hello.credit_unlimited).to_le_bytes());
+    out.extend_from_slice(&[hello.front, hello.fronts]);
 }
 
 fn put_request(out: &mut Vec<u8>, head: &Request) -> Result<(), WireError> {

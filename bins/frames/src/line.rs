@@ -50,15 +50,19 @@ pub type Fields = Vec<(Bytes, Bytes)>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hello {
-    /// Always 3.
+    /// Always 5.
     pub protocol: u16,
     /// Nobody will grant credit.
     pub credit_unlimited: bool,
+    /// Number of the front whose slots frames are of.
+    pub front: u8,
+    /// Number of the fronts of the lane.
+    pub fronts: u8,
 }
 
 impl Default for Hello {
     fn default() -> Self {
-        Self { protocol: fosse_wire::PROTOCOL, credit_unlimited: false }
+        Self { protocol: fosse_wire::PROTOCOL, credit_unlimited: false, front: 0, fronts: 1 }
     }
 }
 

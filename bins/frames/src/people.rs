@@ -7,7 +7,7 @@ use fosse_wire::StreamId;
 
 use crate::bytes::Bytes;
 use crate::line::{
-    Address, Data, Fields, Length, LengthWord, Line, Raw, Request, Response, ResponseCause, Verdict, Version,
+    Address, Data, Fields, Hello, Length, LengthWord, Line, Raw, Request, Response, ResponseCause, Verdict, Version,
 };
 
 /// Body bytes shown of one frame; `--json` has them all.
@@ -20,10 +20,7 @@ pub struct ForPeople<'a>(pub &'a Line);
 impl Display for ForPeople<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Line::Hello(hello) => {
-                let credit = if hello.credit_unlimited { ", credit without limit" } else { "" };
-                writeln!(f, "-        HELLO protocol {}{credit}", hello.protocol)
-            }
+            Line::Hello(line) => hello(f, line),
             Line::Request(head) => request(f, head),
             Line::RequestData(data) => bytes(f, "REQUEST_DATA", data),
             Line::RequestEnd(end) => {
@@ -60,6 +57,15 @@ impl Display for ForPeople<'_> {
             }
         }
     }
+}
+
+fn hello(f: &mut fmt::Formatter<'_>, hello: &Hello) -> fmt::Result {
+    let credit = if hello.credit_unlimited { ", credit without limit" } else { "" };
+    write!(f, "-        HELLO protocol {}{credit}", hello.protocol)?;
+    if hello.fronts != 1 {
+        write!(f, ", front {}/{}", hello.front, hello.fronts)?;
+    }
+    writeln!(f)
 }
 
 fn request(f: &mut fmt::Formatter<'_>, head: &Request) -> fmt::Result {

@@ -8,6 +8,7 @@ use fosse_wire::encode::{Coding, EncodeHead};
 use fosse_wire::frame::{Hello, ResetReason};
 use fosse_wire::request::{BodyLength, Endpoint, RequestHead, Version};
 use fosse_wire::response::{ResponseEnd, ResponseHead};
+use fosse_wire::slots::Slots;
 use fosse_wire::verdict::{Cause, Verdict};
 use fosse_wire::{Frame, Kind, Outbox, StreamId, fields};
 
@@ -39,7 +40,7 @@ fn every_kind() -> Vec<u8> {
     let all: Vec<u8> = (0..=255).collect();
     let stream = StreamId::first(77).unwrap();
     let mut out = Outbox::default();
-    out.hello(Hello { credit_unlimited: true });
+    out.hello(Hello { credit_unlimited: true, slots: Slots::of(1, 2).unwrap() });
     for (version, body) in [
         (Version::Http10, BodyLength::None),
         (Version::Http11, BodyLength::Exact(u64::MAX)),
@@ -181,7 +182,7 @@ fn lines_written_by_hand_need_only_what_they_mean() {
         kinds.push((frame.kind, frame.stream.raw(), frame.body.len()));
         rest = &rest[used..];
     }
-    assert_eq!(kinds[0], (Kind::Hello, 0, 4));
+    assert_eq!(kinds[0], (Kind::Hello, 0, 6));
     assert_eq!((kinds[1].0, kinds[1].1), (Kind::Request, 1_048_576));
     assert_eq!(kinds[2], (Kind::RequestEnd, 1_048_576, 1));
 }
@@ -204,7 +205,7 @@ fn a_wrong_line_is_named_and_those_before_it_are_written() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(100), "{wrong}");
         assert!(said.contains("line 2: ") && !said.contains('\u{1b}'), "{said}");
-        assert_eq!(output.stdout.len(), 13);
+        assert_eq!(output.stdout.len(), 15);
     }
     let long = format!("{{\"frame\":\"request_data\",\"stream\":1,\"data\":\"{}\"}}", "x".repeat(2_000_000));
     assert_eq!(run(&["--encode"], long.as_bytes()).status.code(), Some(100));

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use fosse_counters::parse as count;
 use fosse_eventloop::EventLoop;
 use fosse_wire::frame::ResetReason;
+use fosse_wire::handshaken::How;
 use fosse_wire::{Kind, Outbox};
 
 use crate::conn::{Conn, Phase};
@@ -93,7 +94,7 @@ impl Client {
 
     /// Closes the connection in the normal way: what was written arrives.
     pub(crate) fn close(&mut self, event_loop: &EventLoop, peers: &mut Peers, context: &mut Context, out: &mut Outbox) {
-        if let Some(socket) = &self.socket {
+        if let Some(socket) = &mut self.socket {
             socket.end_without_reset(&self.conn);
         }
         self.conn.abort(ResetReason::Client, context, out);
@@ -149,7 +150,13 @@ impl Client {
                 socket.unwatch(event_loop);
                 known_to_dispatch = true;
             }
-            peers.accept.note_closed(self.conn.caller.record);
+            let record = self.conn.caller.record;
+            if self.conn.caller.tls.is_some() {
+                // accept hears of it from fosse-tls, which has the client's socket.
+                peers.tls.note_ended(record.id, if socket.ended_well { How::Clean } else { How::Reset });
+            } else {
+                peers.accept.note_closed(record);
+            }
         }
         if known_to_dispatch {
             peers.lease.note_ended(self.conn.caller.record.id);

@@ -2,7 +2,7 @@
 //! by `outbound`; nothing here does I/O.
 
 use fosse_deadlines::{Timer, after};
-use fosse_front::caller::Caller;
+use fosse_front::caller::{Caller, Handshake};
 use fosse_front::context::Context;
 use fosse_front::output::ClientOutput;
 use fosse_front::pace::Wait;
@@ -11,6 +11,7 @@ use fosse_front::settings::Settings;
 use fosse_front::stream::Stream;
 use fosse_wire::channel::Connection;
 use fosse_wire::frame::ResetReason;
+use fosse_wire::request::Endpoint;
 use fosse_wire::{Outbox, StreamId};
 
 use crate::error_response;
@@ -93,7 +94,7 @@ impl Conn {
         Self {
             phase: if caller.awaits_proxy(context) { Phase::Proxy } else { Phase::Head },
             caller,
-            stream: Stream::new(stream),
+            stream: Stream::new(stream, context),
             message: Message::none(),
             ending: Ending::Linger,
             input: Vec::new(),
@@ -102,6 +103,20 @@ impl Conn {
             timer: Timer::default(),
             progress: 0,
         }
+    }
+
+    /// Takes what fosse-tls knows of the client, before anything is read of it.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) fn take_handshake(
+        &mut self,
+        tls: Handshake,
+        named: Option<&Endpoint>,
+        context: &mut Context,
+    ) -> Result<(), Refused> {
+        self.phase = Phase::Head;
+        self.caller.take_handshake(tls, named, context)
     }
 
     /// Returns whether another lane can take the connection on: nothing is buffered, owed or begun.
@@ -113,6 +128,11 @@ impl Conn {
             && self.output.is_empty()
             && !self.caller.proxied
             && !self.caller.pinned
+    }
+
+    /// Returns whether nothing is buffered, owed or begun on a connection that fosse-tls has.
+    pub(crate) fn is_idle_over_tls(&self) -> bool {
+        self.caller.tls.is_some() && self.phase == Phase::Head && self.input.is_empty() && self.output.is_empty()
     }
 
     /// Returns the limit of what it waits for; none where that is the ring, or nothing.

@@ -17,7 +17,8 @@ impl Streams for Table {
         context: &mut Context,
         output: &mut Output,
     ) -> Result<(), Gone> {
-        let client = u32::try_from(frame.stream.slot()).ok().and_then(|slot| self.queued(slot));
+        let place = context.slots.place(frame.stream);
+        let client = u32::try_from(place).ok().and_then(|place| self.queued(place));
         let Some(client) = client else { return Ok(late(frame.kind)?) };
         let conn = &mut client.conn;
         // If a frame breaks this process, its last sign of life names the connection.

@@ -7,34 +7,24 @@
 
 #![forbid(unsafe_code)]
 
-use fosse_args::{Flag, NO_SANDBOX, SANDBOX_STRICT, SANDBOX_TRAP, Takes, Usage};
+use fosse_front::startup::slots;
 use fosse_parse::{limits::MAPPED_BLOCK_BYTES_MIN, policy::POLICY, server::Server, startup, stdin};
 use fosse_service::{Spec, Startup};
 
-const STDIN: Flag =
-    Flag { name: "--stdin", takes: Takes::Nothing, help: "read requests as clients send them, write frames" };
-
-const USAGE: Usage = Usage {
-    name: "fosse-parse",
-    summary: "turns client byte streams into request frames and response frames back",
-    flags: &[STDIN, SANDBOX_STRICT, SANDBOX_TRAP, NO_SANDBOX],
-    about: "Without --stdin fosse-start runs it; fosse-parse(8) is the manual.\n",
-    ..Usage::NOTHING
-};
-
-const SPEC: Spec = Spec { usage: &USAGE, policy: &POLICY, descriptors: startup::LANE, lingers: true };
+const SPEC: Spec = Spec { usage: &startup::USAGE, policy: &POLICY, descriptors: startup::LANE, lingers: true };
 
 fn main() {
     let startup = Startup::of_process(&SPEC);
-    if startup.args.has(STDIN.name) {
+    if startup.args.has(startup::STDIN.name) {
         let mut inherited = startup.with_descriptors(startup::SHELL).inherit();
         let ends = startup::shell(&mut inherited.descriptors);
         let (_, given) = inherited.lock();
         stdin::serve(given.open(ends))
     }
     fosse_sys::memory::map_blocks_from(MAPPED_BLOCK_BYTES_MIN);
+    let slots = slots(&startup.args);
     let mut inherited = startup.inherit();
-    let lane = startup::lane(&mut inherited.descriptors);
+    let lane = startup::lane(slots, &mut inherited.descriptors);
     let (process, given) = inherited.lock();
     process.serve(|process| Server::new(process, given, lane))
 }

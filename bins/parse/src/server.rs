@@ -4,7 +4,6 @@
 use std::os::fd::OwnedFd;
 
 use fosse_counters as count;
-use fosse_die::warning;
 use fosse_eventloop::{Event, EventLoop, Events, Interest};
 use fosse_lockdown::Sealed;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
@@ -13,13 +12,14 @@ use fosse_sys::memory::HeapTrimmer;
 use fosse_sys::page::PageReader;
 use fosse_wire::Kind;
 use fosse_wire::channel::{Connection, Tally};
+use fosse_wire::handshaken::How;
 use fosse_wire::start::ToChild;
 
 use crate::inspected::Inspected;
 use crate::limits::{LAST_WORDS_MS_MAX, READ_BYTES_MAX};
 use crate::table::{Table, Visited};
 use crate::{PROGRAM, shutdown, timeouts};
-use fosse_front::accept_channel::{AcceptChannel, FromAccept};
+use fosse_front::accept_channel::{AcceptChannel, FromAccept, report_lost};
 use fosse_front::context::Context;
 use fosse_front::drain::Drain;
 use fosse_front::encoded::Encoded;
@@ -27,9 +27,10 @@ use fosse_front::encoded::Streams as _;
 use fosse_front::inspect::Inspector;
 use fosse_front::lease_channel::LeaseChannel;
 use fosse_front::peers::Peers;
-use fosse_front::relief;
 use fosse_front::response::Way;
 use fosse_front::startup::Lane;
+use fosse_front::tls_channel::{Handshaken, TlsChannel};
+use fosse_source::relief;
 
 /// Marks the event tokens of all that is no client; clients' tokens have this bit clear.
 const OTHER: u64 = 1 << 63;
@@ -38,6 +39,7 @@ const RING_OUT: u64 = OTHER | 2;
 const ACCEPT: u64 = OTHER | 3;
 const ENCODE_IN: u64 = OTHER | 4;
 const ENCODE_OUT: u64 = OTHER | 5;
+const TLS: u64 = OTHER | 6;
 
 /// The lane's first stage with everything it works on. Handlers of other files take the parts they
 /// need.
@@ -73,7 +75,10 @@ impl Server {
         process.event_loop.add(&input, RING_IN, Interest::IN)?;
         let encoded = Encoded::watch(from_encode, ENCODE_IN, &process.event_loop)?;
         process.event_loop.add(&accept, ACCEPT, Interest::IN)?;
-        let peers = Peers { accept: AcceptChannel::new(Some(accept)), lease: LeaseChannel::new(given.optional(9)) };
+        let tls = TlsChannel::new(given.optional(16));
+        tls.fd().map_or(Ok(()), |fd| process.event_loop.add(fd, TLS, Interest::IN))?;
+        let lease = LeaseChannel::new(given.optional(9));
+        let peers = Peers { accept: AcceptChannel::new(Some(accept)), lease, tls };
         context.reports_ends = peers.lease.is_there();
         context.to_encode = to_encode;
         let buffer = vec![0; READ_BYTES_MAX].into_boxed_slice();
@@ -104,13 +109,6 @@ impl Server {
         end.map(drop)
     }
 
-    /// The same of responses that fosse-encode has encoded.
-    fn on_encoded_frames(&mut self, event_loop: &EventLoop) {
-        let Self { encoded, output, clients, context, .. } = self;
-        encoded.read(event_loop, clients, context, output);
-        context.counters.set(count::STREAM_CONNECTION, 0);
-    }
-
     fn on_client(&mut self, event: Event) {
         // Without one it is an event from before its socket was closed.
         if let Some((conn, socket)) = self.clients.queued_by_token(event.token) {
@@ -128,7 +126,7 @@ impl Server {
             match message {
                 FromAccept::Connections(new, lost) => {
                     new.into_iter().for_each(|(record, fd)| self.on_connection(record, fd));
-                    self.without_descriptor(lost);
+                    report_lost(PROGRAM, lost, &self.context.counters);
                 }
                 FromAccept::List => {
                     self.peers.accept.list(self.clients.records());
@@ -154,15 +152,6 @@ impl Server {
         });
     }
 
-    /// Reports connections that there was no descriptor for: they are reset, and the others go on.
-    fn without_descriptor(&self, connections: usize) {
-        if connections > 0 {
-            self.context.counters.add(count::parse::EXHAUSTED, u64::try_from(connections).unwrap_or(0));
-            let cure = "raise the hard limit of descriptors (LimitNOFILE, ulimit -Hn)";
-            warning(PROGRAM, format_args!("event=no-descriptor connections={connections} cure=\"{cure}\""));
-        }
-    }
-
     /// Ends idle connections, so that new ones find room.
     fn relieve(&mut self, count: usize, event_loop: &EventLoop) {
         let Self { output, clients, peers, context, .. } = self;
@@ -184,6 +173,27 @@ impl Server {
                 socket.read(conn, &mut self.buffer, &mut self.context, &mut self.output.outbox);
             }
             None => self.peers.accept.note_closed(record),
+        }
+    }
+
+    /// Clients of fosse-tls, whose handshake is done.
+    fn on_handshaken(&mut self, event_loop: &EventLoop) -> Result<(), ExitReason> {
+        let failed = |errno| ExitReason::Failed(format!("unable to take clients of fosse-tls: {errno}"));
+        while let Some(clients) = self.peers.tls.receive(event_loop).map_err(failed)? {
+            clients.into_iter().for_each(|client| self.on_client_of_tls(client));
+        }
+        Ok(())
+    }
+
+    fn on_client_of_tls(&mut self, client: Handshaken) {
+        let Handshaken { record, client, proxied, tls, plain } = client;
+        let Some((conn, socket)) = self.clients.insert(record, plain, &self.context) else {
+            return self.peers.tls.note_ended(record.id, How::Reset);
+        };
+        let named = proxied.then_some(&client);
+        match conn.take_handshake(tls, named, &mut self.context) {
+            Ok(()) => socket.read(conn, &mut self.buffer, &mut self.context, &mut self.output.outbox),
+            Err(refused) => conn.refuse(refused, &mut self.context, &mut self.output.outbox),
         }
     }
 
@@ -226,6 +236,7 @@ impl Server {
             peers.accept.note_offences(context.sources.take_overruns());
         }
         peers.accept.send(event_loop);
+        peers.tls.send(event_loop);
         peers.lease.send();
         context.access.flush();
         let dropped = context.access.take_dropped();
@@ -234,10 +245,12 @@ impl Server {
 
     fn is_drained(&self, event_loop: &EventLoop) -> bool {
         let drain = self.context.drain;
-        let sent = self.peers.accept.has_sent_all() || drain.is_overdue(self.context.now_ms);
         // One tick more than the drain itself takes: accept may have passed a connection before it
         // heard of the drain.
-        drain.has_begun() && self.clients.is_empty() && event_loop.ticked() && sent
+        // fosse-tls gives clients until it has none, and exits then.
+        let is_done = self.peers.accept.has_sent_all() && self.peers.tls.fd().is_none();
+        let is_empty = self.clients.is_empty() && event_loop.ticked();
+        drain.has_begun() && is_empty && (is_done || drain.is_overdue(self.context.now_ms))
     }
 
     /// Says the last words to all clients, for half a second at most: the ring is dead, or nothing
@@ -249,12 +262,20 @@ impl Server {
         if let Some(accept) = self.peers.accept.fd() {
             let _ = event_loop.remove(accept);
         }
+        if let Some(tls) = self.peers.tls.fd() {
+            let _ = event_loop.remove(tls);
+        }
         self.encoded.lose(event_loop, &mut self.context);
         // Responses end their connections now, and idle ones go back to accept.
         self.context.drain = Drain::Ending;
         self.clients.watch_idle();
-        let Self { clients, context, output, .. } = self;
+        let Self { clients, context, output, peers, .. } = self;
         clients.visit(|client| {
+            if client.conn.is_idle_over_tls() {
+                // Nobody else has the keys of its records.
+                client.close(event_loop, peers, context, &mut output.outbox);
+                return Visited::Done;
+            }
             shutdown::end_exchange(&mut client.conn, context, &mut output.outbox);
             Visited::Flush
         });
@@ -290,11 +311,19 @@ impl Service for Server {
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         match event.token {
             RING_IN => self.on_frames(&process.event_loop).map_err(ring)?,
-            ENCODE_IN => self.on_encoded_frames(&process.event_loop),
+            ENCODE_IN => {
+                let Self { encoded, output, clients, context, .. } = self;
+                encoded.read(&process.event_loop, clients, context, output);
+            }
             RING_OUT | ENCODE_OUT => {}
             ACCEPT => {
                 if let Err(reason) = self.on_connections(&process.event_loop) {
                     // What came before is still written: a client must not lose what is whole.
+                    self.ending.get_or_insert(reason);
+                }
+            }
+            TLS => {
+                if let Err(reason) = self.on_handshaken(&process.event_loop) {
                     self.ending.get_or_insert(reason);
                 }
             }

@@ -26,6 +26,8 @@ pub(crate) struct Socket {
     armed: Interest,
     /// Bytes came that are not wanted now: they stay in the kernel, and must not wake us again.
     unwanted: bool,
+    /// It was ended in the normal way.
+    pub(crate) ended_well: bool,
     /// fosse-dispatch has a copy.
     pub(crate) lent: bool,
     /// It belongs to dispatch for good, and is counted.
@@ -45,7 +47,16 @@ impl Drop for Upgraded {
 impl Socket {
     /// Takes over a descriptor; `token` is the one of its events.
     pub(crate) const fn new(fd: OwnedFd, token: u64) -> Self {
-        Self { fd, token, registered: false, armed: Interest::empty(), unwanted: false, lent: false, upgraded: None }
+        Self {
+            fd,
+            token,
+            registered: false,
+            armed: Interest::empty(),
+            unwanted: false,
+            ended_well: false,
+            lent: false,
+            upgraded: None,
+        }
     }
 
     /// Leaves the socket to dispatch: nothing of it is read or written here any more.
@@ -208,7 +219,9 @@ impl Socket {
     /// Ends what is written to the client. Returns whether the connection lingers: what the client
     /// still sends is read for a while, so that the end of the response is not lost to a reset.
     pub(crate) fn finish_writing(&self, conn: &mut Conn) -> bool {
-        let lingers = conn.ending == Ending::Linger && shutdown(&self.fd, Shutdown::Write).is_ok();
+        // fosse-tls lingers for its clients.
+        let is_direct = conn.caller.tls.is_none();
+        let lingers = is_direct && conn.ending == Ending::Linger && shutdown(&self.fd, Shutdown::Write).is_ok();
         if lingers {
             conn.phase = Phase::Linger;
         }
@@ -216,7 +229,8 @@ impl Socket {
     }
 
     /// Lets what was written arrive when the socket is closed: until now closing it is a reset.
-    pub(crate) fn end_without_reset(&self, conn: &Conn) {
+    pub(crate) fn end_without_reset(&mut self, conn: &Conn) {
+        self.ended_well = true;
         if !conn.caller.record.unix {
             // If the kernel refuses, the client sees a reset: never a part that looks whole.
             let _ = set_socket_linger(&self.fd, None);

@@ -1,5 +1,5 @@
-//! The clients by slot. A slot is the stream slot of its connection's exchanges and is used again
-//! only after the ring has ended the last of them.
+//! The clients by slot. A slot is one of the stream slots that this front has, counted from 0: that
+//! of its connection's exchanges. It is used again only after the ring has ended the last of them.
 
 use std::os::fd::OwnedFd;
 
@@ -11,8 +11,8 @@ use crate::client::{Client, Flushed};
 use crate::conn::Conn;
 use crate::socket::Socket;
 use fosse_front::context::Context;
-use fosse_front::relief::Waiting;
 use fosse_front::settings::Settings;
+use fosse_source::relief::Waiting;
 
 #[derive(Debug)]
 struct Slot {
@@ -63,7 +63,7 @@ impl Table {
             Some(index) => index,
             None => {
                 let index = u32::try_from(self.slots.len()).ok()?;
-                let stream = StreamId::first(index)?;
+                let stream = context.slots.first(index)?;
                 self.slots.push(Slot { stream, epoch: 0, client: None });
                 index
             }
@@ -193,10 +193,14 @@ impl Table {
         })
     }
 
-    /// Returns what accept knows of the clients that are still there.
+    /// Returns what accept knows of the clients that are still there, but for those of fosse-tls,
+    /// which says so itself.
     pub(crate) fn records(&self) -> Vec<Connection> {
         let clients = self.slots.iter().filter_map(|slot| slot.client.as_ref());
-        clients.filter(|client| client.socket.is_some()).map(|client| client.conn.caller.record).collect()
+        clients
+            .filter(|client| client.socket.is_some() && client.conn.caller.tls.is_none())
+            .map(|client| client.conn.caller.record)
+            .collect()
     }
 
     /// Returns the number of slots, used or not.

@@ -33,7 +33,7 @@ impl Client {
                     Some(Wait::Until(at_ms)) => at_ms,
                     _ => context.after(limit.time(conn.stream.exchange.policy, &context.settings)),
                 };
-                conn.timer.start(&mut context.deadlines, conn.stream.slot(), limit, at_ms);
+                conn.timer.start(&mut context.deadlines, conn.stream.place, limit, at_ms);
             }
             None => conn.timer.stop(),
         }

@@ -29,7 +29,7 @@ use crate::{
 /// no socket but that to the store.
 #[derive(Debug)]
 pub struct Filter {
-    slots: Slots,
+    pub(crate) slots: Slots,
     context: Context,
     counters: Rc<Counters>,
 }
@@ -335,7 +335,7 @@ impl Filter {
         Ok(())
     }
 
-    fn on_reset(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
+    pub(crate) fn on_reset(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
         let Some(exchange) = self.slots.get_mut(frame.stream) else {
             // A reset that crossed the end of a response: the slot has another request by now, or
             // none.

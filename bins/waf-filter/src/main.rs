@@ -8,28 +8,10 @@
 
 #![forbid(unsafe_code)]
 
-use fosse_inherit::{Expected, LINES, MEMORY, MESSAGES, STREAM};
 use fosse_service::{Spec, Startup};
-use fosse_waf_filter::{policy::POLICY, startup, usage, zygote};
+use fosse_waf_filter::{descriptors::DESCRIPTORS, policy::POLICY, startup, usage, zygote};
 
-const SPEC: Spec = Spec {
-    usage: &usage::USAGE,
-    policy: &POLICY,
-    descriptors: &[
-        Expected::required(0, STREAM, "request frames"),
-        Expected::required(1, STREAM, "request frames"),
-        Expected::optional(3, STREAM, "response frames"),
-        Expected::optional(4, STREAM, "response frames"),
-        Expected::optional(5, MEMORY, "configuration"),
-        Expected::optional(6, MEMORY, "counter page"),
-        Expected::optional(7, MESSAGES, "start"),
-        Expected::optional(8, MEMORY, "rules"),
-        Expected::optional(9, LINES, "audit log"),
-        Expected::optional(10, STREAM, "credit from encode"),
-        Expected::optional(11, STREAM, "response frames for encode"),
-    ],
-    lingers: true,
-};
+const SPEC: Spec = Spec { usage: &usage::USAGE, policy: &POLICY, descriptors: DESCRIPTORS, lingers: true };
 
 fn main() {
     let startup = Startup::of_process(&SPEC);

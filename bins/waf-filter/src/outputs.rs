@@ -1,6 +1,6 @@
 //! The directions in which frames leave.
 
-use fosse_stage::{Input, Output};
+use fosse_stage::{Input, Output, fronts::ToFronts};
 use fosse_wire::{Kind, Outbox, StreamId, WireError, encode::EncodeHead};
 
 /// The outboxes of all directions.
@@ -43,7 +43,7 @@ impl Outputs<'_> {
 #[derive(Debug)]
 pub(crate) struct Back {
     pub(crate) from_dispatch: Input,
-    pub(crate) to_parse: Output,
+    pub(crate) to_parse: ToFronts,
     /// The link to encode, where responses are encoded.
     pub(crate) encode: Option<(Input, Output)>,
 }
@@ -63,7 +63,7 @@ pub(crate) fn with_outputs<T>(
 /// Calls `work` with the outboxes of these outputs.
 pub(crate) fn with_outboxes<T>(
     forward: &mut Output,
-    (to_parse, to_encode): (Option<&mut Output>, Option<&mut Output>),
+    (to_parse, to_encode): (Option<&mut ToFronts>, Option<&mut Output>),
     work: impl FnOnce(&mut Outputs<'_>) -> T,
 ) -> T {
     let (mut nowhere, mut nowhere_else) = (Outbox::default(), Outbox::default());

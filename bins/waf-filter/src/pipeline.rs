@@ -2,7 +2,7 @@
 
 use fosse_die::temporary;
 use fosse_eventloop::clock_us;
-use fosse_stage::{Gone, Input, Output};
+use fosse_stage::{Gone, Output, fronts::FromFronts};
 
 use crate::{PROGRAM, filter::Filter, outputs::with_outputs};
 
@@ -10,9 +10,9 @@ use crate::{PROGRAM, filter::Filter, outputs::with_outputs};
 const EXIT_DENIED: i32 = 1;
 
 /// Filters frames from one pipe to another.
-pub(crate) fn run(mut filter: Filter, mut input: Input, mut output: Output) -> ! {
+pub(crate) fn run(mut filter: Filter, mut inputs: FromFronts, mut output: Output) -> ! {
     let end = loop {
-        if let Err(gone) = step(&mut filter, &mut input, &mut output) {
+        if let Err(gone) = step(&mut filter, &mut inputs, &mut output) {
             break gone;
         }
     };
@@ -22,7 +22,9 @@ pub(crate) fn run(mut filter: Filter, mut input: Input, mut output: Output) -> !
     }
 }
 
-fn step(filter: &mut Filter, input: &mut Input, output: &mut Output) -> Result<(), Gone> {
+fn step(filter: &mut Filter, inputs: &mut FromFronts, output: &mut Output) -> Result<(), Gone> {
+    // A pipeline has one front.
+    let Some((_, input)) = inputs.of(0) else { return Err(Gone::End) };
     input.read()?;
     while let Some(frame) = input.next_frame()? {
         // Each frame is a turn of its own, as no other peer waits.

@@ -77,7 +77,7 @@ mod tests {
         let watched = WafProfile { waf: WafMode::Detect, body_bytes_max: 7, ..WafProfile::default() };
         let open = Route { path: PathMatch::Prefix("/open".into()), conditions: vec![], policy: 1 };
         let config = WafFilter {
-            sites: vec![SiteRoutes { policy: 0, routes: vec![open] }],
+            sites: vec![SiteRoutes { policy: 0, routes: vec![open], ..SiteRoutes::default() }],
             policies: vec![
                 WafPolicy { profile: 0, buffer_requests: true },
                 WafPolicy { profile: 1, buffer_requests: false },

@@ -6,8 +6,8 @@ use fosse_counters::{DRAINING, STREAM_CONNECTION};
 use fosse_die::warning;
 use fosse_eventloop::{Event, EventLoop, Interest, clock_us};
 use fosse_service::{ExitReason, Order, Process, Service};
-use fosse_stage::{Gone, Input, Output};
-use fosse_wire::start::ToChild;
+use fosse_stage::{Gone, Input, Output, fronts::FromFronts};
+use fosse_wire::{frame::Hello, slots::Slots, start::ToChild};
 
 use crate::{
     PROGRAM,
@@ -15,20 +15,24 @@ use crate::{
     outputs::{Back, with_outboxes, with_outputs},
 };
 
-const TOKEN_INPUT: u64 = 1;
+/// The number of the front is below it.
+const TOKEN_INPUT: u64 = 1 << 8;
 const TOKEN_OUTPUT: u64 = 2;
 const TOKEN_STORE: u64 = 3;
 const TOKEN_BACK_INPUT: u64 = 4;
-const TOKEN_BACK_OUTPUT: u64 = 5;
+const TOKEN_BACK_OUTPUT: u64 = 2 << 8;
 const TOKEN_SPOOL: u64 = 6;
 const TOKEN_ENCODE: u64 = 7;
 const TOKEN_TO_ENCODE: u64 = 8;
+/// The tokens of fronts, without their numbers.
+const TOKEN_FRONTS: u64 = !0xff;
 
 /// The filter with its sockets.
 #[derive(Debug)]
 pub(crate) struct Server {
     filter: Filter,
-    input: Input,
+    /// Frames from parse, and from further fronts of the lane.
+    inputs: FromFronts,
     output: Output,
     /// The way back, where some site has its responses inspected.
     back: Option<Back>,
@@ -45,29 +49,48 @@ impl Server {
     pub(crate) fn new(
         process: &Process,
         filter: Filter,
-        input: Input,
+        inputs: FromFronts,
         output: Output,
         back: Option<Back>,
     ) -> Result<Self, ExitReason> {
-        process.event_loop.add(&input, TOKEN_INPUT, Interest::IN)?;
+        inputs.watch(&process.event_loop, TOKEN_INPUT)?;
         if let Some(back) = &back {
             process.event_loop.add(&back.from_dispatch, TOKEN_BACK_INPUT, Interest::IN)?;
             if let Some((credit, _)) = &back.encode {
                 process.event_loop.add(credit, TOKEN_ENCODE, Interest::IN)?;
             }
         }
-        Ok(Self { filter, input, output, back, next_encode: None, is_draining: false })
+        Ok(Self { filter, inputs, output, back, next_encode: None, is_draining: false })
     }
 
-    fn read_requests(&mut self) -> Result<(), Gone> {
-        let Self { filter, input, output, back, .. } = self;
-        input.read()?;
-        with_outputs(output, back.as_mut(), |out| {
-            while let Some(frame) = input.next_frame()? {
-                filter.on_request_frame(&frame, out)?;
-            }
-            Ok(())
-        })
+    fn read_requests(&mut self, token: u64, event_loop: &EventLoop) -> Result<(), Gone> {
+        let Self { filter, inputs, output, back, .. } = self;
+        let Some((slots, input)) = inputs.of(token) else { return Ok(()) };
+        let done = input.read().and_then(|_| {
+            with_outputs(output, back.as_mut(), |out| {
+                while let Some(frame) = input.next_frame()? {
+                    filter.on_request_frame(&frame, out)?;
+                }
+                Ok(())
+            })
+        });
+        done.or_else(|gone| self.lose_front(slots, gone, event_loop))
+    }
+
+    /// Goes on without the front that has these slots, of several, which is gone or not itself any
+    /// more: its requests end as if their clients had gone.
+    fn lose_front(&mut self, slots: Slots, gone: Gone, event_loop: &EventLoop) -> Result<(), Gone> {
+        self.inputs.lose(slots, gone, event_loop)?;
+        if let Some(back) = &mut self.back {
+            back.to_parse.lose(slots, event_loop);
+        }
+        let Self { filter, output, back, .. } = self;
+        with_outputs(output, back.as_mut(), |out| filter.lose_front(slots, out))?;
+        // At the end of a lane its programs go in any order.
+        if !gone.is_departure() {
+            warning(PROGRAM, format_args!("event=front-lost front={} why=\"{gone}\"", slots.front()));
+        }
+        Ok(())
     }
 
     fn read_responses(&mut self) -> Result<(), Gone> {
@@ -103,7 +126,7 @@ impl Server {
         let Some(back) = &mut self.back else { return Err(ExitReason::broken_protocol("start")) };
         let credit = Input::of_session(reads);
         process.event_loop.add(&credit, TOKEN_ENCODE, Interest::IN)?;
-        back.encode = Some((credit, Output::of_session(writes)));
+        back.encode = Some((credit, Output::of_session(writes, Hello::default())));
         self.filter.begin_encode();
         Ok(())
     }
@@ -156,7 +179,12 @@ impl Server {
             self.lose_encode(gone, event_loop);
         }
         self.output.flush(event_loop, TOKEN_OUTPUT)?;
-        self.back.as_mut().map_or(Ok(()), |back| back.to_parse.flush(event_loop, TOKEN_BACK_OUTPUT))
+        let Some(back) = &mut self.back else { return Ok(()) };
+        for slots in back.to_parse.flush(event_loop, TOKEN_BACK_OUTPUT)? {
+            // What it had sent is of no use any more.
+            self.lose_front(slots, Gone::End, event_loop)?;
+        }
+        Ok(())
     }
 
     /// Returns how the program ends whose peer is gone.
@@ -186,7 +214,7 @@ impl Service for Server {
 
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         let done = match event.token {
-            TOKEN_INPUT => self.read_requests(),
+            token if token & TOKEN_FRONTS == TOKEN_INPUT => self.read_requests(token, &process.event_loop),
             TOKEN_BACK_INPUT => self.read_responses(),
             TOKEN_ENCODE => {
                 if let Err(gone) = self.read_encode() {

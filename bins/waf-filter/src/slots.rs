@@ -208,6 +208,12 @@ impl Slots {
         self.0.get_mut(stream.slot())?.as_mut()
     }
 
+    /// Returns the last stream of each slot that a front has had.
+    pub(crate) fn last_of(&self, slots: fosse_wire::slots::Slots) -> Vec<StreamId> {
+        let streams = self.0.iter().flatten().map(|exchange| exchange.ids.stream);
+        streams.filter(|stream| slots.have(*stream)).collect()
+    }
+
     /// Begins the exchange of a request.
     ///
     /// # Errors

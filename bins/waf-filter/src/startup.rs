@@ -7,7 +7,10 @@ use fosse_inherit::{Descriptors, optional_blob};
 use fosse_lockdown::Sealed;
 use fosse_service::Inherited;
 use fosse_settings::WafFilter;
-use fosse_stage::{Input, Output};
+use fosse_stage::{
+    Input, Output,
+    fronts::{FromFronts, ToFronts},
+};
 use fosse_wire::frame::Hello;
 
 use crate::{
@@ -17,7 +20,7 @@ use crate::{
 
 /// The descriptors that carry frames.
 struct Frames {
-    input: Input,
+    inputs: FromFronts,
     output: Output,
     back: Option<Back>,
 }
@@ -25,17 +28,19 @@ struct Frames {
 impl Frames {
     /// Takes them over, before the lock: it forbids to ask for their types.
     fn inherit(descriptors: &mut Descriptors, has_start: bool) -> Self {
-        let input = Input::new(descriptors.required(0));
+        let inputs = FromFronts::inherit(descriptors.required(0), descriptors);
         // A pipeline has no response path: no stage grants credit.
-        let credit_unlimited = !input.never_waits() || !has_start;
-        let output = Output::new(descriptors.required(1), Hello { credit_unlimited });
-        let mut both = |from, to| {
-            let (from, to) = descriptors.optional(from).zip(descriptors.optional(to))?;
-            Some((Input::new(from), Output::new(to, Hello::default())))
-        };
+        let credit_unlimited = !inputs.never_wait() || !has_start;
+        let output = Output::new(descriptors.required(1), Hello { credit_unlimited, ..Hello::default() });
+        let mut both = |from, to| descriptors.optional(from).zip(descriptors.optional(to));
         let (back, encode) = (both(3, 4), both(10, 11));
-        let back = back.map(|(from_dispatch, to_parse)| Back { from_dispatch, to_parse, encode });
-        Self { input, output, back }
+        let encode = encode.map(|(from, to)| (Input::new(from), Output::new(to, Hello::default())));
+        let back = back.map(|(from, to)| Back {
+            from_dispatch: Input::new(from),
+            to_parse: ToFronts::inherit(to, descriptors),
+            encode,
+        });
+        Self { inputs, output, back }
     }
 }
 
@@ -43,7 +48,7 @@ impl Frames {
 /// person names, or those of the configuration, which are compiled out of the bundle.
 pub fn run(mut inherited: Inherited, rules: Option<Rules>, paths: &[String]) -> ! {
     let has_start = inherited.has_start();
-    let Frames { input, output, back } = Frames::inherit(&mut inherited.descriptors, has_start);
+    let Frames { inputs, output, back } = Frames::inherit(&mut inherited.descriptors, has_start);
     let config = optional_blob::<WafFilter>(PROGRAM, &mut inherited.descriptors, 5);
     let bundle = inherited.descriptors.optional(8).map(Sealed::new);
     // Rules a person names are read with that person's rights; nothing has come from outside yet.
@@ -57,10 +62,10 @@ pub fn run(mut inherited: Inherited, rules: Option<Rules>, paths: &[String]) -> 
         fatal(PROGRAM, "responses are to be inspected, and descriptors 3 and 4 are missing");
     }
     let filter = Filter::new(config, rules, to_stderr, given.optional(9), Rc::clone(&process.counters));
-    if input.never_waits() {
-        process.serve(|process| Server::new(process, filter, input, output, back))
+    if inputs.never_wait() {
+        process.serve(|process| Server::new(process, filter, inputs, output, back))
     }
-    pipeline::run(filter.without_credit(), input, output)
+    pipeline::run(filter.without_credit(), inputs, output)
 }
 
 /// Compiles the rules of a configuration; without one, in a shell, those of a site that names none.

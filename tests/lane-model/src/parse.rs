@@ -1,4 +1,5 @@
-//! parse: bins/parse/src/conn.rs, inbound.rs, outbound.rs, client.rs.
+//! parse: common/http/front/src/requests.rs, response.rs, endings.rs; bins/parse/src/conn.rs,
+//! client.rs.
 
 use fosse_wire::{Kind, StreamId, order};
 

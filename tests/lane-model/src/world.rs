@@ -94,8 +94,8 @@ pub struct Rules {
     /// dispatch does not grant again what a filter has granted
     /// (bins/dispatch/src/exchange/request_body.rs, `data`: `prepaid`).
     pub held_is_prepaid: bool,
-    /// parse ends a request whose response came first with a RESET (bins/parse/src/conn.rs,
-    /// `complete`: `cut_short`).
+    /// parse ends a request whose response came first with a RESET
+    /// (common/http/front/src/endings.rs, `complete`).
     pub cuts_short: bool,
     /// dispatch responds to a RESET with a RESET (bins/dispatch/src/frames.rs, `client_gone`).
     pub echoes: bool,
@@ -104,7 +104,8 @@ pub struct Rules {
     /// dispatch grants once the backend has taken all (bins/dispatch/src/exchange/send.rs,
     /// `grant`).
     pub dispatch_grants: bool,
-    /// parse grants once the client has taken all (bins/parse/src/conn.rs, `grant`).
+    /// parse grants once the client has taken all (common/http/front/src/response.rs,
+    /// `grant`).
     pub parse_grants: bool,
     /// A filter tells dispatch of a reset of what it holds (bins/waf-filter/src/request/frames.rs,
     /// `on_reset`).

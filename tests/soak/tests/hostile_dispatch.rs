@@ -80,7 +80,9 @@ fn frames_out_of_order_end_the_conversation() {
     breaks_off("data before a head", |a, _| vec![data(a, b"FOR-A")]);
     breaks_off("end before a head", |a, _| vec![end(a, 0)]);
     breaks_off("two heads", |a, _| vec![response(a, |_| {}, &[]), response(a, |_| {}, &[])]);
-    breaks_off("hello again", |_, _| vec![frame(0, kind::HELLO, &[fosse_wire::PROTOCOL.to_le_bytes()[0], 0, 0, 0])]);
+    breaks_off("hello again", |_, _| {
+        vec![frame(0, kind::HELLO, &[fosse_wire::PROTOCOL.to_le_bytes()[0], 0, 0, 0, 0, 1])]
+    });
     for other in [
         kind::REQUEST,
         kind::REQUEST_DATA,

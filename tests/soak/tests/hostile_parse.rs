@@ -345,10 +345,15 @@ fn lengths_out_of_range_end_the_conversation() {
     }
     let protocol = u8::try_from(fosse_wire::PROTOCOL).unwrap();
     for greeting in [
-        frame(0, 0, &[protocol + 1, 0, 0, 0]),
-        frame(0, 0, &[protocol, 0, 8, 0]),
+        frame(0, 0, &[protocol + 1, 0, 0, 0, 0, 1]),
+        frame(0, 0, &[protocol, 0, 8, 0, 0, 1]),
         frame(0, 0, &[protocol, 0]),
-        frame(1, 0, &[protocol, 0, 0, 0]),
+        frame(0, 0, &[protocol, 0, 0, 0]),
+        frame(1, 0, &[protocol, 0, 0, 0, 0, 1]),
+        // A front that there is not, and one of two where there is one.
+        frame(0, 0, &[protocol, 0, 0, 0, 1, 1]),
+        frame(0, 0, &[protocol, 0, 0, 0, 0, 3]),
+        frame(0, 0, &[protocol, 0, 0, 0, 0, 2]),
         b"GET / HTTP/1.1\r\n\r\n".to_vec(),
         Vec::new(),
     ] {

@@ -271,9 +271,9 @@ fn final_head(
     let written = match coding {
         None => response::head(&mut output.outbox, stream.id, &to_parse, head, edits, own),
         Some(coding) => {
-            let out = to_encode.as_mut().unwrap_or(output);
+            let out = to_encode.as_mut().map_or(&mut output.outbox, |to_encode| &mut to_encode.outbox);
             let to_encode = EncodeHead { response: to_parse, ..before_head(stream, terms.policy, coding) };
-            out.outbox.frame(stream.id, Kind::Encode, |body| {
+            out.frame(stream.id, Kind::Encode, |body| {
                 to_encode.encode_fixed(body);
                 response::put(body, &to_encode.response, head, edits, own)
             })

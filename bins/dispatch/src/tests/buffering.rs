@@ -142,7 +142,8 @@ fn every_byte_of_a_buffered_body_gives_the_client_its_time_again() {
     stream.timer.stop();
     fixture.to.outbox.data(id(0), Kind::RequestData, b"a");
     fixture.to.flush(&fixture.peers, 1).unwrap();
-    let (input, clients, streams, mut lane) = fixture.server.parts(&fixture.event_loop, &fixture.counters);
+    let (inputs, clients, streams, mut lane) = fixture.server.parts(&fixture.event_loop, &fixture.counters);
+    let (_, input) = inputs.of(0).unwrap();
     on_frames(input, clients, streams, &mut lane).unwrap();
     assert_eq!(fixture.limit(id(0)), Some((Limit::Pause, 1000)));
 }

@@ -9,7 +9,10 @@ use std::{
 use fosse_counters::Counters;
 use fosse_eventloop::{EventLoop, Events};
 use fosse_settings::{Action, Backend, DispatchPolicy, DispatchSite, ServerName};
-use fosse_stage::{Input, Output};
+use fosse_stage::{
+    Input, Output,
+    fronts::{FromFronts, ToFronts},
+};
 use fosse_wire::{
     Kind, StreamId,
     connect::{ConnectRequest, Outcome, Reply},
@@ -112,7 +115,7 @@ impl Fixture {
         let ((to, input), (output, from)) = (pair(SocketType::STREAM), pair(SocketType::STREAM));
         let (ours, connect) = pair(SocketType::SEQPACKET);
         let event_loop = EventLoop::new().unwrap().without_linger();
-        let (input, output) = (Input::new(input), Output::new(output, Hello::default()));
+        let (input, output) = (FromFronts::new(vec![input]), ToFronts::new(vec![output]));
         let server = Server::of(settings, input, (output, None), ours, None);
         server.watch(&event_loop).unwrap();
         Self {

@@ -8,10 +8,9 @@ use fosse_eventloop::{EventLoop, slab::Slab};
 use fosse_http1::HeadLimits;
 use fosse_settings::Backend;
 use fosse_source::Source;
-use fosse_stage::Output;
+use fosse_stage::fronts::ToFronts;
 use fosse_wire::{
     connect::{Outcome as Connected, Reply},
-    frame::Hello,
     request::BodyLength,
 };
 use rustix::net::SocketType;
@@ -40,7 +39,7 @@ struct Parts {
 impl Parts {
     fn new() -> Self {
         let (output, _) = pair(SocketType::STREAM);
-        let shared = Shared::new(Output::new(output, Hello::default()), None, 1 << 20);
+        let shared = Shared::new(ToFronts::new(vec![output]), None, 1 << 20);
         Self { event_loop: EventLoop::new().unwrap(), counters: Counters::private(), shared }
     }
 

@@ -175,7 +175,8 @@ fn a_pooled_connection_that_ends_before_the_request_goes_out_costs_it_nothing() 
     fixture.send(id(1), &RequestHead { body: BodyLength::Exact(0), ..post() });
     fixture.end(id(1));
     fixture.to.flush(&fixture.peers, 1).unwrap();
-    let (input, clients, streams, mut lane) = fixture.server.parts(&fixture.event_loop, &fixture.counters);
+    let (inputs, clients, streams, mut lane) = fixture.server.parts(&fixture.event_loop, &fixture.counters);
+    let (_, input) = inputs.of(0).unwrap();
     on_frames(input, clients, streams, &mut lane).unwrap();
     say(&server, OK);
     fixture.turn();

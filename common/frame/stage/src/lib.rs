@@ -7,10 +7,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod fronts;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use fosse_eventloop::{EventLoop, Interest};
-use fosse_wire::{Frame, Inbox, Kind, Outbox, StreamId, WireError, frame::Hello};
+use fosse_wire::{Frame, Inbox, Kind, Outbox, StreamId, WireError, frame::Hello, slots::Slots};
 use rustix::{
     io::Errno,
     net::{RecvFlags, SendFlags, recv, send},
@@ -66,6 +68,10 @@ pub struct Input {
     socket: bool,
     inbox: Inbox,
     hello: Option<Hello>,
+    /// The slots that HELLO has to speak of.
+    greeted: Slots,
+    /// The slots that frames may be of.
+    slots: Slots,
 }
 
 impl Input {
@@ -73,20 +79,32 @@ impl Input {
     #[must_use]
     pub fn new(fd: OwnedFd) -> Self {
         let socket = is_socket(fd.as_fd());
-        Self { fd, socket, inbox: Inbox::default(), hello: None }
+        Self { socket, ..Self::of_session(fd) }
     }
 
     /// Takes over a descriptor of a session that began later, when a lock forbids to ask what it
     /// is: a socket, or reading it fails.
     #[must_use]
     pub fn of_session(fd: OwnedFd) -> Self {
-        Self { fd, socket: true, inbox: Inbox::default(), hello: None }
+        Self { fd, socket: true, inbox: Inbox::default(), hello: None, greeted: Slots::ALL, slots: Slots::ALL }
+    }
+
+    /// Takes frames of one front, which greets with its slots, and of these alone.
+    #[must_use]
+    pub fn of_front(self, slots: Slots) -> Self {
+        Self { greeted: slots, slots, ..self }
+    }
+
+    /// Takes frames for one front: of its slots alone.
+    #[must_use]
+    pub fn for_front(self, slots: Slots) -> Self {
+        Self { slots, ..self }
     }
 
     /// Returns whether [`Input::read`] never waits: false for pipes and files, which are not to be
     /// watched.
     #[must_use]
-    pub const fn never_waits(&self) -> bool {
+    pub(crate) const fn never_waits(&self) -> bool {
         self.socket
     }
 
@@ -125,10 +143,15 @@ impl Input {
             if frame.kind != Kind::Hello || frame.stream != StreamId::CONTROL {
                 return Err(Gone::Broken(WireError::Order(frame.kind)));
             }
-            self.hello = Some(frame.hello()?);
+            let hello = frame.hello()?;
+            if hello.slots != self.greeted {
+                return Err(Gone::Broken(WireError::Foreign));
+            }
+            self.hello = Some(hello);
         }
         match self.inbox.next_frame()? {
             Some(frame) if frame.kind == Kind::Hello => Err(Gone::Broken(WireError::Order(Kind::Hello))),
+            Some(frame) if !self.slots.have(frame.stream) => Err(Gone::Broken(WireError::Foreign)),
             other => Ok(other),
         }
     }
@@ -168,9 +191,9 @@ impl Output {
 
     /// Takes over a descriptor of a session that began later, as [`Input::of_session`].
     #[must_use]
-    pub fn of_session(fd: OwnedFd) -> Self {
+    pub fn of_session(fd: OwnedFd, hello: Hello) -> Self {
         let mut outbox = Outbox::default();
-        outbox.hello(Hello::default());
+        outbox.hello(hello);
         Self { fd, socket: true, outbox, armed: false }
     }
 
@@ -217,12 +240,6 @@ impl Output {
             }
         }
         Ok(())
-    }
-
-    /// Returns whether [`Output::flush`] never waits: false for pipes and files.
-    #[must_use]
-    pub const fn never_waits(&self) -> bool {
-        self.socket
     }
 
     /// Watches for room only while a write is blocked: left armed it would double the wake-ups.

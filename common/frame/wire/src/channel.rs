@@ -124,7 +124,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn put(&self, out: &mut Vec<u8>) {
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.id.to_le_bytes());
         out.extend_from_slice(&self.listener.to_le_bytes());
         out.push(if self.trusted { FLAG_TRUSTED } else { 0 } | if self.unix { FLAG_UNIX } else { 0 });
@@ -133,7 +133,7 @@ impl Connection {
         out.extend_from_slice(&[0; 2]);
     }
 
-    fn take(c: &mut Cursor<'_>) -> Result<Self, WireError> {
+    pub(crate) fn take(c: &mut Cursor<'_>) -> Result<Self, WireError> {
         let id = c.u64()?;
         let listener = c.u16()?;
         let flags = c.u8()?;

@@ -2,9 +2,11 @@
 //! follows it.
 
 use crate::{
-    PROTOCOL, StreamId, WireError,
+    StreamId, WireError,
     cursor::{Cursor, Fixed},
 };
+
+pub use crate::hello::Hello;
 
 /// Bytes of a frame before its body: length, stream, kind.
 pub const FRAME_HEADER_BYTES: usize = 9;
@@ -160,27 +162,8 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// [`WireError::Protocol`] for another protocol number, layout errors as everywhere.
     pub fn hello(&self) -> Result<Hello, WireError> {
-        let mut cursor = Cursor::new(self.body);
-        let protocol = cursor.u16()?;
-        let flags = cursor.u16()?;
-        cursor.end()?;
-        if protocol != PROTOCOL {
-            return Err(WireError::Protocol(protocol));
-        }
-        if flags & !HELLO_CREDIT_UNLIMITED != 0 {
-            return Err(WireError::Field("hello flags"));
-        }
-        Ok(Hello { credit_unlimited: flags & HELLO_CREDIT_UNLIMITED != 0 })
+        Hello::decode(self.body)
     }
-}
-
-const HELLO_CREDIT_UNLIMITED: u16 = 1;
-
-/// The greeting of a stage, before its first stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hello {
-    /// There is no response path (a shell pipeline): no credit is granted or waited for.
-    pub credit_unlimited: bool,
 }
 
 /// The reason why a stream ended without being complete.
@@ -268,8 +251,7 @@ impl Outbox {
 
     /// Appends HELLO.
     pub fn hello(&mut self, hello: Hello) {
-        let flags = if hello.credit_unlimited { HELLO_CREDIT_UNLIMITED } else { 0 };
-        self.raw(StreamId::CONTROL, Kind::Hello, &[PROTOCOL.to_le_bytes(), flags.to_le_bytes()].concat());
+        self.raw(StreamId::CONTROL, Kind::Hello, &hello.bytes());
     }
 
     /// Appends body bytes as frames of at most [`DATA_BYTES_MAX`].
@@ -382,12 +364,6 @@ mod tests {
         assert_eq!(out.pending(), &all[10..]);
         out.advance(all.len() - 10);
         assert!(out.is_empty());
-    }
-
-    #[test]
-    fn refuses_a_hello_of_another_protocol() {
-        let frame = Frame { stream: StreamId::CONTROL, kind: Kind::Hello, body: &[9, 0, 0, 0] };
-        assert_eq!(frame.hello(), Err(WireError::Protocol(9)));
     }
 
     #[test]

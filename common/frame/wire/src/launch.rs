@@ -47,11 +47,19 @@ pub enum Program {
     Cache = 15,
     /// Encodes responses.
     Encode = 16,
+    /// TLS towards clients.
+    Tls = 17,
+    /// Signs handshakes.
+    Keys = 18,
+    /// Checks certificates and keys.
+    Certs = 19,
+    /// HTTP/2 towards clients.
+    ParseH2 = 20,
 }
 
 impl Program {
     /// All programs, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::Accept,
         Self::Parse,
         Self::WafFilter,
@@ -69,6 +77,10 @@ impl Program {
         Self::Password,
         Self::Cache,
         Self::Encode,
+        Self::Tls,
+        Self::Keys,
+        Self::Certs,
+        Self::ParseH2,
     ];
 
     /// The name of the executable without `fosse-`.
@@ -92,6 +104,10 @@ impl Program {
             Self::Password => "password",
             Self::Cache => "cache",
             Self::Encode => "encode",
+            Self::Tls => "tls",
+            Self::Keys => "keys",
+            Self::Certs => "certs",
+            Self::ParseH2 => "parse-h2",
         }
     }
 

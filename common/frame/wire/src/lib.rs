@@ -13,11 +13,14 @@ pub mod channel;
 pub mod connect;
 pub mod cursor;
 pub mod direct;
+mod door;
 pub mod encode;
 mod endpoint;
 pub mod fields;
 pub mod files;
 pub mod frame;
+pub mod handshaken;
+mod hello;
 pub mod inbox;
 pub mod launch;
 mod message;
@@ -30,6 +33,8 @@ mod reload;
 pub mod request;
 pub mod response;
 pub mod session;
+pub mod signing;
+pub mod slots;
 pub mod spool;
 pub mod start;
 pub mod store;
@@ -43,7 +48,7 @@ pub use stream::{STREAM_SLOTS_MAX, StreamId};
 
 /// The protocol number in HELLO. It changes when any layout on the ring changes: both ends of a
 /// ring are of one build generation, so there is nothing to negotiate.
-pub const PROTOCOL: u16 = 4;
+pub const PROTOCOL: u16 = 5;
 
 /// The reason why bytes from a peer are refused. Each of them ends the conversation (rule "exact
 /// consumption").
@@ -65,6 +70,8 @@ pub enum WireError {
     Order(Kind),
     /// More bytes than the credit granted.
     Credit,
+    /// The slot of another front.
+    Foreign,
 }
 
 impl std::fmt::Display for WireError {
@@ -78,6 +85,7 @@ impl std::fmt::Display for WireError {
             Self::Protocol(p) => write!(f, "peer speaks protocol {p}, not {PROTOCOL}"),
             Self::Order(k) => write!(f, "frame {k:?} not allowed in this state"),
             Self::Credit => f.write_str("more bytes than credit"),
+            Self::Foreign => f.write_str("the slot is another front's"),
         }
     }
 }

@@ -103,7 +103,8 @@ pub struct RequestHead<'a> {
     /// The field in which trusted proxies of this listener name their client is Forwarded (RFC
     /// 7239), not X-Forwarded-For and its kin.
     pub forwarded: bool,
-    /// The response has a rate, which parse sees to: nothing of it is leased but an upgrade.
+    /// parse sends the response itself, which has a rate or is one of many streams of its
+    /// connection: nothing of it is leased but an upgrade.
     pub paced: bool,
     /// A filter has the whole body, or the first `held` bytes of it where that is not 0, and sends
     /// them as credit comes round to it ([`crate::Kind::ReleaseCredit`]).

@@ -5,7 +5,7 @@
 
 use crate::{WireError, message::Raw};
 
-pub use crate::{message::MESSAGE_BYTES, pipe::Stream, reload::ReloadProgress, strike::Strike};
+pub use crate::{door::Door, message::MESSAGE_BYTES, pipe::Stream, reload::ReloadProgress, strike::Strike};
 
 /// The lane, in messages, of a program that is in none.
 pub const LANE_NONE: u32 = u32::MAX;
@@ -15,10 +15,13 @@ pub const LANE_NONE: u32 = u32::MAX;
 pub enum ToChild {
     /// Finish what is under way, take nothing new, then exit 0.
     Drain,
-    /// accept: a lane is ready; its channel comes along. `connections_max` bounds what it is given.
+    /// accept: a lane is ready; the channel of one of its doors comes along. `connections_max`
+    /// bounds what the lane is given by all of them.
     LaneAdd {
         /// Number of the lane, unique over the edge's life.
         lane: u32,
+        /// The one of its programs that reads the channel.
+        door: Door,
         /// Connections it may have at a time.
         connections_max: u32,
         /// It lived before this accept did: ask it to LIST.
@@ -34,6 +37,8 @@ pub enum ToChild {
     LaneRest {
         /// Number of the lane.
         lane: u32,
+        /// The one of its doors.
+        door: Door,
     },
     /// accept: a listening socket comes along.
     Listen {
@@ -149,6 +154,11 @@ pub enum ToChild {
         /// The descriptor is the one to write.
         writes: bool,
     },
+    /// tls: a socket to another fosse-keys comes along, in place of the one before.
+    Keys {
+        /// The lane.
+        lane: u32,
+    },
 }
 
 /// From a child to start.
@@ -198,6 +208,7 @@ impl ToChild {
                 | Self::Passwords { .. }
                 | Self::Cache { .. }
                 | Self::Encode { .. }
+                | Self::Keys { .. }
         )
     }
 
@@ -206,8 +217,8 @@ impl ToChild {
     pub fn encode(&self) -> [u8; MESSAGE_BYTES] {
         match *self {
             Self::Drain => Raw { kind: 1, ..Raw::default() },
-            Self::LaneAdd { lane, connections_max, known } => {
-                Raw { kind: 2, a: u8::from(known), b: 0, c: lane, d: u64::from(connections_max) }
+            Self::LaneAdd { lane, door, connections_max, known } => {
+                Raw { kind: 2, a: u8::from(known), b: door as u16, c: lane, d: u64::from(connections_max) }
             }
             Self::LaneDrain { lane } => Raw { kind: 3, c: lane, ..Raw::default() },
             Self::Listen { listener, generation } => Raw { kind: 4, b: listener, c: generation, ..Raw::default() },
@@ -233,7 +244,8 @@ impl ToChild {
             Self::Cache { lane } => Raw { kind: 19, c: lane, ..Raw::default() },
             Self::Encode { lane, writes } => Raw { kind: 20, a: u8::from(writes), c: lane, ..Raw::default() },
             Self::PageEnd { program, number, pid } => Raw { kind: 17, a: program, b: 0, c: number, d: u64::from(pid) },
-            Self::LaneRest { lane } => Raw { kind: 21, c: lane, ..Raw::default() },
+            Self::Keys { lane } => Raw { kind: 22, c: lane, ..Raw::default() },
+            Self::LaneRest { lane, door } => Raw { kind: 21, b: door as u16, c: lane, ..Raw::default() },
         }
         .encode()
     }
@@ -247,7 +259,12 @@ impl ToChild {
         let raw = Raw::decode(bytes)?;
         let message = match raw.kind {
             1 => Self::Drain,
-            2 => Self::LaneAdd { lane: raw.c, connections_max: narrow(raw.d)?, known: raw.a == 1 },
+            2 => Self::LaneAdd {
+                lane: raw.c,
+                door: Door::of_number(raw.b)?,
+                connections_max: narrow(raw.d)?,
+                known: raw.a == 1,
+            },
             3 => Self::LaneDrain { lane: raw.c },
             4 => Self::Listen { listener: raw.b, generation: raw.c },
             5 => Self::Addresses { listener: raw.b, generation: raw.c },
@@ -274,7 +291,8 @@ impl ToChild {
             18 => Self::Passwords { lane: raw.c },
             19 => Self::Cache { lane: raw.c },
             20 => Self::Encode { lane: raw.c, writes: raw.a == 1 },
-            21 => Self::LaneRest { lane: raw.c },
+            21 => Self::LaneRest { lane: raw.c, door: Door::of_number(raw.b)? },
+            22 => Self::Keys { lane: raw.c },
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -320,9 +338,9 @@ mod tests {
     fn every_message_comes_back_and_says_whether_a_descriptor_comes_along() {
         let all = [
             ToChild::Drain,
-            ToChild::LaneAdd { lane: 70_000, connections_max: 9, known: true },
+            ToChild::LaneAdd { lane: 70_000, door: Door::Tls, connections_max: 9, known: true },
             ToChild::LaneDrain { lane: 3 },
-            ToChild::LaneRest { lane: 3 },
+            ToChild::LaneRest { lane: 3, door: Door::Tls },
             ToChild::Listen { listener: 2, generation: 8 },
             ToChild::Addresses { listener: u16::MAX, generation: 8 },
             ToChild::Penalise { connection: u64::MAX },
@@ -340,6 +358,7 @@ mod tests {
             ToChild::Cache { lane: 4 },
             ToChild::Encode { lane: 4, writes: false },
             ToChild::Encode { lane: 4, writes: true },
+            ToChild::Keys { lane: 4 },
             ToChild::Reload { number: 1, progress: ReloadProgress::Begun, generation: 0 },
             ToChild::Reload { number: u32::MAX, progress: ReloadProgress::FailedForGood, generation: u32::MAX },
         ];

@@ -2,6 +2,8 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+use fosse_counters::{Counters, parse as count};
+use fosse_die::warning;
 use fosse_eventloop::EventLoop;
 use fosse_fdpass::{Fit, Received};
 use fosse_wire::channel::{self, Connection, Tally};
@@ -37,6 +39,15 @@ pub enum FromAccept {
     Elsewhere(Vec<Tally>),
     /// Sources that are refused from now on.
     Penalised(Vec<Tally>),
+}
+
+/// Reports connections that there was no descriptor for: they are reset, and the others go on.
+pub fn report_lost(program: &str, connections: usize, counters: &Counters) {
+    if connections > 0 {
+        counters.add(count::EXHAUSTED, u64::try_from(connections).unwrap_or(0));
+        let cure = "raise the hard limit of descriptors (LimitNOFILE, ulimit -Hn)";
+        warning(program, format_args!("event=no-descriptor connections={connections} cure=\"{cure}\""));
+    }
 }
 
 impl AcceptChannel {

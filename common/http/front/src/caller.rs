@@ -1,8 +1,11 @@
 //! One client connection, as far as all protocols have it.
 
+use std::net::SocketAddr;
+
 use fosse_proxyproto::Header;
 use fosse_source::Source;
 use fosse_wire::channel::Connection;
+use fosse_wire::request::Endpoint;
 
 use crate::context::Context;
 use crate::origin::Origin;
@@ -56,6 +59,28 @@ impl Caller {
             shown: Shown::begin(context.now_ms),
             charge: None,
         }
+    }
+
+    /// Takes what fosse-tls knows of a client, who is judged as one that a PROXY header names where
+    /// one does.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn take_handshake(
+        &mut self,
+        tls: Handshake,
+        named: Option<&Endpoint>,
+        context: &mut Context,
+    ) -> Result<(), Refused> {
+        self.tls = Some(Box::new(tls));
+        let address = named.and_then(|named| Some(SocketAddr::new(named.ip()?, named.port)));
+        let header = Header { addresses: address.map(|address| (address, address)), secure: true, authority: b"" };
+        if named.is_some() {
+            return self.take_proxy(&header, context);
+        }
+        // A header comes once, and fosse-tls has read it.
+        self.proxied = true;
+        Ok(())
     }
 
     /// Returns whether a PROXY header has to come first.

@@ -7,7 +7,7 @@ use fosse_counters::{Counters, parse as count};
 use fosse_deadlines::{Deadlines, after};
 use fosse_eventloop::EventLoop;
 use fosse_stage::Output;
-use fosse_wire::Outbox;
+use fosse_wire::{Outbox, slots::Slots};
 
 use crate::access::AccessLog;
 use crate::buffers::SpareBuffers;
@@ -23,6 +23,8 @@ use crate::sources::Sources;
 pub struct Context {
     /// The name of the program in its lines.
     pub program: &'static str,
+    /// The slots that the streams of this front have.
+    pub slots: Slots,
     /// Settings of this generation.
     pub settings: Settings,
     /// The counter page.
@@ -68,6 +70,7 @@ impl Context {
         let sources = Sources::new(&settings);
         Self {
             program,
+            slots: Slots::ALL,
             settings,
             sources,
             source_rates: SourceRates::default(),

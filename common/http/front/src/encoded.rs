@@ -7,7 +7,7 @@ use fosse_die::alert;
 use fosse_eventloop::{EventLoop, Interest};
 use fosse_service::ExitReason;
 use fosse_stage::{Gone, Input, Output};
-use fosse_wire::Frame;
+use fosse_wire::{Frame, frame::Hello};
 use rustix::io::Errno;
 
 use crate::{context::Context, response::Way};
@@ -114,10 +114,10 @@ impl Encoded {
         }
         let reads = self.next.take().ok_or_else(|| ExitReason::broken_protocol("start"))?;
         self.end(event_loop, streams, context, output);
-        let input = Input::of_session(reads);
+        let input = Input::of_session(reads).for_front(context.slots);
         event_loop.add(&input, self.token, Interest::IN)?;
         self.input = Some(input);
-        context.to_encode = Some(Output::of_session(fd));
+        context.to_encode = Some(Output::of_session(fd, Hello { slots: context.slots, ..Hello::default() }));
         Ok(())
     }
 }

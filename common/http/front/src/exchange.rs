@@ -82,6 +82,8 @@ pub struct Exchange {
     pub is_head: bool,
     /// Index of the upgrade token that was offered.
     pub upgrade: Option<usize>,
+    /// Nothing of its response is lent but an upgrade: it has a rate, or is one of many streams.
+    pub(crate) is_sent_here: bool,
     /// The process that writes to the client.
     pub lease: Lease,
     /// Body bytes of the response that may come from the ring.
@@ -151,6 +153,7 @@ impl Exchange {
             abort_on_close: false,
             is_head: false,
             upgrade: None,
+            is_sent_here: false,
             lease: Lease::No,
             response_credit: ResponseCredit::new(),
             begun_ms: 0,

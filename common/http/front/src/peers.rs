@@ -1,8 +1,9 @@
-//! The processes beside the ring that clients are shared with: fosse-accept and fosse-dispatch. In
-//! a shell there are none.
+//! The processes beside the ring that clients are shared with: fosse-accept, fosse-dispatch,
+//! fosse-tls. In a shell there are none.
 
 use crate::accept_channel::AcceptChannel;
 use crate::lease_channel::LeaseChannel;
+use crate::tls_channel::TlsChannel;
 
 /// The channels to them.
 #[derive(Debug, Default)]
@@ -11,4 +12,6 @@ pub struct Peers {
     pub accept: AcceptChannel,
     /// Sockets are lent.
     pub lease: LeaseChannel,
+    /// Clients that speak TLS come and go.
+    pub tls: TlsChannel,
 }

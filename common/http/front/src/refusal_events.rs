@@ -37,7 +37,7 @@ impl RefusalEvents {
     }
 
     /// Writes the line of a refusal, or counts it.
-    pub(crate) fn note(
+    pub fn note(
         &mut self,
         program: &str,
         refused: Refused,

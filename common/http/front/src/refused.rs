@@ -42,6 +42,9 @@ impl Refused {
         Self { limit: "address_connections_max", ..Self::new(429, "too many connections from this address") };
     /// No site takes the host.
     pub const HOST: Self = Self::new(421, "no site has this host");
+    /// Over a connection whose handshake was that of a site with other terms (RFC 9110, section
+    /// 15.5.20).
+    pub(crate) const OTHER_TERMS: Self = Self::new(421, "the connection is to a site with other terms of TLS");
     /// The head is longer than a frame.
     pub const HEAD: Self = Self::new(431, "the head does not fit into a frame");
     /// The end of the request is longer than a frame.

@@ -38,6 +38,7 @@ impl<'a> From<&'a fosse_http1::RequestHead<'a>> for Request<'a> {
             version: match head.version {
                 fosse_http1::Version::Http10 => Version::Http10,
                 fosse_http1::Version::Http11 => Version::Http11,
+                fosse_http1::Version::Http2 => Version::Http2,
             },
             fields: &head.fields,
             host: &head.host,

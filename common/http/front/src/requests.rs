@@ -3,7 +3,7 @@
 use fosse_http1::{Fields, is_request_id};
 use fosse_source::Source;
 use fosse_wire::fields::FieldsWriter;
-use fosse_wire::request::RequestHead;
+use fosse_wire::request::{RequestHead, Version};
 use fosse_wire::{Kind, Outbox, WireError};
 
 use crate::access::Who;
@@ -59,6 +59,8 @@ impl Stream {
         let number = context.next_request();
         let id = self.id.next();
         let pace = Pace::of((terms.site, terms.policy, record.listener), &client, &context.settings);
+        // A socket with many streams on it is nobody's to write one of them to.
+        let is_sent_here = pace.is_some() || request.version == Version::Http2;
         let (tls_version, tls_cipher, sni) = caller.handshake();
         let fixed = RequestHead {
             version: request.version,
@@ -67,7 +69,7 @@ impl Stream {
             single_client: caller.has_single_client(context),
             trusted: caller.origin.trusted,
             forwarded: context.settings.reads_forwarded(record.listener),
-            paced: pace.is_some(),
+            paced: is_sent_here,
             body: request.body,
             site: terms.site,
             policy: terms.policy,
@@ -103,6 +105,7 @@ impl Stream {
         self.exchange = Exchange {
             body_bytes_max: terms.body_bytes_max,
             abort_on_close: terms.abort_on_close,
+            is_sent_here,
             upgrade,
             begun_ms: context.now_ms,
             begun_us,

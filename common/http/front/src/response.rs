@@ -190,7 +190,7 @@ impl Stream {
             (exchange.left, exchange.replaced) = (BodyLeft::None, true);
         }
         if head.lease {
-            if self.pace.is_some() && !head.upgrade {
+            if exchange.is_sent_here && !head.upgrade {
                 return Err(WireError::Field("lease"));
             }
             exchange.lease = Lease::Wanted;

@@ -4,19 +4,33 @@
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use fosse_args::{Args, Flag, Takes};
 use fosse_die::{fatal, temporary};
 use fosse_inherit::{Descriptors, Expected, LINES, MEMORY, MESSAGES, STREAM};
 use fosse_lockdown::Sealed;
 use fosse_service::{ExitReason, Given, Process};
 use fosse_stage::{Input, Output};
 use fosse_sys::page::Page;
-use fosse_wire::frame::Hello;
+use fosse_wire::{frame::Hello, slots::Slots};
 
 use crate::access::AccessLog;
 use crate::context::Context;
 use crate::pace::SourceRates;
 use crate::refusal_events::RefusalEvents;
 use crate::settings::Settings;
+
+/// The option that says which front of its lane a process is.
+pub const FRONT: Flag = Flag {
+    name: "--front",
+    takes: Takes::Text("K/N"),
+    help: "its number among the fronts of its lane, and theirs: 0/1 without",
+};
+
+/// Returns the slots of the front that the arguments say this is.
+#[must_use]
+pub fn slots(args: &Args) -> Slots {
+    args.parsed(FRONT.name, "a front, like 1/2").unwrap_or_default()
+}
 
 /// The descriptors of a stage of a lane. fd 2 is not among them: it stays where it is.
 pub const LANE: &[Expected] = &[
@@ -25,7 +39,7 @@ pub const LANE: &[Expected] = &[
     Expected::required(5, MEMORY, "configuration"),
     Expected::optional(6, MEMORY, "counter page"),
     Expected::optional(7, MESSAGES, "start"),
-    Expected::required(8, MESSAGES, "connections from accept"),
+    Expected::optional(8, MESSAGES, "connections from accept"),
     Expected::optional(9, MESSAGES, "client sockets for dispatch"),
     Expected::optional(10, LINES, "access log"),
     Expected::optional(11, MEMORY, "pages"),
@@ -33,11 +47,14 @@ pub const LANE: &[Expected] = &[
     Expected::optional(13, STREAM, "credit for encode"),
     Expected::optional(14, MEMORY, "rates of sources"),
     Expected::optional(15, MEMORY, "questions"),
+    Expected::optional(16, MESSAGES, "clients of fosse-tls"),
 ];
 
 /// The ring of a lane, and what its requests are logged to.
 #[derive(Debug)]
 pub struct Lane {
+    /// The slots of this front.
+    slots: Slots,
     /// Frames of responses.
     pub input: Input,
     /// Frames of requests.
@@ -68,6 +85,7 @@ impl Lane {
         }
         let access = self.access.take().filter(|_| settings.blob.access_log);
         let mut context = Context::new(program, settings, Rc::clone(&process.counters), self.request_first);
+        context.slots = self.slots;
         context.access = AccessLog::new(access, &context.settings.blob);
         context.refusals = RefusalEvents::reported();
         context.source_rates = SourceRates::new(given.optional(14).and_then(|fd| Page::map(fd).ok()));
@@ -77,13 +95,16 @@ impl Lane {
     }
 }
 
-/// Takes what a stage of a lane needs before the lock.
-pub fn lane(program: &str, descriptors: &mut Descriptors) -> Sealed<Lane> {
+/// Takes what a front of a lane, which has these slots, needs before the lock.
+pub fn lane(program: &str, slots: Slots, descriptors: &mut Descriptors) -> Sealed<Lane> {
+    let hello = Hello { slots, ..Hello::default() };
+    let session = |(from, to)| (Input::new(from).for_front(slots), Output::new(to, hello));
     let encode = descriptors.optional(12).zip(descriptors.optional(13));
     Sealed::new(Lane {
-        encode: encode.map(|(from, to)| (Input::new(from), Output::new(to, Hello::default()))),
-        input: Input::new(descriptors.required(0)),
-        output: Output::new(descriptors.required(1), Hello::default()),
+        slots,
+        encode: encode.map(session),
+        input: Input::new(descriptors.required(0)).for_front(slots),
+        output: Output::new(descriptors.required(1), hello),
         access: descriptors.optional(10).inspect(|pipe| set_nonblocking(program, pipe)),
         request_first: random(program),
     })

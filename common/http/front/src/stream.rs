@@ -17,6 +17,8 @@ use crate::{context::Context, settings::Settings};
 pub struct Stream {
     /// The stream of its exchange, or of the last one.
     pub id: StreamId,
+    /// The place of its slot among those of this front.
+    pub place: u32,
     /// The exchange under way, or the last one.
     pub exchange: Exchange,
     /// The rates at which the response is sent, where it has any.
@@ -36,9 +38,10 @@ pub struct Stream {
 impl Stream {
     /// Makes it; the first request has the stream that follows `id`.
     #[must_use]
-    pub const fn new(id: StreamId) -> Self {
+    pub fn new(id: StreamId, context: &Context) -> Self {
         Self {
             id,
+            place: u32::try_from(context.slots.place(id)).unwrap_or(u32::MAX),
             exchange: Exchange::none(),
             pace: None,
             log: Record::new(),
@@ -47,12 +50,6 @@ impl Stream {
             named: None,
             charge: None,
         }
-    }
-
-    /// Returns the number of its slot.
-    #[must_use]
-    pub fn slot(&self) -> u32 {
-        u32::try_from(self.id.slot()).unwrap_or(u32::MAX)
     }
 
     /// Returns the client, as far as it is known.
@@ -86,13 +83,13 @@ impl Stream {
 
     /// Returns how many of `wanted` bytes for its client may be written now.
     pub fn room(&mut self, wanted: usize, context: &mut Context) -> usize {
-        let (slot, now) = (self.slot(), (context.now_ms, context.now_ns()));
+        let (slot, now) = (self.place, (context.now_ms, context.now_ns()));
         self.pace.as_mut().map_or(wanted, |pace| pace.room(wanted, slot, now, &mut context.source_rates))
     }
 
     /// Counts bytes that its client has taken.
     pub fn pay(&mut self, bytes: usize, context: &mut Context) {
-        let slot = self.slot();
+        let slot = self.place;
         if let Some(pace) = &mut self.pace {
             pace.pay(bytes, slot, context.now_ns(), &mut context.source_rates);
         }
@@ -101,7 +98,7 @@ impl Stream {
     /// Ends the pace of its response. The next connection of its source has its turn.
     pub(crate) fn end_pace(&mut self, context: &mut Context) {
         if self.pace.take().is_some() {
-            context.source_rates.leave(self.slot());
+            context.source_rates.leave(self.place);
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::pages::Reader;
 use crate::refused::Refused;
 use crate::request::{Asker, Request};
+use crate::settings::Settings;
 use crate::stream::Stream;
 
 /// The terms of one request.
@@ -46,6 +47,7 @@ impl Stream {
         let found = settings.router.site(request.host.name(), listener);
         let site = found.map_err(|_| Refused::UNDECIDED)?.ok_or(Refused::HOST)?;
         self.exchange.site = site;
+        check_terms(site, caller, settings)?;
         let facts = || Facts {
             client: client.ip(),
             client_bytes: client.addr,
@@ -81,4 +83,15 @@ impl Stream {
             location,
         })
     }
+}
+
+/// Refuses a site to clients over TLS whose handshake was on other terms than its own. Who has
+/// shown no certificate to one site could ask for another's pages else.
+fn check_terms(site: u32, caller: &Caller, settings: &Settings) -> Result<(), Refused> {
+    let Some(tls) = &caller.tls else { return Ok(()) };
+    let terms = |site: u32| settings.blob.sites.get(usize::try_from(site).ok()?).map(|site| site.tls_terms);
+    let of_handshake = settings.router.site(&tls.name, caller.record.listener).ok().flatten();
+    let wanted = terms(site).unwrap_or(0);
+    let is_same = wanted != 0 && Some(wanted) == of_handshake.and_then(terms);
+    if is_same { Ok(()) } else { Err(Refused::OTHER_TERMS) }
 }

@@ -10,6 +10,7 @@ use fosse_front::response::{Heard, Way};
 use fosse_front::settings::Settings;
 use fosse_front::stream::Stream;
 use fosse_http1::{HeadLimits, RequestHead};
+use fosse_settings::ParseSite;
 use fosse_wire::channel::Connection;
 use fosse_wire::frame::ResetReason;
 use fosse_wire::request::{BodyLength, RequestHead as Written, Version};
@@ -18,7 +19,9 @@ use fosse_wire::{Frame, Kind, Outbox, StreamId, WireError};
 
 /// A connection over TLS, of a lane without a configuration.
 fn connection() -> (Caller, Context, Outbox) {
-    let context = Context::new("fosse-front", Settings::plain(), Counters::private(), 0);
+    let mut settings = Settings::plain();
+    settings.blob.sites = vec![ParseSite { tls_terms: 1, ..ParseSite::default() }];
+    let context = Context::new("fosse-front", settings, Counters::private(), 0);
     let mut caller = Caller::new(Connection { id: 7, ..Connection::default() }, &context);
     let tls = Handshake { version: 0x0304, cipher: 0x1301, name: Box::from(&b"a.example"[..]) };
     caller.tls = Some(Box::new(tls));
@@ -30,7 +33,7 @@ fn begin(slot: u32, target: &str, caller: &mut Caller, context: &mut Context, ou
     let head = RequestHead::parse(head.as_bytes(), &HeadLimits::DEFAULT).unwrap();
     let line = format!("POST {target} HTTP/2.0");
     let request = Request { version: Version::Http2, line: line.as_bytes(), ..Request::from(&head) };
-    let mut stream = Stream::new(StreamId::first(slot).unwrap());
+    let mut stream = Stream::new(StreamId::first(slot).unwrap(), context);
     let asker = stream.admit(&request, caller, context).unwrap();
     let terms = stream.terms(&request, asker, caller, context).unwrap();
     stream.begin(&request, &terms, asker, caller, context, out).unwrap();
@@ -73,6 +76,7 @@ fn the_requests_of_a_connection_are_streams_of_their_own() {
         assert_eq!((*id, *kind), (stream.id, Kind::Request));
         let head = Written::decode(head).unwrap();
         assert_eq!((head.version, head.secure, head.connection), (Version::Http2, true, 7));
+        assert!(head.paced, "its socket is not lent");
         assert_eq!((head.tls_version, head.tls_cipher, head.sni), (0x0304, 0x1301, &b"a.example"[..]));
         assert_eq!((head.target, head.line), (target.as_bytes(), format!("POST {target} HTTP/2.0").as_bytes()));
     }
@@ -141,4 +145,12 @@ fn what_ends_one_request_leaves_the_others() {
     let frame = Frame { stream: stays.id, kind: Kind::ResponseData, body: b"long" };
     let heard = stays.hear(&frame, Way::Ring, caller, context, out);
     assert_eq!(heard.err(), Some(WireError::Field("response length")));
+}
+
+#[test]
+fn the_socket_of_many_streams_is_never_lent() {
+    let (mut caller, mut context, mut out) = connection();
+    let mut stream = begin(0, "/", &mut caller, &mut context, &mut out);
+    let head = ResponseHead { status: 200, body: BodyLength::Exact(2), lease: true, ..ResponseHead::default() };
+    assert_eq!(stream.begin_response(&head, false), Err(WireError::Field("lease")));
 }

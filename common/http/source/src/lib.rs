@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod budget;
+pub mod relief;
 
 pub use budget::Budget;
 

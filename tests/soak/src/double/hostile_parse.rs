@@ -31,7 +31,9 @@ use super::{
 /// A slot no script uses.
 const SENTINEL_SLOT: u32 = 900_000;
 
-fn settings() -> Dispatch {
+/// Settings of a dispatch with one server for two sites.
+#[must_use]
+pub fn settings() -> Dispatch {
     // A site has a policy; that of both is the same.
     let site = |host: &str| DispatchSite { hosts: vec![host.into()], ..DispatchSite::default() };
     Dispatch {

@@ -12,7 +12,11 @@ use fosse_harness::{Stage, programs};
 use serde::Serialize;
 
 /// Runs a program of the edge with these settings and descriptors.
-fn run(program: &str, settings: &impl Serialize, fds: Vec<(u8, OwnedFd)>) -> Stage {
+///
+/// # Panics
+/// Where it cannot be run.
+#[must_use]
+pub fn run(program: &str, settings: &impl Serialize, fds: Vec<(u8, OwnedFd)>) -> Stage {
     let blob = fosse_wire::blob::encode(settings).unwrap();
     Stage::spawn(&programs().join(format!("fosse-{program}")), Some(&blob), fds, "")
 }

@@ -40,7 +40,7 @@ pub fn frame(stream: u32, kind: u8, body: &[u8]) -> Vec<u8> {
 /// HELLO as it should be.
 #[must_use]
 pub fn hello() -> Vec<u8> {
-    frame(0, kind::HELLO, &[PROTOCOL.to_le_bytes(), [0, 0]].concat())
+    frame(0, kind::HELLO, &[PROTOCOL.to_le_bytes(), [0, 0], [0, 1]].concat())
 }
 
 /// An id: slot and generation.

@@ -93,7 +93,7 @@ impl Sources {
 
     /// Notes that a request of this client used up the rules' time. Those who never get a penalty
     /// are not told of.
-    pub(crate) fn overran(&mut self, listener: u16, client: &Endpoint, settings: &Settings) {
+    pub fn overran(&mut self, listener: u16, client: &Endpoint, settings: &Settings) {
         let vouched = settings.trusts(listener, &client.addr) || self.verdict(listener, client) == Verdict::Allowed;
         if let Some(source) = Source::of_address(&client.addr).filter(|_| !vouched) {
             *self.overruns.entry(source).or_insert(0) += 1;

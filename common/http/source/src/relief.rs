@@ -1,11 +1,11 @@
-//! The choice of the connections that make room for new ones: those that wait for a request, of the
-//! source that has most of them, the oldest first.
+//! The choice of the connections that make room for new ones: those that wait for their client, of
+//! the source that has most of them, the oldest first.
 
 use std::collections::HashMap;
 
-use fosse_source::Source;
+use crate::Source;
 
-/// A connection that waits for a request.
+/// A connection that waits for its client.
 #[derive(Clone, Copy, Debug)]
 pub struct Waiting {
     /// Its slot.
