@@ -11,6 +11,7 @@ use fosse_source::{Network, Source};
 use fosse_sys::blob::Mapped;
 use fosse_wire::channel::Connection;
 use fosse_wire::request::Endpoint;
+use fosse_wire::start::Door;
 use fosse_wire::start::Strike;
 
 use crate::connections::Connections;
@@ -78,6 +79,11 @@ impl Admission {
     /// Makes an admission without lists and penalties.
     pub(crate) fn new(settings: Accept) -> Self {
         Self { settings, ..Self::default() }
+    }
+
+    /// Returns the door of a lane for those who come by a listener.
+    pub(crate) fn door(&self, listener: u16) -> Door {
+        if self.listener(listener).is_some_and(|listener| listener.tls) { Door::Tls } else { Door::Parse }
     }
 
     /// Returns the settings of a listener.
@@ -241,6 +247,7 @@ fn trusts(settings: &AcceptListener, peer: &Endpoint) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::way::Way;
     use fosse_cidr::LISTENER_ALL as ALL;
     use fosse_settings::Net;
 
@@ -299,12 +306,12 @@ mod tests {
     #[test]
     fn limits_count_by_source_and_in_all_and_spare_proxies_the_first() {
         let (admission, mut table) = (admission(), Connections::default());
-        (1..=2).for_each(|id| assert!(table.add(connection(id, "2001:db8::1"), 0)));
+        (1..=2).for_each(|id| assert!(table.add(connection(id, "2001:db8::1"), Way::NONE)));
         assert_eq!(admission.judge(0, &peer("2001:db8::ffff"), &table, 0), Err(Refusal::AddressLimit));
         assert_eq!(admission.judge(0, &peer("2001:db8:0:1::1"), &table, 0), Ok(false));
-        (3..=4).for_each(|id| assert!(table.add(connection(id, "198.51.100.9"), 0)));
+        (3..=4).for_each(|id| assert!(table.add(connection(id, "198.51.100.9"), Way::NONE)));
         assert_eq!(admission.judge(0, &peer("198.51.100.9"), &table, 0), Ok(true));
-        assert!(table.add(connection(5, "198.51.100.9"), 0));
+        assert!(table.add(connection(5, "198.51.100.9"), Way::NONE));
         assert_eq!(admission.judge(0, &peer("198.51.100.9"), &table, 0), Err(Refusal::GlobalLimit));
         assert_eq!(admission.judge_unix(1, Some(1000), &table), Err(Refusal::GlobalLimit));
     }
@@ -318,18 +325,18 @@ mod tests {
         for id in 0..8_u64 {
             let address = format!("2001:db8:0:{:x}::1", id / 2);
             assert_eq!(judge(&table, &address), Ok(false), "{address}");
-            assert!(table.add(connection(id, &address), 0));
+            assert!(table.add(connection(id, &address), Way::NONE));
         }
         assert_eq!(judge(&table, "2001:db8:0:ff::1"), Err(Refusal::AddressLimit), "the same /56");
         assert_eq!(judge(&table, "2001:db8:0:100::1"), Ok(false), "another one");
         for id in 8..32_u64 {
             let address = format!("2001:db8:0:{:x}0{}::1", 1 + id / 8, id / 2 % 4);
             assert_eq!(judge(&table, &address), Ok(false), "{address}");
-            assert!(table.add(connection(id, &address), 0));
+            assert!(table.add(connection(id, &address), Way::NONE));
         }
         assert_eq!(judge(&table, "2001:db8:0:ff00::1"), Err(Refusal::AddressLimit), "the same /48");
         assert_eq!(judge(&table, "2001:db8:1::1"), Ok(false), "another one");
-        (0..32).for_each(|id| assert!(table.close(id, 0)));
+        (0..32).for_each(|id| assert!(table.close(id, Way::NONE)));
         assert_eq!(judge(&table, "2001:db8:0:ff::1"), Ok(false), "ended ones do not count");
     }
 

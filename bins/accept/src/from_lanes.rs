@@ -8,51 +8,60 @@ use fosse_service::Process;
 use fosse_source::Network;
 use fosse_wire::channel::{Connection, Kind, Message, Tally};
 use fosse_wire::request::Endpoint;
+use fosse_wire::start::Door;
 use rustix::net::{AddressFamily, SocketType, getpeername, sockopt};
 
 use crate::announce;
-use crate::connections::NO_LANE;
 use crate::lane_channels::{Heard, Pending};
 use crate::limits::{LANE_NETWORKS_FACTOR, LAST_MESSAGES_MAX, READ_TURN_MAX, WAITING_COUNT_MAX};
 use crate::state::State;
+use crate::way::Way;
 
 /// Reads what a lane has sent, as far as one turn goes; one that is `gone` to its end, as the
 /// kernel reports that for ever.
-pub(crate) fn hear(state: &mut State, process: &Process, lane: u32, gone: bool) {
+pub(crate) fn hear(state: &mut State, process: &Process, way: Way, gone: bool) {
     let most = if gone { LAST_MESSAGES_MAX } else { READ_TURN_MAX };
     for _ in 0..most {
         // What comes back takes descriptors, so it stays with its lane while too many wait.
         if !gone && state.waiting.len() >= WAITING_COUNT_MAX {
             return;
         }
-        match state.channels.receive(lane) {
-            Heard::Message(message, fds) => follow(state, process, lane, message, fds),
+        match state.channels.receive(way) {
+            Heard::Message(message, fds) => follow(state, process, way, message, fds),
             Heard::Nothing => return,
-            Heard::Gone(why) => return state.lose_lane(&process.event_loop, lane, why),
+            Heard::Gone(why) => return state.lose(&process.event_loop, way, why),
         }
     }
 }
 
-fn follow(state: &mut State, process: &Process, lane: u32, message: Message, fds: Vec<OwnedFd>) {
+fn follow(state: &mut State, process: &Process, way: Way, message: Message, fds: Vec<OwnedFd>) {
     match message.kind {
-        Kind::Closed => message.connections.iter().for_each(|connection| close(state, connection.id, lane)),
-        Kind::Open if message.connections.is_empty() => state.listing.remove(lane),
-        Kind::Open => message.connections.into_iter().for_each(|connection| learn(state, connection, lane)),
+        Kind::Closed => message.connections.iter().for_each(|connection| close(state, connection.id, way)),
+        Kind::Open if message.connections.is_empty() => state.listing.remove(way),
+        Kind::Open => message.connections.into_iter().for_each(|connection| learn(state, connection, way)),
         Kind::Return => {
             // Those that there was no descriptor for are closed.
             let lost = message.connections.iter().skip(fds.len());
-            lost.for_each(|connection| close(state, connection.id, lane));
-            message.connections.iter().zip(fds).for_each(|(one, fd)| take_back(state, process, one, fd, lane));
+            lost.for_each(|connection| close(state, connection.id, way));
+            message.connections.iter().zip(fds).for_each(|(one, fd)| take_back(state, process, one, fd, way));
         }
-        Kind::Shares => message.tallies.iter().for_each(|tally| share(state, lane, tally)),
+        Kind::Shares if way.door == Door::Parse => {
+            message.tallies.iter().for_each(|tally| share(state, way.lane, tally));
+        }
         Kind::Offences => message.tallies.iter().for_each(|tally| overran(state, process, tally)),
-        Kind::Connections | Kind::List | Kind::Relieve | Kind::Elsewhere | Kind::Penalised => {}
+        Kind::Connections
+        | Kind::List
+        | Kind::Relieve
+        | Kind::Elsewhere
+        | Kind::Penalised
+        // fosse-tls counts nobody: the clients that it passes on are counted by parse.
+        | Kind::Shares => {}
     }
 }
 
-fn close(state: &mut State, id: u64, lane: u32) {
-    if state.connections.close(id, lane) {
-        state.lanes.closed(lane);
+fn close(state: &mut State, id: u64, way: Way) {
+    if state.connections.close(id, way) {
+        state.lanes.closed(way.lane);
     }
 }
 
@@ -77,26 +86,26 @@ fn overran(state: &mut State, process: &Process, tally: &Tally) {
 
 /// Adds a connection from before this process's time: no more than the lane may hold, and trusted
 /// only where this process's own settings say so.
-fn learn(state: &mut State, reported: Connection, lane: u32) {
-    if !state.listing.contains(lane) || !state.lanes.has_room(lane) {
+fn learn(state: &mut State, reported: Connection, way: Way) {
+    if !state.listing.contains(way) || !state.lanes.has_room(way.lane) {
         return;
     }
     let known = state.admission.reconsider(reported);
-    if known.is_some_and(|connection| state.connections.add(connection, lane)) {
-        state.lanes.opened(lane);
+    if known.is_some_and(|connection| state.connections.add(connection, way)) {
+        state.lanes.opened(way.lane);
     }
 }
 
 /// Takes an idle connection back for another lane. What counts is what accept wrote down about it,
 /// and the socket must be the one that was sent.
-fn take_back(state: &mut State, process: &Process, record: &Connection, fd: OwnedFd, lane: u32) {
-    learn(state, *record, lane);
-    let Some(connection) = state.connections.held(record.id, lane) else { return };
+fn take_back(state: &mut State, process: &Process, record: &Connection, fd: OwnedFd, way: Way) {
+    learn(state, *record, way);
+    let Some(connection) = state.connections.held(record.id, way) else { return };
     if !is_same(&fd, &connection) {
-        return close(state, connection.id, lane);
+        return close(state, connection.id, way);
     }
-    state.connections.give(connection.id, NO_LANE);
-    state.lanes.closed(lane);
+    state.connections.give(connection.id, Way::NONE);
+    state.lanes.closed(way.lane);
     process.counters.add(count::RETURNED, 1);
     state.waiting.push_back(Pending { connection, fd });
 }

@@ -14,6 +14,7 @@ use crate::from_lanes;
 use crate::lane_channels::Gone;
 use crate::limits::{CRASHES_COUNT_MAX, LEAVE_MS};
 use crate::state::State;
+use crate::way::Way;
 
 /// Follows an order; [`ToChild`] says what each means.
 pub(crate) fn follow(state: &mut State, process: &Process, order: Order) -> Result<(), ExitReason> {
@@ -21,11 +22,11 @@ pub(crate) fn follow(state: &mut State, process: &Process, order: Order) -> Resu
         Order::Drain => drain(state, process),
         Order::End => return Err(ExitReason::Failed("start is gone".to_owned())),
         Order::Tell(ToChild::LaneDrain { lane }) => state.lanes.drain(lane),
-        Order::Give(ToChild::LaneRest { lane }, fd) => take_rest(state, process, lane, fd),
+        Order::Give(ToChild::LaneRest { lane, door }, fd) => take_rest(state, process, Way { lane, door }, fd),
         Order::Tell(ToChild::Penalise { connection }) => penalise(state, process, connection),
         Order::Tell(ToChild::PenaliseSource { source }) => penalise_source(state, process, source),
-        Order::Give(ToChild::LaneAdd { lane, connections_max, known }, fd) => {
-            add_lane(state, process, lane, connections_max, known, fd)?;
+        Order::Give(ToChild::LaneAdd { lane, door, connections_max, known }, fd) => {
+            add_lane(state, process, Way { lane, door }, connections_max, known, fd)?;
         }
         Order::Give(ToChild::Listen { listener, generation }, fd) => listen(state, process, listener, generation, fd),
         Order::Give(ToChild::Addresses { listener, generation }, fd) => {
@@ -48,37 +49,37 @@ fn drain(state: &mut State, process: &Process) {
 fn add_lane(
     state: &mut State,
     process: &Process,
-    lane: u32,
+    way: Way,
     connections_max: u32,
     known: bool,
     fd: OwnedFd,
 ) -> Result<(), ExitReason> {
-    if !state.lanes.add(lane, connections_max) {
-        return Err(ExitReason::Failed(format!("start sent lane {lane}, which is known or one too many")));
+    if !state.lanes.add(way, connections_max) {
+        return Err(ExitReason::Failed(format!("start sent {way}, which is known or one too many")));
     }
-    if let Err(errno) = state.channels.add(&process.event_loop, lane, fd) {
-        state.lanes.remove(lane);
-        fosse_die::alert(PROGRAM, format_args!("lane={lane} unusable: {errno}"));
+    if let Err(errno) = state.channels.add(&process.event_loop, way, fd) {
+        state.lanes.remove(way, 0);
+        fosse_die::alert(PROGRAM, format_args!("{way} unusable: {errno}"));
         return Ok(());
     }
-    state.brief(lane);
-    if known && state.channels.request_list(lane) {
-        state.listing.add(lane, process.event_loop.now_ms());
+    state.brief(way);
+    if known && state.channels.request_list(way) {
+        state.listing.add(way, process.event_loop.now_ms());
     }
     Ok(())
 }
 
 /// Takes back what a lane that is gone has not read: nothing was read from those clients, and
 /// another lane serves them as if nothing had been.
-fn take_rest(state: &mut State, process: &Process, lane: u32, fd: OwnedFd) {
+fn take_rest(state: &mut State, process: &Process, way: Way, fd: OwnedFd) {
     for (connection, client) in state.channels.receive_rest(&fd) {
-        if state.take_unread(connection, client, lane, process.event_loop.now_ms()) {
+        if state.take_unread(connection, client, way, process.event_loop.now_ms()) {
             process.counters.add(count::RETURNED, 1);
         }
     }
     // What it has said before it went still counts.
-    from_lanes::hear(state, process, lane, true);
-    state.lose_lane(&process.event_loop, lane, Gone::Ended);
+    from_lanes::hear(state, process, way, true);
+    state.lose(&process.event_loop, way, Gone::Ended);
 }
 
 fn listen(state: &mut State, process: &Process, listener: u16, generation: u32, fd: OwnedFd) {
@@ -127,5 +128,5 @@ fn restore_strikes(state: &mut State, process: &Process, fd: OwnedFd) {
             state.admission.restore(strike, process.event_loop.now_ms());
         }
     }
-    state.channels.numbers().into_iter().for_each(|lane| state.brief(lane));
+    state.channels.ways().into_iter().for_each(|way| state.brief(way));
 }

@@ -1,4 +1,5 @@
-//! The SEQPACKET channel of each lane: batches down, records up, never waiting for either.
+//! The SEQPACKET channels of each lane, one for each door: batches down, records up, never waiting
+//! for either.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,8 +16,9 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use crate::limits::CHANNEL_BUFFER_BYTES;
+use crate::way::Way;
 
-/// Token of lane `n` is this plus `n`.
+/// Token of a way is this plus its number.
 pub(crate) const FIRST_TOKEN: u64 = 1 << 40;
 
 /// A connection with its descriptor, on its way to a lane.
@@ -68,10 +70,10 @@ pub(crate) enum Heard {
     Gone(Gone),
 }
 
-/// All channels, by the number of their lane.
+/// All channels, by their way.
 #[derive(Debug, Default)]
 pub(crate) struct LaneChannels {
-    channels: BTreeMap<u32, Channel>,
+    channels: BTreeMap<Way, Channel>,
     bytes: Vec<u8>,
 }
 
@@ -89,16 +91,16 @@ const TALLIES_COUNT: usize = 200;
 
 impl LaneChannels {
     /// Adds a channel.
-    pub(crate) fn add(&mut self, event_loop: &EventLoop, lane: u32, fd: OwnedFd) -> Result<(), Errno> {
+    pub(crate) fn add(&mut self, event_loop: &EventLoop, way: Way, fd: OwnedFd) -> Result<(), Errno> {
         sockopt::set_socket_send_buffer_size(&fd, CHANNEL_BUFFER_BYTES)?;
-        event_loop.add(&fd, token(lane), Interest::IN)?;
-        self.channels.insert(lane, Channel { fd, batch: Vec::new(), tallies: BTreeMap::new(), watched: Interest::IN });
+        event_loop.add(&fd, token(way), Interest::IN)?;
+        self.channels.insert(way, Channel { fd, batch: Vec::new(), tallies: BTreeMap::new(), watched: Interest::IN });
         Ok(())
     }
 
     /// Removes the channel of a lane; returns what was still to be sent to it.
-    pub(crate) fn remove(&mut self, event_loop: &EventLoop, lane: u32) -> Vec<Pending> {
-        let Some(channel) = self.channels.remove(&lane) else { return Vec::new() };
+    pub(crate) fn remove(&mut self, event_loop: &EventLoop, way: Way) -> Vec<Pending> {
+        let Some(channel) = self.channels.remove(&way) else { return Vec::new() };
         let _ = event_loop.remove(&channel.fd);
         channel.batch
     }
@@ -108,14 +110,14 @@ impl LaneChannels {
         self.channels.is_empty()
     }
 
-    /// Returns the numbers of all lanes.
-    pub(crate) fn numbers(&self) -> Vec<u32> {
+    /// Returns all ways.
+    pub(crate) fn ways(&self) -> Vec<Way> {
         self.channels.keys().copied().collect()
     }
 
     /// Adds a connection to the lane's next batch; gives it back where there is no such lane.
-    pub(crate) fn enqueue(&mut self, lane: u32, pending: Pending) -> Result<(), Pending> {
-        match self.channels.get_mut(&lane) {
+    pub(crate) fn enqueue(&mut self, way: Way, pending: Pending) -> Result<(), Pending> {
+        match self.channels.get_mut(&way) {
             Some(channel) => {
                 channel.batch.push(pending);
                 Ok(())
@@ -125,8 +127,8 @@ impl LaneChannels {
     }
 
     /// Adds a word on a network to what the lane hears next.
-    pub(crate) fn tell(&mut self, lane: u32, kind: Kind, network: Network, number: u64) {
-        if let Some(channel) = self.channels.get_mut(&lane) {
+    pub(crate) fn tell(&mut self, way: Way, kind: Kind, network: Network, number: u64) {
+        if let Some(channel) = self.channels.get_mut(&way) {
             channel.tallies.insert((kind as u8, network), number);
         }
     }
@@ -138,9 +140,9 @@ impl LaneChannels {
 
     /// Sends the lane's batch. Returns the number that went, accept's copies of which are closed,
     /// and those that could not, with the reason.
-    pub(crate) fn flush(&mut self, lane: u32) -> (usize, Option<(Undelivered, Vec<Pending>)>) {
+    pub(crate) fn flush(&mut self, way: Way) -> (usize, Option<(Undelivered, Vec<Pending>)>) {
         let mut sent = 0_usize;
-        let Some(channel) = self.channels.get_mut(&lane) else { return (sent, None) };
+        let Some(channel) = self.channels.get_mut(&way) else { return (sent, None) };
         if let Err(errno) = send_tallies(channel, &mut self.bytes) {
             return (sent, Some((undelivered(errno), std::mem::take(&mut channel.batch))));
         }
@@ -159,23 +161,23 @@ impl LaneChannels {
     }
 
     /// Requests a list of what the lane holds; returns false where the request cannot be sent.
-    pub(crate) fn request_list(&mut self, lane: u32) -> bool {
+    pub(crate) fn request_list(&mut self, way: Way) -> bool {
         encode(&mut self.bytes, Kind::List, &[]);
-        self.channels.get(&lane).is_some_and(|channel| send(&channel.fd, &self.bytes, &[]).is_ok())
+        self.channels.get(&way).is_some_and(|channel| send(&channel.fd, &self.bytes, &[]).is_ok())
     }
 
     /// Asks a lane to end that many idle connections. One that cannot be sent is lost: the next
     /// client asks again.
-    pub(crate) fn relieve(&mut self, lane: u32, count: usize) {
+    pub(crate) fn relieve(&mut self, way: Way, count: usize) {
         encode(&mut self.bytes, Kind::Relieve, &vec![Connection::default(); count.min(BATCH_FDS_MAX)]);
-        if let Some(channel) = self.channels.get(&lane) {
+        if let Some(channel) = self.channels.get(&way) {
             let _ = send(&channel.fd, &self.bytes, &[]);
         }
     }
 
     /// Receives one message from a lane.
-    pub(crate) fn receive(&mut self, lane: u32) -> Heard {
-        let Some(channel) = self.channels.get(&lane) else { return Heard::Nothing };
+    pub(crate) fn receive(&mut self, way: Way) -> Heard {
+        let Some(channel) = self.channels.get(&way) else { return Heard::Nothing };
         let (message, fds) = match next_of(&channel.fd, &mut self.bytes) {
             Ok(Some(next)) => next,
             Ok(None) => return Heard::Nothing,
@@ -205,12 +207,12 @@ impl LaneChannels {
 
     /// Watches a lane for what is wanted now: reading unless too many connections wait, room only
     /// while it is full.
-    pub(crate) fn watch(&mut self, event_loop: &EventLoop, lane: u32, reading: bool, room: bool) {
-        let Some(channel) = self.channels.get_mut(&lane) else { return };
+    pub(crate) fn watch(&mut self, event_loop: &EventLoop, way: Way, reading: bool, room: bool) {
+        let Some(channel) = self.channels.get_mut(&way) else { return };
         let mut wanted = Interest::empty();
         wanted.set(Interest::IN, reading);
         wanted.set(Interest::OUT, room);
-        if wanted != channel.watched && event_loop.modify(&channel.fd, token(lane), wanted).is_ok() {
+        if wanted != channel.watched && event_loop.modify(&channel.fd, token(way), wanted).is_ok() {
             channel.watched = wanted;
         }
     }
@@ -259,8 +261,8 @@ fn next_of(fd: &OwnedFd, bytes: &mut Vec<u8>) -> Result<Option<Next>, Gone> {
     Ok(Some((decode(&bytes[..len], sent), fds)))
 }
 
-fn token(lane: u32) -> u64 {
-    FIRST_TOKEN + u64::from(lane)
+fn token(way: Way) -> u64 {
+    FIRST_TOKEN + way.number()
 }
 
 fn undelivered(errno: Errno) -> Undelivered {

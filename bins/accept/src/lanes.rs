@@ -2,10 +2,13 @@
 //! `lane_channels.rs`.
 
 use fosse_source::Source;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 use std::hash::{BuildHasher, RandomState};
 
+use fosse_wire::start::Door;
+
 use crate::limits::{LANE_COUNT_MAX, LANE_LEAD_MAX, pressed_above};
+use crate::way::Way;
 
 /// All lanes, by number.
 #[derive(Debug, Default)]
@@ -21,29 +24,53 @@ struct Lane {
     connections_max: u32,
     /// It takes no new connections; those it has count on.
     draining: bool,
+    /// In the order of their numbers.
+    doors: [Gate; Door::ALL.len()],
+}
+
+/// A door of a lane, as far as it matters for a choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Gate {
+    /// There is no channel.
+    #[default]
+    Missing,
+    Open,
     /// Its channel is full.
-    blocked: bool,
+    Blocked,
 }
 
 impl Lane {
-    fn takes(&self) -> bool {
-        !self.draining && !self.blocked && self.open < self.connections_max
+    fn takes(&self, door: Door) -> bool {
+        !self.draining && self.doors[door as usize] == Gate::Open && self.open < self.connections_max
     }
 }
 
 impl Lanes {
-    /// Adds a lane. Returns false where the number is taken or there are too many.
-    pub(crate) fn add(&mut self, number: u32, connections_max: u32) -> bool {
-        let fits = self.lanes.len() < LANE_COUNT_MAX && !self.lanes.contains_key(&number);
-        if fits {
-            self.lanes.insert(number, Lane { open: 0, connections_max, draining: false, blocked: false });
-        }
-        fits
+    /// Adds a door of a lane, and the lane with the first one. Returns false where the lane has it
+    /// or there are too many lanes.
+    pub(crate) fn add(&mut self, way: Way, connections_max: u32) -> bool {
+        let has_room = self.lanes.len() < LANE_COUNT_MAX;
+        let lane = match self.lanes.entry(way.lane) {
+            Entry::Vacant(place) if has_room => {
+                place.insert(Lane { open: 0, connections_max, draining: false, doors: Default::default() })
+            }
+            Entry::Vacant(_) => return false,
+            Entry::Occupied(lane) => lane.into_mut(),
+        };
+        let gate = &mut lane.doors[way.door as usize];
+        let is_new = *gate == Gate::Missing;
+        *gate = Gate::Open;
+        is_new
     }
 
-    /// Removes a lane with all its connections.
-    pub(crate) fn remove(&mut self, number: u32) {
-        self.lanes.remove(&number);
+    /// Removes a door with the connections it had, and the lane with the last one.
+    pub(crate) fn remove(&mut self, way: Way, connections: usize) {
+        let Some(lane) = self.lanes.get_mut(&way.lane) else { return };
+        lane.doors[way.door as usize] = Gate::Missing;
+        lane.open -= u32::try_from(connections).unwrap_or(u32::MAX);
+        if lane.doors.iter().all(|gate| *gate == Gate::Missing) {
+            self.lanes.remove(&way.lane);
+        }
     }
 
     /// Gives it no new connections from now on.
@@ -52,13 +79,15 @@ impl Lanes {
     }
 
     /// Notes that its channel has become full, or has room again.
-    pub(crate) fn block(&mut self, number: u32, blocked: bool) {
-        self.change(number, |lane| lane.blocked = blocked);
+    pub(crate) fn block(&mut self, way: Way, blocked: bool) {
+        let gate = if blocked { Gate::Blocked } else { Gate::Open };
+        let known = self.lanes.get_mut(&way.lane).map(|lane| &mut lane.doors[way.door as usize]);
+        known.filter(|known| **known != Gate::Missing).into_iter().for_each(|known| *known = gate);
     }
 
     /// Returns whether its channel is full.
-    pub(crate) fn is_blocked(&self, number: u32) -> bool {
-        self.lanes.get(&number).is_some_and(|lane| lane.blocked)
+    pub(crate) fn is_blocked(&self, way: Way) -> bool {
+        self.lanes.get(&way.lane).is_some_and(|lane| lane.doors[way.door as usize] == Gate::Blocked)
     }
 
     /// Returns the number of connections it may hold; `None` where there is no such lane.
@@ -91,14 +120,15 @@ impl Lanes {
         pressed.map(|(number, _)| *number).collect()
     }
 
-    /// Returns whether any lane takes a connection.
-    pub(crate) fn any(&self) -> bool {
-        self.lanes.values().any(Lane::takes)
+    /// Returns whether any lane takes a connection by that door.
+    pub(crate) fn any(&self, door: Door) -> bool {
+        self.lanes.values().any(|lane| lane.takes(door))
     }
 
     /// Returns whether no lane takes a connection because one has as many as it may.
     pub(crate) fn are_full(&self) -> bool {
-        !self.any() && self.lanes.values().any(|lane| !lane.draining && lane.open >= lane.connections_max)
+        let takes = Door::ALL.iter().any(|door| self.any(*door));
+        !takes && self.lanes.values().any(|lane| !lane.draining && lane.open >= lane.connections_max)
     }
 
     /// Returns the lane for a source, the same one as long as it takes any and is not fuller than
@@ -107,8 +137,8 @@ impl Lanes {
     /// others (a load generator, a proxy that is not configured as one) spreads over all lanes: one
     /// core for it would leave the others idle. Without a source (unix sockets, trusted proxies,
     /// where one address is that of many clients) it is the lane with the fewest connections.
-    pub(crate) fn choose(&self, source: Option<Source>) -> Option<u32> {
-        let takers = || self.lanes.iter().filter(|(_, lane)| lane.takes());
+    pub(crate) fn choose(&self, door: Door, source: Option<Source>) -> Option<u32> {
+        let takers = || self.lanes.iter().filter(|(_, lane)| lane.takes(door));
         let (count, open) = takers().fold((0u32, 0u32), |(count, open), (_, lane)| (count + 1, open + lane.open));
         let bound = open.checked_div(count)? + LANE_LEAD_MAX;
         let best = match source {
@@ -137,23 +167,27 @@ mod tests {
         Source::of_address(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, n])
     }
 
+    fn way(lane: u32) -> Way {
+        Way { lane, door: Door::Parse }
+    }
+
     fn four() -> Lanes {
         let mut lanes = Lanes::default();
-        (0..4).for_each(|number| assert!(lanes.add(number, 1000)));
+        (0..4).for_each(|number| assert!(lanes.add(way(number), 1000)));
         lanes
     }
 
     #[test]
     fn a_source_keeps_its_lane_and_sources_spread() {
         let mut lanes = four();
-        let chosen: Vec<_> = (0..=255).map(|n| lanes.choose(source(n)).unwrap()).collect();
-        assert_eq!(chosen, (0..=255).map(|n| lanes.choose(source(n)).unwrap()).collect::<Vec<_>>());
+        let chosen: Vec<_> = (0..=255).map(|n| lanes.choose(Door::Parse, source(n)).unwrap()).collect();
+        assert_eq!(chosen, (0..=255).map(|n| lanes.choose(Door::Parse, source(n)).unwrap()).collect::<Vec<_>>());
         for number in 0..4 {
             assert!(chosen.iter().filter(|lane| **lane == number).count() > 20);
         }
-        lanes.remove(2);
+        lanes.remove(way(2), 0);
         for (n, before) in (0..=255).zip(&chosen) {
-            let now = lanes.choose(source(n)).unwrap();
+            let now = lanes.choose(Door::Parse, source(n)).unwrap();
             assert!(now == *before || *before == 2 && now != 2);
         }
     }
@@ -162,7 +196,7 @@ mod tests {
     fn a_source_with_many_connections_is_spread_over_all_lanes() {
         let mut lanes = four();
         for _ in 0..256 {
-            let lane = lanes.choose(source(1)).unwrap();
+            let lane = lanes.choose(Door::Parse, source(1)).unwrap();
             lanes.opened(lane);
         }
         assert!(lanes.lanes.values().all(|lane| (32..=80).contains(&lane.open)), "{lanes:?}");
@@ -171,21 +205,25 @@ mod tests {
     #[test]
     fn a_full_blocked_or_draining_lane_is_skipped_and_none_left_is_said() {
         let mut lanes = four();
-        lanes.block(0, true);
+        lanes.block(way(0), true);
         lanes.drain(1);
         (0..1000).for_each(|_| lanes.opened(2));
-        assert!((0..=255).all(|n| lanes.choose(source(n)) == Some(3)));
-        lanes.remove(3);
-        assert!(!lanes.any() && lanes.choose(source(1)).is_none() && lanes.choose(None).is_none());
+        assert!((0..=255).all(|n| lanes.choose(Door::Parse, source(n)) == Some(3)));
+        lanes.remove(way(3), 0);
+        assert!(
+            !lanes.any(Door::Parse)
+                && lanes.choose(Door::Parse, source(1)).is_none()
+                && lanes.choose(Door::Parse, None).is_none()
+        );
         lanes.closed(2);
-        assert_eq!(lanes.choose(None), Some(2));
+        assert_eq!(lanes.choose(Door::Parse, None), Some(2));
     }
 
     #[test]
     fn a_proxy_gets_the_lane_with_the_fewest() {
         let mut lanes = four();
         for _ in 0..400 {
-            let lane = lanes.choose(None).unwrap();
+            let lane = lanes.choose(Door::Parse, None).unwrap();
             lanes.opened(lane);
         }
         assert!(lanes.lanes.values().all(|lane| lane.open == 100));
@@ -194,7 +232,27 @@ mod tests {
     #[test]
     fn a_lane_number_is_taken_once() {
         let mut lanes = four();
-        assert!(!lanes.add(3, 9));
-        assert!((4..300).filter(|number| lanes.add(*number, 1)).count() == LANE_COUNT_MAX - 4);
+        assert!(!lanes.add(way(3), 9));
+        assert!((4..300).filter(|number| lanes.add(way(*number), 1)).count() == LANE_COUNT_MAX - 4);
+    }
+
+    #[test]
+    fn doors_of_a_lane_share_its_room_and_only_those_there_are_take() {
+        let mut lanes = four();
+        assert!(!lanes.any(Door::Tls));
+        let tls = Way { lane: 1, door: Door::Tls };
+        assert!(lanes.add(tls, 1000) && !lanes.add(tls, 1000));
+        assert!((0..=255).all(|n| lanes.choose(Door::Tls, source(n)) == Some(1)));
+        lanes.block(tls, true);
+        assert!(!lanes.any(Door::Tls) && lanes.lanes[&1].takes(Door::Parse) && lanes.is_blocked(tls));
+        lanes.block(tls, false);
+        (0..1000).for_each(|_| lanes.opened(1));
+        assert!(!lanes.any(Door::Tls) && !lanes.lanes[&1].takes(Door::Parse), "as many as it may have");
+        lanes.remove(way(1), 600);
+        assert!(lanes.any(Door::Tls) && lanes.lanes[&1].open == 400);
+        lanes.remove(tls, 400);
+        assert!(lanes.room(1).is_none(), "its last door");
+        lanes.block(tls, false);
+        assert!(!lanes.any(Door::Tls));
     }
 }

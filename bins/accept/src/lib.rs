@@ -22,6 +22,7 @@ pub mod server;
 mod shares;
 mod shortages;
 mod state;
+mod way;
 
 /// The name in messages and policies.
 const PROGRAM: &str = "fosse-accept";

@@ -22,7 +22,6 @@ pub(crate) struct Listeners {
     all: Vec<Listener>,
     next_token: u64,
     generation: u32,
-    watched: bool,
     /// Index of the one to be asked first.
     first: usize,
 }
@@ -37,6 +36,7 @@ pub(crate) struct Listener {
     /// It is an `AF_UNIX` socket.
     pub(crate) unix: bool,
     ready: bool,
+    watched: bool,
     /// Its queue has not been empty since its options were set, so it may hold sockets cloned
     /// before that.
     stale: bool,
@@ -66,12 +66,11 @@ impl Listeners {
         }
         let unix = sockopt::socket_domain(&fd) == Ok(AddressFamily::UNIX);
         let token = FIRST_TOKEN + self.next_token;
-        let interest = if self.watched { Interest::IN } else { Interest::empty() };
         let usable = generation == self.generation
             && self.all.len() < LISTENER_COUNT_MAX
             && sockopt::socket_acceptconn(&fd) == Ok(true)
             && (unix || prepare(&fd).is_ok())
-            && event_loop.add(&fd, token, interest).is_ok();
+            && event_loop.add(&fd, token, Interest::empty()).is_ok();
         if usable {
             if !unix {
                 // A connection is worth a turn of accept and of its lane once there is something to
@@ -79,7 +78,7 @@ impl Listeners {
                 let _ = defer_accept(&fd, SILENCE_S);
             }
             self.next_token += 1;
-            self.all.push(Listener { fd, token, number, unix, ready: false, stale: !unix });
+            self.all.push(Listener { fd, token, number, unix, ready: false, watched: false, stale: !unix });
         }
         usable
     }
@@ -98,12 +97,13 @@ impl Listeners {
         self.all.iter_mut().filter(|listener| listener.token == token).for_each(|listener| listener.ready = true);
     }
 
-    /// Returns the next listener that may have something, each at the front in its turn.
-    pub(crate) fn next_ready(&mut self) -> Option<&mut Listener> {
+    /// Returns the next listener that may have something, of those that connections are taken of,
+    /// each at the front in its turn.
+    pub(crate) fn next_ready(&mut self, takes: impl Fn(u16) -> bool) -> Option<&mut Listener> {
         let count = self.all.len();
         self.first = self.first.checked_add(1).filter(|first| *first < count).unwrap_or(0);
         let (before, after) = self.all.split_at_mut_checked(self.first)?;
-        after.iter_mut().chain(before).find(|listener| listener.ready)
+        after.iter_mut().chain(before).find(|listener| listener.ready && takes(listener.number))
     }
 
     /// Returns whether there is none.
@@ -111,14 +111,16 @@ impl Listeners {
         self.all.is_empty()
     }
 
-    /// Watches all or none. While none is watched the kernel's queues hold those who come.
-    pub(crate) fn watch(&mut self, event_loop: &EventLoop, wanted: bool) {
-        if self.watched == wanted {
-            return;
-        }
-        self.watched = wanted;
-        let interest = if wanted { Interest::IN } else { Interest::empty() };
+    /// Watches those that connections are taken of. The kernel's queues hold those who come by
+    /// others.
+    pub(crate) fn watch(&mut self, event_loop: &EventLoop, takes: impl Fn(u16) -> bool) {
         for listener in &mut self.all {
+            let wanted = takes(listener.number);
+            if listener.watched == wanted {
+                continue;
+            }
+            listener.watched = wanted;
+            let interest = if wanted { Interest::IN } else { Interest::empty() };
             // epoll_ctl(2) fails to change what it has for lack of memory alone. A listener that is
             // watched in vain costs turns, and no connection.
             let _ = event_loop.modify(&listener.fd, listener.token, interest);

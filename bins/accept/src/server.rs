@@ -7,12 +7,12 @@ use fosse_eventloop::{Event, Interest};
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_wire::channel::Connection;
 use fosse_wire::request::Endpoint;
+use fosse_wire::start::Door;
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::net::sockopt;
 
 use crate::PROGRAM;
 use crate::admission::Refusal;
-use crate::connections::NO_LANE;
 use crate::delivery::{deliver, enqueue};
 use crate::lane_channels::{self, Pending};
 use crate::limits::{ACCEPT_TURN_MAX, WAITING_COUNT_MAX};
@@ -20,6 +20,7 @@ use crate::listeners::Taken;
 use crate::refusals::Refusals;
 use crate::shortages::{Shortages, Want};
 use crate::state::State;
+use crate::way::Way;
 use crate::{from_lanes, from_start};
 
 /// The program's state.
@@ -57,19 +58,21 @@ impl Server {
         })
     }
 
-    /// Returns whether a connection that is taken now finds a lane that takes it on.
-    fn may_take(&self, process: &Process) -> bool {
-        let state = &self.state;
-        let idle = state.leaving_until_ms.is_none() && !self.starved && state.waiting.is_empty();
-        idle && state.listing.is_over(process.event_loop.now_ms()) && state.lanes.any()
+    /// Returns for each door whether a connection that is taken now finds a lane that takes it on.
+    /// Those who wait for one door keep nobody from another.
+    fn may_take(&self, process: &Process) -> [bool; Door::ALL.len()] {
+        let State { waiting, listing, lanes, admission, leaving_until_ms, .. } = &self.state;
+        let idle = leaving_until_ms.is_none() && !self.starved && listing.is_over(process.event_loop.now_ms());
+        let waits = |door| waiting.iter().any(|pending| admission.door(pending.connection.listener) == door);
+        Door::ALL.map(|door| idle && !waits(door) && lanes.any(door))
     }
 
     fn take_in(&mut self, process: &Process) {
         for _ in 0..ACCEPT_TURN_MAX {
-            if !self.may_take(process) {
-                return;
-            }
-            let Some(listener) = self.state.listeners.next_ready() else { return };
+            let open = self.may_take(process);
+            let State { listeners, admission, .. } = &mut self.state;
+            let next = listeners.next_ready(|number| open[admission.door(number) as usize]);
+            let Some(listener) = next else { return };
             let (number, unix, token) = (listener.number, listener.unix, listener.token());
             match listener.take() {
                 Taken::Connection(fd, peer, uid) => {
@@ -105,7 +108,7 @@ impl Server {
         self.next_id += 1;
         process.counters.add(count::CONNECTIONS, 1);
         self.taken += 1;
-        connections.add(connection, NO_LANE);
+        connections.add(connection, Way::NONE);
         enqueue(&mut self.state, Pending { connection, fd });
     }
 
@@ -138,36 +141,39 @@ impl Server {
         }
         let State { admission, connections, lanes, channels, .. } = &mut self.state;
         for lane in lanes.pressed(admission.is_pressed(connections)) {
-            channels.relieve(lane, taken);
+            // Fronts know who is idle, also of those that came by another door; who has not come as
+            // far as to a front is known to the program of his door alone.
+            Door::ALL.into_iter().for_each(|door| channels.relieve(Way { lane, door }, taken));
         }
     }
 
-    fn on_lane(&mut self, process: &Process, lane: u32, event: Event) {
+    fn on_lane(&mut self, process: &Process, way: Way, event: Event) {
         if event.writable() {
-            self.state.lanes.block(lane, false);
+            self.state.lanes.block(way, false);
         }
         // What lanes say to one that leaves is for the next one, but for the news that they are
         // gone.
         let gone = event.flags.contains(Interest::HUP);
         if event.readable() && (gone || self.state.leaving_until_ms.is_none()) {
-            from_lanes::hear(&mut self.state, process, lane, gone);
+            from_lanes::hear(&mut self.state, process, way, gone);
         }
     }
 
     fn watch(&mut self, process: &Process) {
-        let taking = self.may_take(process);
-        let State { listeners, lanes, channels, connections, waiting, leaving_until_ms, .. } = &mut self.state;
-        if !taking && !listeners.is_empty() && !lanes.any() {
+        let open = self.may_take(process);
+        let State { listeners, lanes, channels, connections, waiting, leaving_until_ms, admission, .. } =
+            &mut self.state;
+        if !listeners.is_empty() && !lanes.any(Door::Parse) {
             process.counters.add(count::NO_LANE, 1);
             if lanes.are_full() {
                 self.shortages.note(Want::Lanes, connections.len(), process.event_loop.now_ms());
             }
         }
         process.counters.set(count::LIVE, u64::try_from(connections.len()).unwrap_or(u64::MAX));
-        listeners.watch(&process.event_loop, taking);
+        listeners.watch(&process.event_loop, |number| open[admission.door(number) as usize]);
         let reading = leaving_until_ms.is_none() && waiting.len() < WAITING_COUNT_MAX;
-        for lane in channels.numbers() {
-            channels.watch(&process.event_loop, lane, reading, lanes.is_blocked(lane));
+        for way in channels.ways() {
+            channels.watch(&process.event_loop, way, reading, lanes.is_blocked(way));
         }
     }
 
@@ -189,7 +195,7 @@ impl Server {
 impl Service for Server {
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         match event.token.checked_sub(lane_channels::FIRST_TOKEN) {
-            Some(lane) => self.on_lane(process, u32::try_from(lane).unwrap_or(NO_LANE), event),
+            Some(number) => self.on_lane(process, Way::of_number(number), event),
             None if event.flags.contains(Interest::HUP) => self.drop_listener(process, event.token, "shut down"),
             None => self.state.listeners.on_event(event.token),
         }

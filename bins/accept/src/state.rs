@@ -7,14 +7,16 @@ use fosse_eventloop::EventLoop;
 use fosse_settings::Accept;
 use fosse_source::Source;
 use fosse_wire::channel::{Connection, Kind};
+use fosse_wire::start::Door;
 
 use crate::PROGRAM;
 use crate::admission::Admission;
-use crate::connections::{Connections, NO_LANE};
+use crate::connections::Connections;
 use crate::lane_channels::{Gone, LaneChannels, Pending};
 use crate::lanes::Lanes;
 use crate::limits::LIST_WAIT_MS;
 use crate::listeners::Listeners;
+use crate::way::Way;
 
 /// The tables, and the connections between them.
 #[derive(Debug)]
@@ -51,16 +53,16 @@ impl State {
     /// Has all lanes refuse a source until that time.
     pub(crate) fn penalise_everywhere(&mut self, source: Source, until_ms: u64) {
         let Some(network) = source.networks().next() else { return };
-        for lane in self.channels.numbers() {
-            self.channels.tell(lane, Kind::Penalised, network, until_ms);
+        for way in self.channels.ways() {
+            self.channels.tell(way, Kind::Penalised, network, until_ms);
         }
     }
 
     /// Tells a new lane of the sources that are penalised, and has it told of all that have much.
-    pub(crate) fn brief(&mut self, lane: u32) {
+    pub(crate) fn brief(&mut self, way: Way) {
         for (source, until_ms) in self.admission.penalties() {
             let network = source.networks().next();
-            network.into_iter().for_each(|network| self.channels.tell(lane, Kind::Penalised, network, until_ms));
+            network.into_iter().for_each(|network| self.channels.tell(way, Kind::Penalised, network, until_ms));
         }
         self.admission.shares.tell_again();
     }
@@ -72,78 +74,85 @@ impl State {
         let changed = connections.take_changed(!shares.is_empty());
         changed.into_iter().for_each(|network| shares.direct_changed(network));
         let direct = |network| u64::from(connections.of(network));
-        for news in shares.news(&channels.numbers(), |network| admission.lowest_limit(network), direct) {
-            channels.tell(news.lane, Kind::Elsewhere, news.network, news.count);
+        // parse counts clients that proxies name, whichever door they came by.
+        let lanes: Vec<u32> =
+            channels.ways().iter().filter(|way| way.door == Door::Parse).map(|way| way.lane).collect();
+        for news in shares.news(&lanes, |network| admission.lowest_limit(network), direct) {
+            let way = Way { lane: news.lane, door: Door::Parse };
+            channels.tell(way, Kind::Elsewhere, news.network, news.count);
         }
         admission.shares = shares;
     }
 
     /// Takes back a connection that a lane has not read, as this accept or one before has sent it.
     /// Returns whether another lane may have it: not that of a source that has got a penalty since.
-    pub(crate) fn take_unread(&mut self, sent: Connection, fd: OwnedFd, lane: u32, now_ms: u64) -> bool {
-        let known = self.connections.held(sent.id, lane);
+    pub(crate) fn take_unread(&mut self, sent: Connection, fd: OwnedFd, way: Way, now_ms: u64) -> bool {
+        let known = self.connections.held(sent.id, way);
         match known {
             Some(_) => {
-                self.connections.give(sent.id, NO_LANE);
-                self.lanes.closed(lane);
+                self.connections.give(sent.id, Way::NONE);
+                self.lanes.closed(way.lane);
             }
-            None if !self.admission.reconsider(sent).is_some_and(|one| self.connections.add(one, NO_LANE)) => {
+            None if !self.admission.reconsider(sent).is_some_and(|one| self.connections.add(one, Way::NONE)) => {
                 return false;
             }
             None => {}
         }
-        let Some(connection) = self.connections.held(sent.id, NO_LANE) else { return false };
+        let Some(connection) = self.connections.held(sent.id, Way::NONE) else { return false };
         if self.admission.is_penalised(&connection, now_ms) {
-            self.connections.close(sent.id, NO_LANE);
+            self.connections.close(sent.id, Way::NONE);
             return false;
         }
         self.waiting.push_back(Pending { connection, fd });
         true
     }
 
-    /// Forgets a lane and all it held; what it was still to get goes to others.
-    pub(crate) fn lose_lane(&mut self, event_loop: &EventLoop, lane: u32, why: Gone) {
-        for pending in self.channels.remove(event_loop, lane) {
-            self.connections.give(pending.connection.id, NO_LANE);
+    /// Forgets a way and all it held; what it was still to get goes to others.
+    pub(crate) fn lose(&mut self, event_loop: &EventLoop, way: Way, why: Gone) {
+        for pending in self.channels.remove(event_loop, way) {
+            self.lanes.closed(way.lane);
+            self.connections.give(pending.connection.id, Way::NONE);
             self.waiting.push_back(pending);
         }
-        self.lanes.remove(lane);
-        self.listing.remove(lane);
-        self.admission.shares.lose(lane);
-        let lost = self.connections.lose(lane);
+        let lost = self.connections.lose(way);
+        self.lanes.remove(way, lost);
+        self.listing.remove(way);
+        if way.door == Door::Parse {
+            self.admission.shares.lose(way.lane);
+        }
         // At each reload all lanes end, most of them with nothing left.
         if lost > 0 || why != Gone::Ended {
-            fosse_die::info(PROGRAM, format_args!("lane={lane} gone connections={lost} reason=\"{why}\""));
+            fosse_die::info(PROGRAM, format_args!("{way} gone connections={lost} reason=\"{why}\""));
         }
     }
 }
 
-/// Lanes that lived before this process and have not yet said what they hold.
+/// Ways that lived before this process and have not yet said what they hold.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
-    lanes: BTreeSet<u32>,
+    ways: BTreeSet<Way>,
     deadline_ms: u64,
 }
 
 impl Listing {
     /// Expects a lane to say what it holds.
-    pub(crate) fn add(&mut self, lane: u32, now_ms: u64) {
-        self.lanes.insert(lane);
+    pub(crate) fn add(&mut self, way: Way, now_ms: u64) {
+        self.ways.insert(way);
         self.deadline_ms = now_ms.saturating_add(LIST_WAIT_MS);
     }
 
     /// The lane has said all, or is gone.
-    pub(crate) fn remove(&mut self, lane: u32) {
-        self.lanes.remove(&lane);
+    pub(crate) fn remove(&mut self, way: Way) {
+        self.ways.remove(&way);
     }
 
     /// Returns whether the lane is still saying what it holds.
-    pub(crate) fn contains(&self, lane: u32) -> bool {
-        self.lanes.contains(&lane)
+    pub(crate) fn contains(&self, way: Way) -> bool {
+        self.ways.contains(&way)
     }
 
     /// Returns whether all connections are counted that can be, so that limits hold.
     pub(crate) fn is_over(&self, now_ms: u64) -> bool {
-        self.lanes.is_empty() || now_ms >= self.deadline_ms
+        self.ways.is_empty() || now_ms >= self.deadline_ms
     }
 }

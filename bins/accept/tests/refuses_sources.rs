@@ -111,6 +111,19 @@ fn where_hardly_any_connection_is_free_the_lane_is_asked_to_end_idle_ones() {
 }
 
 #[test]
+fn whoever_makes_handshakes_is_asked_for_room_as_well() {
+    let edge = Edge::new(&Accept { connections_max: 4, listeners: vec![AcceptListener::default()] });
+    let address = edge.listen_v4(0);
+    let (lane, door) = (edge.lane(1, 100), edge.tls_door(1, 100));
+    let _clients: Vec<_> = (10..14).map(|last| client_from(last, address)).collect();
+    lane.take(4);
+    for asked in [&lane, &door] {
+        let (message, fds) = asked.next(edge::SOON).unwrap();
+        assert_eq!((message.kind, message.connections.len(), fds.len()), (Kind::Relieve, 1, 0));
+    }
+}
+
+#[test]
 fn a_penalty_outlives_the_accept_that_gave_it() {
     let edge = Edge::new(&listener(AcceptListener::default()));
     let address = edge.listen_v4(0);

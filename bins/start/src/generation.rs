@@ -33,6 +33,17 @@ pub(crate) struct Generation {
     pub keys: Option<OwnedFd>,
     /// The files of users, where there are any.
     pub users: Option<OwnedFd>,
+    /// Certificates and private keys, where some listener has TLS.
+    pub tls: Option<TlsImages>,
+}
+
+/// The two images that fosse-certs makes.
+#[derive(Debug)]
+pub(crate) struct TlsImages {
+    /// Certificates, which are public.
+    pub chains: OwnedFd,
+    /// Private keys, for fosse-keys alone.
+    pub keys: OwnedFd,
 }
 
 impl Generation {
@@ -48,8 +59,9 @@ impl Generation {
 
     fn new(plan: Plan) -> Self {
         let (blobs, addresses) = (HashMap::new(), Vec::new());
-        let (pages, keys, users) = (None, None, None);
-        Self { plan, number: 0, blobs, rules: None, zygote: None, keeps_records: false, addresses, pages, keys, users }
+        let (pages, keys, users, tls) = (None, None, None, None);
+        let (number, rules, zygote, keeps_records) = (0, None, None, false);
+        Self { plan, number, blobs, rules, zygote, keeps_records, addresses, pages, keys, users, tls }
     }
 
     /// Seals each part of a plan and of what was loaded for it. The generation has no number yet.
@@ -133,12 +145,25 @@ impl Generation {
         self.blobs.contains_key(&Program::Encode)
     }
 
+    /// Returns whether some listener has TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.blobs.contains_key(&Program::Tls)
+    }
+
+    /// Returns whether some of those speak HTTP/2.
+    pub(crate) fn has_http2(&self) -> bool {
+        self.blobs.contains_key(&Program::ParseH2)
+    }
+
     /// Returns the programs without which it cannot serve.
     pub(crate) fn programs(&self) -> impl Iterator<Item = Program> {
         let has_status = self.plan.status_socket.is_some() || self.plan.status_address.is_some();
         let asked_for = [
             (self.has_filter(), Program::WafFilter),
             (self.has_encode(), Program::Encode),
+            (self.has_tls(), Program::Tls),
+            (self.has_tls(), Program::Keys),
+            (self.has_http2(), Program::ParseH2),
             (self.blobs.contains_key(&Program::Prober), Program::Prober),
             (self.blobs.contains_key(&Program::Resolve), Program::Resolve),
             (self.blobs.contains_key(&Program::Password), Program::Password),

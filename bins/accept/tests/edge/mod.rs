@@ -18,7 +18,7 @@ use fosse_harness::{Stage, stat_field};
 use fosse_settings::{Accept, AcceptListener};
 use fosse_sys::memfd;
 use fosse_wire::channel::{self, Connection, Kind, MESSAGE_BYTES_MAX, Message, Tally};
-use fosse_wire::start::{ToChild, ToStart};
+use fosse_wire::start::{Door, ToChild, ToStart};
 use rustix::net::SocketType;
 
 /// Longest wait for something that must happen: no machine is so slow or busy.
@@ -43,6 +43,7 @@ impl DerefMut for Edge {
 /// One lane's end of a channel, and accept's end as start keeps it.
 pub(crate) struct Lane {
     pub(crate) number: u32,
+    door: Door,
     near: OwnedFd,
     far: OwnedFd,
 }
@@ -88,8 +89,12 @@ impl Edge {
 
     /// A lane of which accept does not know yet.
     pub(crate) fn lane_unheard(&self, number: u32) -> Lane {
+        self.door_unheard(number, Door::Parse)
+    }
+
+    fn door_unheard(&self, number: u32, door: Door) -> Lane {
         let (near, far) = pair(SocketType::SEQPACKET);
-        Lane { number, near, far }
+        Lane { number, door, near, far }
     }
 
     pub(crate) fn lane(&self, number: u32, connections_max: u32) -> Lane {
@@ -98,13 +103,20 @@ impl Edge {
         lane
     }
 
+    /// The door of a lane for those who speak TLS.
+    pub(crate) fn tls_door(&self, number: u32, connections_max: u32) -> Lane {
+        let lane = self.door_unheard(number, Door::Tls);
+        self.adopt(&lane, connections_max, false);
+        lane
+    }
+
     pub(crate) fn adopt(&self, lane: &Lane, connections_max: u32, known: bool) {
-        self.order(ToChild::LaneAdd { lane: lane.number, connections_max, known }, Some(&lane.far));
+        self.order(ToChild::LaneAdd { lane: lane.number, door: lane.door, connections_max, known }, Some(&lane.far));
     }
 
     /// The process of a lane is gone: accept gets the end that it read.
     pub(crate) fn rest(&self, lane: Lane) {
-        self.order(ToChild::LaneRest { lane: lane.number }, Some(&lane.near));
+        self.order(ToChild::LaneRest { lane: lane.number, door: lane.door }, Some(&lane.near));
     }
 
     pub(crate) fn lists(&self, generation: u32, allow: &str, deny: &str) {

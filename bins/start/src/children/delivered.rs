@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fosse_eventloop::slab::Key;
-use fosse_wire::start::Stream;
+use fosse_wire::start::{Door, Stream};
 
 use crate::penalties::Crash;
 
@@ -16,12 +16,12 @@ pub(crate) enum Subject {
     Strikes,
     /// accept: a listening socket.
     Listener(u16),
-    /// accept: a lane.
-    Lane(u32),
+    /// accept: a door of a lane.
+    Lane(u32, Door),
     /// accept: this lane takes no new connection.
     LaneDrains(u32),
-    /// accept: what the parse of this lane, which is gone, has not read.
-    LaneRest(u32),
+    /// accept: what the stage behind a door of this lane, which is gone, has not read.
+    LaneRest(u32, Door),
     /// accept: a stage crashed over bytes of a client.
     Crash(Crash),
     /// log: the limit of lines.

@@ -29,7 +29,7 @@ use self::{
     delivered::Subject,
     launches::Launches,
     losses::Losses,
-    process::Process,
+    process::{Process, is_replaceable},
     scheduling::Wanted,
     throttle::Throttle,
     uncounted::Uncounted,
@@ -112,7 +112,7 @@ impl Children {
         let Some(process) = self.slab.get_mut(key) else { return };
         process.ready = true;
         process.still_ticks = 0;
-        let is_replaced = process.lane.is_none() || process.program == Program::Encode;
+        let is_replaced = process.lane.is_none() || is_replaceable(process.program);
         if is_replaced && self.losses.take_program(process.program) {
             info(PROGRAM, format_args!("event=replaced program={}", process.program.name()));
         }

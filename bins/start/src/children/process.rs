@@ -53,6 +53,11 @@ pub(crate) struct Process {
     pub column: Option<u16>,
 }
 
+/// Returns whether a lane goes on without such a process, and gets another.
+pub(crate) const fn is_replaceable(program: Program) -> bool {
+    matches!(program, Program::Encode | Program::Keys)
+}
+
 impl Process {
     /// Returns one that is to be made, with start's ends of what it is given.
     ///

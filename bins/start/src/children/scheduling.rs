@@ -57,13 +57,17 @@ impl Wanted {
 }
 
 const fn is_on_path(program: Program) -> bool {
-    let in_lane = matches!(program, Program::Parse | Program::WafFilter | Program::Dispatch | Program::Connect);
-    in_lane || matches!(program, Program::Encode | Program::Accept | Program::Static)
+    let in_lane = matches!(
+        program,
+        Program::Parse | Program::ParseH2 | Program::WafFilter | Program::Dispatch | Program::Connect
+    );
+    let of_tls = matches!(program, Program::Tls | Program::Keys);
+    in_lane || of_tls || matches!(program, Program::Encode | Program::Accept | Program::Static)
 }
 
 /// Returns whether a program is woken by clients, who then have more to send.
 const fn is_front(program: Program) -> bool {
-    matches!(program, Program::Accept | Program::Parse)
+    matches!(program, Program::Accept | Program::Parse | Program::ParseH2 | Program::Tls)
 }
 
 /// Returns whether a program works on the content of what passes.

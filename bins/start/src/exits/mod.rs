@@ -1,16 +1,17 @@
 //! Exits: that of a child is a message. It is reported, a source may be penalised for it, and a
-//! lane dies with it, but for one that loses its encode.
+//! lane dies with it, but for one that loses its encode
+//! or its keys.
 
 pub(crate) mod kernel_log;
 pub(crate) mod reap;
 
 use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, alert, info, warning};
 use fosse_eventloop::slab::Key;
-use fosse_wire::launch::Program;
+use fosse_wire::{launch::Program, start::Door};
 
 use crate::{
     PROGRAM,
-    children::process::{End, Exit, Process},
+    children::process::{End, Exit, Process, is_replaceable},
     lanes::{LaneState, Lanes},
     limits,
     penalties::Crash,
@@ -76,11 +77,13 @@ fn zygote_exited(state: &mut State, reload: &mut Reload, key: Key, end: End) {
 
 /// Takes a process out of its lane, which dies with it. A reload fails where it was one of its own.
 fn lane_lost(state: &mut State, reload: &mut Reload, (number, key): (u32, Key), program: Program, end: End) {
-    if program == Program::Encode && state.lanes.lose_encode(number, key) {
+    if is_replaceable(program) && state.lanes.lose_replaceable(number, key) {
         return;
     }
-    if program == Program::Parse {
-        state.lanes.keep_rest(number);
+    match program {
+        Program::Parse => state.lanes.keep_rest(number, Door::Parse),
+        Program::Tls => state.lanes.keep_rest(number, Door::Tls),
+        _ => {}
     }
     let until_ms = state.event_loop.now_ms().saturating_add(limits::DYING_MS_MAX);
     let Some(loss) = state.lanes.lose(number, key, until_ms) else { return };
@@ -97,14 +100,14 @@ fn lane_lost(state: &mut State, reload: &mut Reload, (number, key): (u32, Key), 
 /// Returns the exit to report, if start has not asked for it. A stage that may have exited because
 /// a peer crashed is the lane's suspect until the next exits show more.
 fn unexpected(process: &Process, end: End, lanes: &mut Lanes) -> Option<Exit> {
-    let one_shot = matches!(process.program, Program::Config | Program::Load);
+    let one_shot = matches!(process.program, Program::Config | Program::Load | Program::Certs);
     if process.leaving || one_shot || prober::has_followed(process, end) || cache::has_followed(process, end) {
         return None;
     }
     let exit = Exit { program: process.program, lane: None, pid: process.pid, end };
     let Some(lane) = process.lane.and_then(|number| lanes.find_mut(number)) else { return Some(exit) };
     let exit = Exit { lane: Some(lane.number), ..exit };
-    if process.program == Program::Encode && lane.state == LaneState::Live {
+    if is_replaceable(process.program) && lane.state == LaneState::Live {
         // Nobody follows it. It follows another, or has said why it cannot go on.
         return Some(exit).filter(|exit| !exit.end.follows_another());
     }
@@ -133,8 +136,8 @@ fn report_crash(state: &mut State, exit: Option<Exit>) {
     } else {
         warning(PROGRAM, format_args!("event=exited program={name}{lane} pid={pid} {end}"));
     }
-    // A lane goes on without its encode, and gets another.
-    state.children.losses.note(program, exit.lane.filter(|_| program != Program::Encode));
+    // A lane goes on without its encode or its keys, and gets another.
+    state.children.losses.note(program, exit.lane.filter(|_| !is_replaceable(program)));
     if end.own_fault() {
         state.children.crashed(program, state.event_loop.now_ms());
     }

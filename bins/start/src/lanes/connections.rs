@@ -21,7 +21,7 @@ pub(crate) struct Open {
 pub(crate) fn open(children: &Children, lanes: &Lanes, which: impl Fn(&Lane) -> bool) -> Open {
     let (mut held, mut upgraded) = (0_u64, 0_u64);
     for parse in lanes.processes(which).into_iter().filter_map(|key| children.get(key)) {
-        if parse.program == Program::Parse {
+        if matches!(parse.program, Program::Parse | Program::ParseH2) {
             // A process writes into its page whatever it likes: nothing but a sentence depends on
             // it.
             held = held.wrapping_add(parse.page.get(count::CONNECTIONS));

@@ -8,7 +8,10 @@ use rustix::{io::Errno, net::SocketType};
 
 use crate::{
     children::Children,
-    lanes::{Lane, Lanes},
+    lanes::{
+        Lane, Lanes,
+        fronts::{SECOND_FROM, SECOND_TO},
+    },
     launch::{
         launcher::SpawnContext,
         spawn::{pair, spawn},
@@ -27,6 +30,8 @@ pub(super) struct Sockets {
     pub(super) upstream: End,
     /// That of parse.
     pub(super) parse: End,
+    /// That of parse-h2, where there is one.
+    pub(super) parse_h2: Option<End>,
     /// Its own ends, with their numbers.
     pub(super) encode: Vec<(u8, OwnedFd)>,
 }
@@ -36,11 +41,17 @@ impl Sockets {
     ///
     /// # Errors
     /// Those of socketpair(2) and fcntl(2).
-    pub(super) fn new() -> Result<Self, Errno> {
+    pub(super) fn new(has_http2: bool) -> Result<Self, Errno> {
         let (upstream, (responses, credit)) = both_ways()?;
         let ((from_parse, to_parse), parse) = both_ways()?;
-        let encode = vec![(0, responses), (1, to_parse), (3, from_parse), (4, credit)];
-        Ok(Self { upstream, parse, encode })
+        let mut encode = vec![(0, responses), (1, to_parse), (3, from_parse), (4, credit)];
+        let mut parse_h2 = None;
+        if has_http2 {
+            let ((from_front, to_front), front) = both_ways()?;
+            encode.extend([(SECOND_FROM, from_front), (SECOND_TO, to_front)]);
+            parse_h2 = Some(front);
+        }
+        Ok(Self { upstream, parse, parse_h2, encode })
     }
 }
 
@@ -63,10 +74,11 @@ pub(crate) fn replace(
     number: u32,
 ) -> Result<(), Errno> {
     let Some(lane) = lanes.find_mut(number) else { return Ok(()) };
-    let Sockets { upstream, parse, encode } = Sockets::new()?;
+    let Sockets { upstream, parse, parse_h2, encode } = Sockets::new(cx.generation.has_http2())?;
     let sender = if cx.generation.plan.inspect_responses { Program::WafFilter } else { Program::Dispatch };
     // What is sent before parse has its end waits in the socket.
     give(children, lane, Program::Parse, &parse)?;
+    parse_h2.iter().try_for_each(|end| give(children, lane, Program::ParseH2, end))?;
     give(children, lane, sender, &upstream)?;
     let options = SpawnOptions { fds: encode, lane: Some((number, lane.core)), ..SpawnOptions::default() };
     lane.processes.push(spawn(children, cx, Program::Encode, options)?);

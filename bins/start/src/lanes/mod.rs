@@ -1,14 +1,19 @@
 //! The lanes: each with its processes, its channel and its state.
 
 pub(crate) mod connections;
+pub(crate) mod doors;
 pub(crate) mod encode;
+mod fronts;
+pub(crate) mod keys;
 pub(crate) mod stages;
 
 use std::os::fd::OwnedFd;
 
 use fosse_eventloop::slab::Key;
+use fosse_wire::start::Door;
 use rustix::io::Errno;
 
+use self::doors::DoorEnds;
 use crate::children::process::Exit;
 
 /// The state of a lane.
@@ -42,15 +47,9 @@ pub(crate) struct Lane {
     /// The core its stages are pinned to.
     pub core: u32,
     pub processes: Vec<Key>,
-    /// accept's end of its channel; start keeps it so that a new accept can have it. `None` at the
-    /// very end.
-    pub accept_end: Option<OwnedFd>,
-    /// The end that parse reads: what a parse that is gone has not read goes on to others. `None`
-    /// where nothing is to go on.
-    pub parse_end: Option<OwnedFd>,
+    /// The channels that connections come over.
+    pub doors: Vec<DoorEnds>,
     pub state: LaneState,
-    /// An accept was given it.
-    pub given: bool,
     /// The exit of its first process to go, if that was with 111, as stages exit when a peer is
     /// gone. The next exits show which of them crashed: a peer's descriptors close before start
     /// hears of its exit.
@@ -59,8 +58,18 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// Returns whether connections may still come.
-    pub(crate) const fn is_open(&self) -> bool {
-        self.accept_end.is_some() || self.state.is_wanted()
+    pub(crate) fn is_open(&self) -> bool {
+        self.doors.iter().any(|ends| ends.accept.is_some()) || self.state.is_wanted()
+    }
+
+    /// Returns one of its doors.
+    pub(crate) fn door(&self, door: Door) -> Option<&DoorEnds> {
+        self.doors.iter().find(|ends| ends.door == door)
+    }
+
+    /// Notes that an accept was given one of its doors.
+    pub(crate) fn note_given(&mut self, door: Door) {
+        self.doors.iter_mut().filter(|ends| ends.door == door).for_each(|ends| ends.given = true);
     }
 }
 
@@ -80,7 +89,7 @@ pub(crate) struct Lanes {
     all: Vec<Lane>,
     next_number: u32,
     /// The ends that lanes read whose parse is gone, until accept has them.
-    rests: Vec<(u32, OwnedFd)>,
+    rests: Vec<(u32, Door, OwnedFd)>,
     /// The page of the dispatch that was ready last, which says which servers are out: the next one
     /// begins with that.
     pub health: Option<OwnedFd>,
@@ -98,6 +107,8 @@ pub(crate) struct Lanes {
     pub addresses: Option<OwnedFd>,
     /// The memory for responses that are kept, and its bytes.
     pub kept: Option<(OwnedFd, u64)>,
+    /// The seed of session tickets, once some lane has TLS.
+    pub ticket_seed: Option<OwnedFd>,
 }
 
 impl Lanes {
@@ -115,6 +126,7 @@ impl Lanes {
             shares: None,
             addresses,
             kept: None,
+            ticket_seed: None,
         }
     }
 
@@ -185,32 +197,33 @@ impl Lanes {
         Some(Loss { state, generation, suspect })
     }
 
-    /// Keeps what the parse of a lane, which is gone, has not read, where an accept may have sent
-    /// it something.
-    pub(crate) fn keep_rest(&mut self, number: u32) {
+    /// Keeps what the stage behind a lane's door, which is gone, has not read, where an accept may
+    /// have sent it something.
+    pub(crate) fn keep_rest(&mut self, number: u32, door: Door) {
         let Some(lane) = self.find_mut(number) else { return };
-        let rest = lane.parse_end.take().filter(|_| lane.given);
-        self.rests.extend(rest.map(|rest| (number, rest)));
+        let ends = lane.doors.iter_mut().find(|ends| ends.door == door);
+        let rest = ends.and_then(|ends| ends.stage.take().filter(|_| ends.given));
+        self.rests.extend(rest.map(|rest| (number, door, rest)));
     }
 
-    /// Returns what is kept so, by the number of its lane.
-    pub(crate) fn rests(&self) -> impl Iterator<Item = &(u32, OwnedFd)> {
+    /// Returns what is kept so, by the number of its lane and the door.
+    pub(crate) fn rests(&self) -> impl Iterator<Item = &(u32, Door, OwnedFd)> {
         self.rests.iter()
     }
 
     /// Takes over what a predecessor has kept.
-    pub(crate) fn restore_rests(&mut self, rests: Vec<(u32, OwnedFd)>) {
+    pub(crate) fn restore_rests(&mut self, rests: Vec<(u32, Door, OwnedFd)>) {
         self.rests = rests;
     }
 
     /// Forgets what was kept of a lane: accept has it.
-    pub(crate) fn forget_rest(&mut self, number: u32) {
-        self.rests.retain(|(of, _)| *of != number);
+    pub(crate) fn forget_rest(&mut self, number: u32, door: Door) {
+        self.rests.retain(|(of, behind, _)| (*of, *behind) != (number, door));
     }
 
-    /// Takes its encode out of a lane that goes on without it. Returns false where it does not: a
-    /// lane that is being started is started whole.
-    pub(crate) fn lose_encode(&mut self, number: u32, process: Key) -> bool {
+    /// Takes its encode or its keys out of a lane that goes on without it. Returns false where it
+    /// does not: a lane that is being started is started whole.
+    pub(crate) fn lose_replaceable(&mut self, number: u32, process: Key) -> bool {
         let goes_on = |lane: &&mut Lane| matches!(lane.state, LaneState::Live | LaneState::Draining(_));
         let Some(lane) = self.find_mut(number).filter(goes_on).filter(|lane| lane.processes.len() > 1) else {
             return false;
@@ -224,7 +237,7 @@ impl Lanes {
     pub(crate) fn close(&mut self, until_ms: u64) {
         self.rests.clear();
         for lane in &mut self.all {
-            (lane.accept_end, lane.parse_end) = (None, None);
+            lane.doors.iter_mut().for_each(|ends| (ends.accept, ends.stage) = (None, None));
             if lane.state.is_wanted() {
                 lane.state = LaneState::Draining(until_ms);
             }

@@ -6,15 +6,21 @@ use fosse_die::info;
 use fosse_eventloop::slab::Key;
 use fosse_wire::{
     launch::Program,
-    start::{Stream, ToChild},
+    start::{Door, Stream, ToChild},
 };
 use rustix::{io::Errno, net::SocketType};
 
 use crate::{
     PROGRAM,
     children::{Children, process::Process},
-    generation::Generation,
-    lanes::{Lane, LaneState, Lanes, encode::Sockets},
+    generation::{Generation, TlsImages},
+    lanes::{
+        Lane, LaneState, Lanes,
+        doors::DoorEnds,
+        encode::Sockets,
+        fronts::{self, SECOND_FROM, SECOND_TO},
+        keys,
+    },
     launch::{
         launcher::SpawnContext,
         spawn::{pair, spawn},
@@ -26,20 +32,22 @@ use crate::{
 /// The channels of a lane's stages, by the stage that has the end.
 struct Channels {
     parse: Vec<(u8, OwnedFd)>,
+    /// `None` where nobody is offered HTTP/2.
+    parse_h2: Option<Vec<(u8, OwnedFd)>>,
     /// `None` where a lane has no filter.
     filter: Option<Vec<(u8, OwnedFd)>>,
     dispatch: Vec<(u8, OwnedFd)>,
     /// `None` where no response is encoded.
     encode: Option<Vec<(u8, OwnedFd)>>,
     connect: Vec<(u8, OwnedFd)>,
+    /// Those of tls and keys; `None` where no listener has TLS.
+    tls: Option<(Vec<(u8, OwnedFd)>, OwnedFd)>,
 }
 
 impl Channels {
-    /// Makes the channels, and the ends of the one that connections come over: accept's, and a copy
-    /// of parse's.
-    fn new(generation: &Generation) -> Result<(Self, (OwnedFd, OwnedFd)), Errno> {
-        let (accept, channel) = pair(SocketType::SEQPACKET)?;
-        let copy = rustix::io::fcntl_dupfd_cloexec(&channel, 3)?;
+    /// Makes the channels, and the doors.
+    fn new(generation: &Generation) -> Result<(Self, Vec<DoorEnds>), Errno> {
+        let (door, channel) = DoorEnds::of(Door::Parse, pair(SocketType::SEQPACKET)?)?;
         let (parse_out, first_in) = pair(SocketType::STREAM)?;
         let (dispatch_out, responses) = pair(SocketType::STREAM)?;
         let (direct_out, direct_in) = pair(SocketType::SEQPACKET)?;
@@ -48,26 +56,69 @@ impl Channels {
         let (filter, parse_in, dispatch_in) = filter_channels(generation, first_in, responses)?;
         let mut channels = Self {
             parse: vec![(0, parse_in), (1, parse_out), (8, channel), (9, direct_out)],
+            parse_h2: None,
             filter,
             dispatch: vec![(0, dispatch_in), (1, dispatch_out), (8, direct_in), (9, requests)],
             encode: None,
             connect: vec![(0, replies), (1, replies_copy)],
+            tls: None,
         };
+        let mut doors = vec![door];
+        if generation.has_http2() {
+            channels.add_http2(generation.plan.inspect_responses)?;
+        }
         if generation.has_encode() {
             channels.add_encode(generation.plan.inspect_responses)?;
         }
-        Ok((channels, (accept, copy)))
+        if let Some(images) = &generation.tls {
+            doors.push(channels.add_tls(images)?);
+        }
+        Ok((channels, doors))
+    }
+
+    /// Gives tls its place before parse, and keys beside it. Returns its door.
+    fn add_tls(&mut self, images: &TlsImages) -> Result<DoorEnds, Errno> {
+        let (door, connections) = DoorEnds::of(Door::Tls, pair(SocketType::SEQPACKET)?)?;
+        let (to_parse, from_tls) = pair(SocketType::SEQPACKET)?;
+        let (to_keys, of_keys) = pair(SocketType::SEQPACKET)?;
+        let chains = rustix::io::fcntl_dupfd_cloexec(&images.chains, 3)?;
+        self.parse.push((16, from_tls));
+        let mut tls = vec![(8, connections), (9, to_parse), (10, to_keys), (11, chains)];
+        if let Some(parse_h2) = &mut self.parse_h2 {
+            let (to_front, from_tls) = pair(SocketType::SEQPACKET)?;
+            parse_h2.push((16, from_tls));
+            tls.push((12, to_front));
+        }
+        self.tls = Some((tls, of_keys));
+        Ok(door)
+    }
+
+    /// Gives parse-h2 its place on the ring beside parse: whoever reads requests from one reads
+    /// them from both, and so with responses.
+    fn add_http2(&mut self, inspect_responses: bool) -> Result<(), Errno> {
+        let (out, requests) = pair(SocketType::STREAM)?;
+        let (to_front, responses) = pair(SocketType::STREAM)?;
+        let reader = self.filter.as_mut().unwrap_or(&mut self.dispatch);
+        reader.push((SECOND_FROM, requests));
+        let writer = self.filter.as_mut().filter(|_| inspect_responses).unwrap_or(&mut self.dispatch);
+        writer.push((SECOND_TO, to_front));
+        self.parse_h2 = Some(vec![(0, responses), (1, out)]);
+        Ok(())
     }
 
     /// Gives encode its place beside the way that responses take which are not encoded.
     fn add_encode(&mut self, inspect_responses: bool) -> Result<(), Errno> {
-        let Sockets { upstream: (from_encode, to_encode), parse: (encoded, credit), encode } = Sockets::new()?;
+        let Sockets { upstream: (from_encode, to_encode), parse: (encoded, credit), parse_h2, encode } =
+            Sockets::new(self.parse_h2.is_some())?;
         let (channels, from, to) = match &mut self.filter {
             Some(filter) if inspect_responses => (filter, 10, 11),
             _ => (&mut self.dispatch, 16, 17),
         };
         channels.extend([(from, from_encode), (to, to_encode)]);
         self.parse.extend([(12, encoded), (13, credit)]);
+        if let (Some(front), Some((encoded, credit))) = (&mut self.parse_h2, parse_h2) {
+            front.extend([(12, encoded), (13, credit)]);
+        }
         self.encode = Some(encode);
         Ok(())
     }
@@ -105,12 +156,14 @@ pub(crate) fn start(
 ) -> Result<(), (Program, Errno)> {
     let before = |errno| (Program::Parse, errno);
     let number = lanes.take_number().map_err(before)?;
-    let (mut channels, (accept, parse_end)) = Channels::new(cx.generation).map_err(before)?;
-    if let Some(pages) = &cx.generation.pages {
-        channels.parse.push((11, rustix::io::fcntl_dupfd_cloexec(pages, 3).map_err(before)?));
+    let (mut channels, doors) = Channels::new(cx.generation).map_err(before)?;
+    for front in std::iter::once(&mut channels.parse).chain(&mut channels.parse_h2) {
+        if let Some(pages) = &cx.generation.pages {
+            front.push((11, rustix::io::fcntl_dupfd_cloexec(pages, 3).map_err(before)?));
+        }
+        front.extend(source_rates::page_for_lane(lanes).map(|page| (14, page)));
+        front.extend(questions::page_for_lane(lanes).map(|page| (15, page)));
     }
-    channels.parse.extend(source_rates::page_for_lane(lanes).map(|page| (14, page)));
-    channels.parse.extend(questions::page_for_lane(lanes).map(|page| (15, page)));
     channels.dispatch.extend(health(lanes, children).map(|page| (10, page)));
     channels.dispatch.extend(prober::page_for_lane(lanes, cx.generation).map(|page| (11, page)));
     channels.dispatch.extend(server_states::page_for_lane(lanes).map(|page| (12, page)));
@@ -121,7 +174,7 @@ pub(crate) fn start(
     channels.dispatch.extend(keys.transpose().map_err(|errno| (Program::Dispatch, errno))?.map(|keys| (14, keys)));
     channels.dispatch.extend(cache::memory_for_lane(lanes, cx.generation).map(|page| (15, page)));
     channels.connect.extend(bound.channels(cx.generation.number).map_err(before)?);
-    let mut processes = Vec::with_capacity(5);
+    let mut processes = Vec::with_capacity(8);
     let started = start_stages(&mut processes, children, (lanes, cx), channels, (number, core));
     // Without a lane those that were begun are killed.
     started?;
@@ -130,10 +183,8 @@ pub(crate) fn start(
         generation: cx.generation.number,
         core,
         processes,
-        accept_end: Some(accept),
-        parse_end: Some(parse_end),
+        doors,
         state: LaneState::Starting,
-        given: false,
         suspect: None,
     });
     Ok(())
@@ -147,7 +198,8 @@ fn start_stages(
     lane: (u32, u32),
 ) -> Result<(), (Program, Errno)> {
     let mut stage = |children: &mut Children, program, fds, lines| {
-        let mut options = SpawnOptions { fds, lines, lane: Some(lane), ..SpawnOptions::default() };
+        let args = fronts::args(program, cx.generation);
+        let mut options = SpawnOptions { fds, lines, args, lane: Some(lane), ..SpawnOptions::default() };
         if program == Program::Dispatch {
             shares::give(lanes, children, &mut options);
         }
@@ -160,6 +212,16 @@ fn start_stages(
     let audit = (!plan.audit_log.is_empty()).then_some((9, Stream::Audit));
     let parse = stage(children, Program::Parse, channels.parse, access)?;
     give_lists(children, parse, cx.generation).map_err(|errno| (Program::Parse, errno))?;
+    if let Some(fds) = channels.parse_h2 {
+        let front = stage(children, Program::ParseH2, fds, access)?;
+        give_lists(children, front, cx.generation).map_err(|errno| (Program::ParseH2, errno))?;
+    }
+    if let Some((fds, of_keys)) = channels.tls {
+        let tls = stage(children, Program::Tls, fds, None)?;
+        give_lists(children, tls, cx.generation).map_err(|errno| (Program::Tls, errno))?;
+        let fds = keys::descriptors(lanes, cx, of_keys).map_err(|errno| (Program::Keys, errno))?;
+        stage(children, Program::Keys, fds, None)?;
+    }
     if let Some(fds) = channels.filter {
         stage(children, Program::WafFilter, fds, audit)?;
     }
@@ -170,10 +232,10 @@ fn start_stages(
     stage(children, Program::Connect, channels.connect, None).map(drop)
 }
 
-/// Gives parse the address lists of its generation, by which it judges the clients that trusted
-/// proxies name. Its channel is new and has room for them.
-fn give_lists(children: &Children, parse: Key, generation: &Generation) -> Result<(), Errno> {
-    let Some(process) = children.get(parse) else { return Ok(()) };
+/// Gives a front or tls the address lists of its generation, by which it judges the clients that
+/// trusted proxies name. Its channel is new and has room for them.
+fn give_lists(children: &Children, front: Key, generation: &Generation) -> Result<(), Errno> {
+    let Some(process) = children.get(front) else { return Ok(()) };
     for (listener, fd) in &generation.addresses {
         let message = ToChild::Addresses { listener: *listener, generation: generation.number };
         fosse_fdpass::send(&process.control, &message.encode(), &[fd.as_fd()])?;

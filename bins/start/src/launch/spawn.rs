@@ -58,7 +58,7 @@ pub(crate) fn spawn(
 fn rows(program: Program, plan: &Plan) -> usize {
     let rows = match program {
         // One more, for requests of no site.
-        Program::Parse => plan.sites + 1,
+        Program::Parse | Program::ParseH2 => plan.sites + 1,
         Program::Dispatch => plan.backends,
         // They are sparse memory: only those that are counted in take any.
         Program::WafFilter => return RULE_ROWS,

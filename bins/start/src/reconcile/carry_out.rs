@@ -4,12 +4,13 @@ use fosse_wire::launch::Program;
 use rustix::io::Errno;
 
 use crate::{
-    lanes::{encode, stages},
+    children::Children,
+    lanes::{Lanes, encode, keys, stages},
     launch::{launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions, zygote},
     options::Options,
     reconcile::{lifecycle::Action, view::in_force},
     reload::state::Reload,
-    services::{self, cache, prober, questions, resolve, server_states, shares, source_rates, spool},
+    services::{self, cache, prober, questions, resolve, server_states, shares, source_rates, spool, ticket_seed},
     shutdown,
     state::State,
 };
@@ -25,7 +26,8 @@ pub(crate) fn carry_out(state: &mut State, action: Action, reload: &Reload, opti
         Action::Start(Program::Accept) => return start_accept(state),
         Action::StartLane(core) => return start_lane(state, core),
         Action::StartBound(number) => return start_bound(state, number),
-        Action::StartEncode(lane) => start_encode(state, lane),
+        Action::StartEncode(lane) => start_again(state, lane, Program::Encode, encode::replace),
+        Action::StartKeys(lane) => start_again(state, lane, Program::Keys, keys::replace),
         Action::Start(program) => start_service(state, program, reload, options),
         Action::CloseLanes => state.lanes.close(u64::MAX),
         Action::Leave(key) => state.children.leave(key),
@@ -102,14 +104,17 @@ fn start_bound(state: &mut State, number: u32) -> Result<(), String> {
     })
 }
 
-fn start_encode(state: &mut State, lane: u32) {
+/// Starts another process in a lane: one from a module of [`crate::lanes`].
+type Replace = fn(&mut Lanes, &mut Children, SpawnContext<'_>, u32) -> Result<(), Errno>;
+
+fn start_again(state: &mut State, lane: u32, program: Program, replace: Replace) {
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     let now_ms = state.event_loop.now_ms();
-    match encode::replace(&mut state.lanes, &mut state.children, cx, lane) {
+    match replace(&mut state.lanes, &mut state.children, cx, lane) {
         Ok(()) => {}
         // The lane itself is about to be found dead.
-        Err(Errno::PIPE | Errno::CONNRESET | Errno::SRCH) => state.children.not_now(Program::Encode, now_ms),
-        Err(errno) => state.children.not_started(Program::Encode, errno, now_ms),
+        Err(Errno::PIPE | Errno::CONNRESET | Errno::SRCH) => state.children.not_now(program, now_ms),
+        Err(errno) => state.children.not_started(program, errno, now_ms),
     }
 }
 
@@ -121,6 +126,7 @@ fn start_lane(state: &mut State, core: u32) -> Result<(), String> {
     shares::make_page(&mut state.lanes);
     questions::make_page(&mut state.lanes);
     cache::make_memory(&mut state.lanes, &state.generation);
+    ticket_seed::make(&mut state.lanes, &state.generation);
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     let started = stages::start(&mut state.lanes, &mut state.children, &state.services.bound, cx, core);
     started.map_err(|(program, errno)| {

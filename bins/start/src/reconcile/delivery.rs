@@ -69,7 +69,7 @@ pub(crate) fn deliver(due: &[Order], state: &mut State, reload: &Reload, log_dir
 pub(crate) fn take_over(state: &mut State) {
     let due = orders::due(&desired(state, &Reload::default()), &state.seen());
     // What is kept of lanes is what it has not delivered.
-    let is_kept = |order: &Order| matches!(order, Order::Tell { subject: Subject::LaneRest(_), .. });
+    let is_kept = |order: &Order| matches!(order, Order::Tell { subject: Subject::LaneRest(..), .. });
     due.into_iter().filter(|order| !is_kept(order)).for_each(|order| note(state, order));
 }
 
@@ -82,8 +82,10 @@ fn note(state: &mut State, order: Order) {
         Order::Tell { subject, edition, .. } => {
             process.delivered.note(subject, edition);
             match subject {
-                Subject::Lane(number) => state.lanes.find_mut(number).into_iter().for_each(|lane| lane.given = true),
-                Subject::LaneRest(number) => state.lanes.forget_rest(number),
+                Subject::Lane(number, door) => {
+                    state.lanes.find_mut(number).into_iter().for_each(|lane| lane.note_given(door));
+                }
+                Subject::LaneRest(number, door) => state.lanes.forget_rest(number, door),
                 Subject::Pipe(of, stream) => state.children.unread.given(of, stream),
                 Subject::Crash(crash) => state.penalties.crashes.retain(|due| *due != crash),
                 Subject::PageEnd(number) => {
@@ -207,16 +209,16 @@ fn parcel_for_accept<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToC
             let fd = &sources.open.get(usize::from(listener))?.fd;
             (ToChild::Listen { listener, generation }, Parcel::Kept(fd))
         }
-        Subject::Lane(number) => {
-            let lane = lanes.find(number)?;
+        Subject::Lane(number, door) => {
+            let ends = lanes.find(number)?.door(door)?;
             let connections_max = sources.state.generation.lane_connections_max();
-            let message = ToChild::LaneAdd { lane: number, connections_max, known: lane.given };
-            (message, Parcel::Kept(lane.accept_end.as_ref()?))
+            let message = ToChild::LaneAdd { lane: number, door, connections_max, known: ends.given };
+            (message, Parcel::Kept(ends.accept.as_ref()?))
         }
         Subject::LaneDrains(lane) => (ToChild::LaneDrain { lane }, Parcel::Nothing),
-        Subject::LaneRest(lane) => {
-            let (_, rest) = lanes.rests().find(|(of, _)| *of == lane)?;
-            (ToChild::LaneRest { lane }, Parcel::Kept(rest))
+        Subject::LaneRest(lane, door) => {
+            let (.., rest) = lanes.rests().find(|(of, at, _)| (*of, *at) == (lane, door))?;
+            (ToChild::LaneRest { lane, door }, Parcel::Kept(rest))
         }
         Subject::Crash(crash) => (crash.order(), Parcel::Nothing),
         _ => return None,

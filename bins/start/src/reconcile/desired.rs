@@ -29,6 +29,8 @@ pub(crate) struct Desired {
     pub cores: Vec<u32>,
     /// Each lane of this generation should have an encode.
     pub encodes: bool,
+    /// Each lane of this generation should have a keys.
+    pub signs: bool,
     /// Somebody waits for this generation: no pause of a program delays it.
     pub is_urgent: bool,
     /// Lanes that drain may be asked to.

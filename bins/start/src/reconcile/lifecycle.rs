@@ -22,6 +22,8 @@ pub(crate) enum Action {
     StartLane(u32),
     /// Starts another encode for the lane of this number.
     StartEncode(u32),
+    /// Starts another keys for the lane of this number.
+    StartKeys(u32),
     /// Closes the channels that lanes get connections over, so that each finishes what it has.
     CloseLanes,
     /// Asks a process to finish and go.
@@ -94,11 +96,16 @@ fn fate_in_lane(desired: &Desired, lane: &Lane, program: Program) -> Fate {
         // The next accept must know of it before it drains.
         LaneState::Draining(_) if !desired.drains => Fate::Stays,
         LaneState::Draining(_) => Fate::Leaves,
-        // parse responds as it still can. With a suspect it is not known yet which stage crashed:
+        // parse responds as it still can, by way of tls too. With a suspect it is not known yet
+        // which stage crashed:
         // those that are left exit by themselves and show it.
-        LaneState::Dying(_) if lane.suspect.is_some() || program == Program::Parse => Fate::Stays,
+        LaneState::Dying(_) if lane.suspect.is_some() || is_front(program) => Fate::Stays,
         LaneState::Dying(_) => Fate::Dies,
     }
+}
+
+const fn is_front(program: Program) -> bool {
+    matches!(program, Program::Parse | Program::ParseH2 | Program::Tls)
 }
 
 /// Returns the fate of a process at the end of an edge: accept goes first, as nothing new must
@@ -136,17 +143,33 @@ fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
     let may_start = |program| desired.is_urgent || seen.may_start(program);
     let bound = desired.bound.iter().filter(|(_, program)| may_start(*program));
     actions.extend(bound.map(|(number, _)| Action::StartBound(*number)));
-    let stages = [Program::Parse, Program::WafFilter, Program::Dispatch, Program::Encode, Program::Connect];
+    let stages = [
+        Program::Parse,
+        Program::WafFilter,
+        Program::Dispatch,
+        Program::Encode,
+        Program::Connect,
+        Program::Tls,
+        Program::Keys,
+        Program::ParseH2,
+    ];
     if desired.is_urgent || stages.into_iter().all(|program| seen.may_start(program)) {
         let missing = seen.lanes.missing_cores(desired.cores.clone(), desired.generation);
         actions.extend(missing.into_iter().map(Action::StartLane));
     }
-    if desired.encodes && seen.may_start(Program::Encode) {
-        let has_encode = |lane: &Lane| {
-            seen.members.iter().any(|member| member.program == Program::Encode && member.lane == Some(lane.number))
-        };
-        let of_generation = |lane: &&Lane| lane.state == LaneState::Live && lane.generation == desired.generation;
-        let lacking = seen.lanes.iter().filter(of_generation).filter(|lane| !has_encode(lane));
-        actions.extend(lacking.map(|lane| Action::StartEncode(lane.number)));
+    if desired.encodes {
+        actions.extend(lacking(desired, seen, Program::Encode).map(Action::StartEncode));
     }
+    if desired.signs {
+        actions.extend(lacking(desired, seen, Program::Keys).map(Action::StartKeys));
+    }
+}
+
+/// Returns the lanes that have to be given another process of a program, without which they go on.
+fn lacking(desired: &Desired, seen: &Seen<'_>, program: Program) -> impl Iterator<Item = u32> {
+    let has_one =
+        |lane: &Lane| seen.members.iter().any(|member| member.program == program && member.lane == Some(lane.number));
+    let of_generation = |lane: &Lane| lane.state == LaneState::Live && lane.generation == desired.generation;
+    let is_lacking = |lane: &&Lane| of_generation(lane) && !has_one(lane) && seen.may_start(program);
+    seen.lanes.iter().filter(is_lacking).map(|lane| lane.number).collect::<Vec<_>>().into_iter()
 }

@@ -91,18 +91,19 @@ fn accept_should_know(desired: &Desired, seen: &Seen<'_>, tell: &mut impl FnMut(
     // After the lists, so that no connection is accepted before those that may refuse it are there.
     (0..desired.listeners).for_each(|listener| tell(Subject::Listener(listener), 0));
     for lane in seen.lanes.iter().filter(|lane| has_connections(lane)) {
-        tell(Subject::Lane(lane.number), 0);
+        lane.doors.iter().for_each(|ends| tell(Subject::Lane(lane.number, ends.door), 0));
         if lane.state != LaneState::Live {
             tell(Subject::LaneDrains(lane.number), 0);
         }
     }
-    seen.lanes.rests().for_each(|(lane, _)| tell(Subject::LaneRest(*lane), 0));
+    seen.lanes.rests().for_each(|(lane, door, _)| tell(Subject::LaneRest(*lane, *door), 0));
     desired.crashes.iter().for_each(|crash| tell(Subject::Crash(*crash), 0));
 }
 
 /// Returns whether a lane gets connections, or may have some of an accept before.
-const fn has_connections(lane: &Lane) -> bool {
-    lane.accept_end.is_some() && (lane.given || matches!(lane.state, LaneState::Live))
+fn has_connections(lane: &Lane) -> bool {
+    let is_live = matches!(lane.state, LaneState::Live);
+    lane.doors.iter().any(|ends| ends.accept.is_some() && (ends.given || is_live))
 }
 
 fn log_should_know(desired: &Desired, seen: &Seen<'_>, tell: &mut impl FnMut(Subject, u64)) {
@@ -120,8 +121,8 @@ fn withdrawn(desired: &Desired, seen: &Seen<'_>, member: &Member<'_>, due: &mut 
             Subject::Page(of, _) => !seen.lives(of) && !seen.uncounted.iter().any(|(_, key)| *key == Some(of)),
             Subject::PageEnd(of) => !seen.uncounted.iter().any(|(number, _)| *number == of),
             Subject::Records(of) | Subject::Spool(of) | Subject::Passwords(of) | Subject::Cache(of) => !seen.lives(of),
-            Subject::Lane(lane) | Subject::LaneDrains(lane) => seen.lanes.find(lane).is_none(),
-            Subject::LaneRest(lane) => !seen.lanes.rests().any(|(of, _)| *of == lane),
+            Subject::Lane(lane, _) | Subject::LaneDrains(lane) => seen.lanes.find(lane).is_none(),
+            Subject::LaneRest(lane, door) => !seen.lanes.rests().any(|(of, at, _)| (*of, *at) == (lane, door)),
             Subject::Crash(crash) => !desired.crashes.contains(&crash),
             _ => false,
         };

@@ -28,6 +28,7 @@ pub(crate) fn desired(state: &State, reload: &Reload) -> Desired {
         generation: state.generation.number,
         cores: cores(state, reload),
         encodes: state.generation.has_encode(),
+        signs: state.generation.has_tls(),
         is_urgent: reload.waits_for_lanes(),
         drains: ending.is_some() || !reload.waits_for_accept(),
         ending,

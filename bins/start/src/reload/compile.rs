@@ -1,5 +1,5 @@
-//! Compiling a configuration: fosse-config and then fosse-load run once each, and their output is
-//! collected.
+//! Compiling a configuration: fosse-config, then fosse-load, and fosse-certs where there are
+//! certificates, run once each, and their output is collected.
 
 use std::{
     fs::File,
@@ -19,10 +19,14 @@ use rustix::{
 
 use crate::{
     children::{Children, process::End},
+    generation::Generation,
     launch::{launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions},
     limits,
     options::Options,
-    reload::state::{Compilation, Reload, ReloadState},
+    reload::{
+        certificates::Memories,
+        state::{Compilation, Reload, ReloadState},
+    },
     token,
 };
 
@@ -133,6 +137,29 @@ pub(crate) fn run_load(
     run_one_shot(reload, children, cx, Program::Load, spawn_options, (Some(plan), configuration))
 }
 
+/// Runs fosse-certs over the files of certificates and keys.
+///
+/// # Errors
+/// The error of the call that failed.
+pub(crate) fn run_certs(
+    reload: &mut Reload,
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    generation: Generation,
+    memories: Memories,
+) -> Result<(), Errno> {
+    let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3);
+    let task = fosse_sys::memfd::sealed("certs", generation.plan.blob(Program::Certs))?;
+    let Memories { files, images } = memories;
+    let fds = vec![(5, task), (8, files), (9, copy(&images.chains)?), (10, copy(&images.keys)?)];
+    let spawn_options = SpawnOptions { fds, own_stderr: true, ..SpawnOptions::default() };
+    run_one_shot(reload, children, cx, Program::Certs, spawn_options, (None, None))?;
+    if let ReloadState::Compiling(compilation) = &mut reload.state {
+        compilation.certified = Some(Box::new((generation, images)));
+    }
+    Ok(())
+}
+
 fn run_one_shot(
     reload: &mut Reload,
     children: &mut Children,
@@ -147,7 +174,8 @@ fn run_one_shot(
     rustix::io::ioctl_fionbio(&read, true)?;
     cx.event_loop.add(&read, token::of(token::OUTPUT), Interest::IN)?;
     let ticks_left = limits::COMPILE_MS_MAX / fosse_eventloop::TICK_MS;
-    let compilation = Compilation { process, out: Some(read), bytes: Vec::new(), plan, configuration, ticks_left };
+    let compilation =
+        Compilation { process, out: Some(read), bytes: Vec::new(), plan, configuration, certified: None, ticks_left };
     reload.state = ReloadState::Compiling(Box::new(compilation));
     Ok(())
 }
@@ -198,6 +226,7 @@ pub(crate) fn one_shot_exited(reload: &mut Reload, key: Key, name: &str, end: En
         reload.permanent = end == End::Exit(fosse_die::EXIT_PERMANENT);
         reload.fail(match name {
             _ if !reload.permanent => format!("fosse-{name} did not get done ({end})"),
+            "certs" => "the certificates are not as they should be".to_owned(),
             "load" => "the files that the configuration names are not as they should be".to_owned(),
             _ => "the configuration is not as it should be".to_owned(),
         });

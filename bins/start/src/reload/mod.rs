@@ -2,6 +2,7 @@
 //! new accept, drain the old one. The first start is a reload from nothing. Whatever fails before
 //! the new lanes are ready changes nothing.
 
+pub(crate) mod certificates;
 pub(crate) mod compile;
 pub(crate) mod report;
 pub(crate) mod state;
@@ -12,6 +13,7 @@ use fosse_die::{info, warning};
 use fosse_plan::Plan;
 use fosse_wire::launch::Program;
 
+use self::certificates::Memories;
 use self::state::{Output, Reload, ReloadState};
 use crate::{
     PROGRAM, check,
@@ -68,7 +70,12 @@ pub(crate) fn takes_over(reload: &mut Reload, state: &mut State) -> bool {
 /// reads the files the plan names, fosse-config compiles what the configuration includes, or a
 /// generation begins.
 fn compiled(reload: &mut Reload, state: &mut State, options: &Options) -> Result<(), String> {
-    let Some(Output { bytes, plan, configuration }) = reload.take_output() else { return Ok(()) };
+    let Some(Output { bytes, plan, configuration, certified }) = reload.take_output() else { return Ok(()) };
+    if let Some((mut generation, images)) = certified.map(|certified| *certified) {
+        images.seal()?;
+        generation.tls = Some(images);
+        return begin_generation(reload, state, options, generation);
+    }
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     let Some(plan) = plan else {
         let plan = Plan::decode(&bytes).map_err(|e| format!("plan: {e}"))?;
@@ -85,8 +92,19 @@ fn compiled(reload: &mut Reload, state: &mut State, options: &Options) -> Result
             compile::run_config(reload, &mut state.children, cx, options, configuration, Some(&bytes))
                 .map_err(|errno| format!("unable to run fosse-config: {errno}"))
         }
-        None => begin_generation(reload, state, options, Generation::sealed(plan, &bytes)?),
+        None => loaded(reload, state, options, Generation::sealed(plan, &bytes)?),
     }
+}
+
+/// Takes the step after fosse-load: fosse-certs reads certificates, where there are any.
+fn loaded(reload: &mut Reload, state: &mut State, options: &Options, next: Generation) -> Result<(), String> {
+    if !next.has_tls() {
+        return begin_generation(reload, state, options, next);
+    }
+    let memories = Memories::of(&next.plan, options).inspect_err(|_| reload.permanent = true)?;
+    let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+    compile::run_certs(reload, &mut state.children, cx, next, memories)
+        .map_err(|errno| format!("unable to run fosse-certs: {errno}"))
 }
 
 fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, next: Generation) -> Result<(), String> {

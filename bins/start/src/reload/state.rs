@@ -6,7 +6,11 @@ use fosse_die::warning;
 use fosse_eventloop::slab::Key;
 use fosse_plan::Plan;
 
-use crate::{PROGRAM, generation::Generation, sockets::socket::Open};
+use crate::{
+    PROGRAM,
+    generation::{Generation, TlsImages},
+    sockets::socket::Open,
+};
 
 /// The step of a reload that is under way.
 #[derive(Debug, Default)]
@@ -14,8 +18,9 @@ pub(crate) enum ReloadState {
     /// None.
     #[default]
     Idle,
-    /// A one-shot runs and its output is being read: first fosse-config, then fosse-load. Where
-    /// the configuration includes files, they run so twice.
+    /// A one-shot runs and its output is being read: first fosse-config, then fosse-load, and
+    /// fosse-certs where there are certificates. Where the configuration includes files, the first
+    /// two run twice.
     Compiling(Box<Compilation>),
     /// For `--check` alone, in place of all that follows: the rules of what is checked are being
     /// compiled.
@@ -45,9 +50,14 @@ pub(crate) struct Compilation {
     /// The configuration, as long as fosse-config may have to read it again, with the files that it
     /// includes.
     pub configuration: Option<OwnedFd>,
+    /// The generation, once fosse-load is done and fosse-certs runs, and the images that it fills.
+    pub certified: Option<Certified>,
     /// Ticks of start that it may still take.
     pub ticks_left: u64,
 }
+
+/// A generation whose certificates are being read, and the images of them.
+pub(crate) type Certified = Box<(Generation, TlsImages)>;
 
 /// The whole output of a one-shot.
 #[derive(Debug)]
@@ -57,6 +67,8 @@ pub(crate) struct Output {
     pub plan: Option<Plan>,
     /// As in [`Compilation`].
     pub configuration: Option<OwnedFd>,
+    /// As in [`Compilation`].
+    pub certified: Option<Certified>,
 }
 
 /// The reload that is under way, and the one that is wanted after it.
@@ -112,6 +124,7 @@ impl Reload {
             bytes: std::mem::take(&mut compilation.bytes),
             plan: compilation.plan.take(),
             configuration: compilation.configuration.take(),
+            certified: compilation.certified.take(),
         })
     }
 }

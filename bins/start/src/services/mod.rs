@@ -13,6 +13,7 @@ pub(crate) mod server_states;
 pub(crate) mod shares;
 pub(crate) mod source_rates;
 pub(crate) mod spool;
+pub(crate) mod ticket_seed;
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 

@@ -1,9 +1,9 @@
 //! The lanes in the state that an upgrade carries, with what all of them have.
 
-use fosse_wire::WireError;
+use fosse_wire::{WireError, start::Door};
 
 use super::successor_state::{Reader, Writer};
-use crate::lanes::{Lane, LaneState, Lanes};
+use crate::lanes::{Lane, LaneState, Lanes, doors::DoorEnds};
 
 impl<'e> Writer<'e> {
     /// Writes the lanes with the pages and the memory that all of them have.
@@ -16,9 +16,10 @@ impl<'e> Writer<'e> {
             w.long(*bytes);
             Ok(())
         })?;
+        self.fds(&lanes.ticket_seed)?;
         self.list(lanes.iter(), Writer::lane)?;
-        self.list(lanes.rests(), |w, (lane, rest)| {
-            w.number(*lane);
+        self.list(lanes.rests(), |w, (lane, door, rest)| {
+            [*lane, *door as u32].into_iter().for_each(|n| w.number(n));
             w.fd(rest);
             Ok(())
         })
@@ -34,8 +35,11 @@ impl<'e> Writer<'e> {
         };
         self.out.push(state);
         self.long(until_ms);
-        self.fds(&lane.accept_end)?;
-        self.fds(&lane.parse_end)
+        self.list(&lane.doors, |w, ends| {
+            w.number(ends.door as u32);
+            w.fds(&ends.accept)?;
+            w.fds(&ends.stage)
+        })
     }
 }
 
@@ -44,9 +48,10 @@ impl Reader<'_> {
     pub(super) fn lanes(&mut self, next_number: u32) -> Result<Lanes, WireError> {
         let shared = [self.list(Self::fd)?.pop(), self.list(Self::fd)?.pop(), self.list(Self::fd)?.pop()];
         let kept = self.list(|r| Ok((r.fd()?, r.0.u64()?)))?.pop();
+        let ticket_seed = self.list(Self::fd)?.pop();
         let mut lanes = Lanes::of(self.list(Self::lane)?, next_number, shared);
-        lanes.kept = kept;
-        lanes.restore_rests(self.list(|r| Ok((r.0.u32()?, r.fd()?)))?);
+        (lanes.kept, lanes.ticket_seed) = (kept, ticket_seed);
+        lanes.restore_rests(self.list(|r| Ok((r.0.u32()?, r.door()?, r.fd()?)))?);
         Ok(lanes)
     }
 
@@ -60,8 +65,16 @@ impl Reader<'_> {
             3 => LaneState::Dying(until_ms),
             _ => return Err(WireError::Field("state")),
         };
-        let (accept_end, parse_end) = (self.list(Self::fd)?.pop(), self.list(Self::fd)?.pop());
-        let (given, processes) = (state != LaneState::Starting, Vec::new());
-        Ok(Lane { number, generation, core, processes, accept_end, parse_end, state, suspect: None, given })
+        let given = state != LaneState::Starting;
+        let doors = self.list(|r| {
+            let (door, accept, stage) = (r.door()?, r.list(Self::fd)?.pop(), r.list(Self::fd)?.pop());
+            Ok(DoorEnds { door, accept, stage, given })
+        })?;
+        Ok(Lane { number, generation, core, processes: Vec::new(), doors, state, suspect: None })
+    }
+
+    fn door(&mut self) -> Result<Door, WireError> {
+        let number = self.0.u32()?;
+        Door::ALL.into_iter().find(|door| *door as u32 == number).ok_or(WireError::Field("door"))
     }
 }

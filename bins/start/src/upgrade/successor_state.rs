@@ -12,7 +12,7 @@ use crate::{
         process::{Process, number_of, pid_of},
         uncounted::{Ended, Uncounted},
     },
-    generation::Generation,
+    generation::{Generation, TlsImages},
     lanes::Lanes,
     launch::{fork_server::ForkServer, uid_range::UidRange},
     limits,
@@ -36,8 +36,8 @@ use rustix::process::Pid;
 /// The environment variable that names the descriptor of the table.
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
 /// The version of the table: who reads another is no successor.
-pub(crate) const VERSION: &str = "fosseu15";
-const MAGIC: [u8; 8] = *b"fosseu15";
+pub(crate) const VERSION: &str = "fosseu16";
+const MAGIC: [u8; 8] = *b"fosseu16";
 
 /// The state that a predecessor has left.
 pub(crate) struct Inheritance {
@@ -118,6 +118,7 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
     let rules = r.list(Reader::fd)?.pop();
     let addresses = r.list(|r| Ok((u16::try_from(r.0.u32()?).map_err(|_| WireError::Field("listener"))?, r.fd()?)))?;
     let (pages, keys, users) = (r.list(Reader::fd)?.pop(), r.list(Reader::fd)?.pop(), r.list(Reader::fd)?.pop());
+    let tls = r.list(|r| Ok(TlsImages { chains: r.fd()?, keys: r.fd()? }))?.pop();
     let listeners = r.listeners(&plan)?;
     let keeps_records = r.0.u8()? == 1;
     let pid = pid_of(r.0.u32()?).ok_or(WireError::Field("fork server"))?;
@@ -133,7 +134,7 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
     })?;
     r.0.end()?;
     let generation =
-        Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses, pages, keys, users };
+        Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses, pages, keys, users, tls };
     Ok(Inheritance {
         generation,
         reloads,
@@ -208,7 +209,12 @@ impl<'e> Writer<'e> {
         })?;
         self.fds(&generation.pages)?;
         self.fds(&generation.keys)?;
-        self.fds(&generation.users)
+        self.fds(&generation.users)?;
+        self.list(&generation.tls, |w, images| {
+            w.fd(&images.chains);
+            w.fd(&images.keys);
+            Ok(())
+        })
     }
 
     fn job(&mut self, job: &'e Job) -> Result<(), WireError> {

@@ -32,11 +32,15 @@ pub(crate) const PARTS: &[&str] = &[
     "files",
     "cache_bytes",
     "cache_disk",
+    "tls_files",
     // Rows of the pages of programs that are started anew.
     "sites",
     "backends",
     "accept",
+    "tls",
+    "certs",
     "parse",
+    "parse-h2",
     "waf-filter",
     "dispatch",
     "encode",
@@ -75,6 +79,7 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         backends,
         cache_bytes,
         cache_disk,
+        tls_files,
         blobs,
     } = one;
     let fields = [
@@ -98,6 +103,7 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         ("backends", *backends != other.backends),
         ("cache_bytes", *cache_bytes != other.cache_bytes),
         ("cache_disk", *cache_disk != other.cache_disk),
+        ("tls_files", *tls_files != other.tls_files),
     ];
     let fields = fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
     let blob = |plan: &Plan, program: Program| plan.blobs.iter().find(|(of, _)| *of == program).map(|(_, b)| b.clone());

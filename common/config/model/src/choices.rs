@@ -61,6 +61,36 @@ words! {
 }
 
 words! {
+    /// A version of TLS.
+    TlsVersion {
+        /// RFC 5246
+        Tls12 = "1.2",
+        /// RFC 8446
+        Tls13 = "1.3",
+    } "\"1.2\" or \"1.3\""
+}
+
+words! {
+    /// Treatment of clients that name a host that no certificate has.
+    UnknownNames {
+        /// The handshake ends.
+        Refuse = "refuse",
+        /// The first certificate is shown.
+        Default = "default",
+    } "\"refuse\" or \"default\""
+}
+
+words! {
+    /// Treatment of clients without a certificate, where they are asked for one.
+    ClientCertificates {
+        /// They are refused.
+        Required = "required",
+        /// They are let in.
+        Optional = "optional",
+    } "\"required\" or \"optional\""
+}
+
+words! {
     /// Response headers that browsers obey.
     SecurityHeaders {
         /// Those of the application alone.

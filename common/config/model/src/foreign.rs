@@ -1,8 +1,12 @@
 //! Keys of other programs, and those of what is not there yet, each with what is written here in
 //! its place.
 
-/// Cure for everything about TLS.
-const TLS: &str = "TLS is not in this version; put a proxy that has it in front, and name it in trusted";
+/// Cure for what others have for TLS.
+const TLS: &str = "write tls = true in a [[listen]], and [[certificate]] with file and key";
+/// Cure for TLS towards servers.
+const TLS_TO_SERVERS: &str = "TLS to servers is not in this version; put a proxy that has it beside them";
+/// Cure for certificates that come by themselves.
+const ACME: &str = "not in this version; have certbot or another client write the files that [[certificate]] names";
 /// Cure for what neither a site nor a route does.
 const NOT_YET: &str = "not in this version; the application, or a proxy in front, has to do it";
 /// Cure for headers.
@@ -30,8 +34,9 @@ const MEANT: &[(&str, &[&str], &str)] = &[
 
 /// Keys of what is not there, wherever they are written.
 const MISSING: &[(&[&str], &str)] = &[
-    (&["tls", "ssl", "https", "acme", "certificate", "certificates", "cert", "key"], TLS),
-    (&["tls_cert", "tls_key", "ssl_certificate", "ssl_certificate_key", "crt", "alpn", "http2", "h2"], TLS),
+    (&["ssl", "https", "certificates", "cert"], TLS),
+    (&["tls_cert", "tls_key", "ssl_certificate", "ssl_certificate_key", "crt"], TLS),
+    (&["acme", "http2", "h2", "alpn"], ACME),
     (&["headers", "header", "proxy_set_header", "add_header", "header_up", "header_down"], HEADERS),
     (&["return", "redirects", "respond_status"], RESPONSES),
     (&["root", "document_root", "alias", "file_server"], FILES),
@@ -40,6 +45,9 @@ const MISSING: &[(&[&str], &str)] = &[
 
 /// Returns the cure for a key that another program has in this place.
 pub(crate) fn cure(title: &str, written: &str) -> Option<String> {
+    if title == "[[backend]]" && ["tls", "ssl", "https", "certificate"].contains(&written) {
+        return Some(TLS_TO_SERVERS.to_owned());
+    }
     let meant = MEANT.iter().find(|(table, words, _)| *table == title && words.contains(&written));
     let missing = || MISSING.iter().find(|(words, _)| words.contains(&written)).map(|(_, cure)| (*cure).to_owned());
     meant.map(|(.., key)| format!("did you mean {key}?")).or_else(missing)

@@ -106,6 +106,7 @@ pub fn include_plan(names: Vec<String>) -> Result<Plan, BlobError> {
 pub fn compile_sources(sources: &Sources<'_>, accounts: &Accounts) -> Result<Plan, Report> {
     let edge = read_sources(sources)?;
     let mut problems = Problems::default();
-    let plan = compile::plan(&edge, accounts, &mut problems);
-    if problems.is_empty() { Ok(plan) } else { Err(problems.report(&sources.texts()?)) }
+    let texts = sources.texts()?;
+    let plan = compile::plan(&edge, &texts, accounts, &mut problems);
+    if problems.is_empty() { Ok(plan) } else { Err(problems.report(&texts)) }
 }

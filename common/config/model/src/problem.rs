@@ -175,6 +175,12 @@ impl Located {
     }
 }
 
+/// Returns file and line of a place, for messages of who reads what it names: `fosse.toml:12`.
+pub(crate) fn place_of(span: &Span, texts: &Texts<'_>) -> String {
+    let (file, text, base) = texts.around(span.start);
+    format!("{}:{}", escape(file), line_of(text, span.start - base).0)
+}
+
 /// Returns the number of the line, from 1, in which `at` lies, and where that line begins.
 fn line_of(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..text.floor_char_boundary(at)];

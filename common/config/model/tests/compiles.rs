@@ -316,3 +316,42 @@ fn exclusions_are_understood_by_the_engine() {
         panic!("{errors:#?}\n{}", waf.profiles[0].exclusions);
     }
 }
+
+#[test]
+fn plain_listeners_lead_to_the_nearest_with_tls_and_share_a_policy_for_each_port() {
+    let listen = |address: &str, keys: &str| format!("[[listen]]\naddress = \"{address}\"\npublic = true\n{keys}\n");
+    let redirects = |listeners: &[String]| {
+        let certificate = "[[certificate]]\nfile = \"a.pem\"\nkey = \"a.key\"\n";
+        let sites = "[[site]]\nhosts = [\"a.example\"]\nrespond = 200\n[[site.route]]\npath = \"/x\"\nrespond = 201\n\
+                     [[site]]\nhosts = [\"b.example\"]\nrespond = 200\ntls.redirect = false\n";
+        let plan = plan(&format!("{certificate}{}{sites}", listeners.concat()));
+        let parse: blobs::Parse = decode(plan.blob(Program::Parse)).unwrap();
+        let dispatch: blobs::Dispatch = decode(plan.blob(Program::Dispatch)).unwrap();
+        let waf: blobs::WafFilter = decode(plan.blob(Program::WafFilter)).unwrap();
+        assert_eq!((dispatch.policies.len(), waf.policies.len()), (parse.policies.len(), parse.policies.len()));
+        assert!(parse.sites[1].routes.to_https.is_empty());
+        assert_eq!(parse.sites[0].routes, dispatch.sites[0].routes);
+        let port = |one: &blobs::ToHttps| {
+            let at = usize::try_from(one.policy).unwrap();
+            assert_eq!(dispatch.policies[at].action, blobs::Action::Redirect(308));
+            let Some(blobs::Part::Text(port)) = parse.policies[at].redirect.as_ref().unwrap().0.get(2) else {
+                panic!()
+            };
+            (one.listener, one.policy, port.clone())
+        };
+        parse.sites[0].routes.to_https.iter().map(port).collect::<Vec<_>>()
+    };
+    let said = redirects(&[
+        listen("0.0.0.0:80", ""),
+        listen("[::]:80", ""),
+        listen("192.0.2.1:81", ""),
+        listen("192.0.2.1:82", "behind_tls = true"),
+        listen("[::]:443", "tls = true"),
+        listen("0.0.0.0:8443", "tls = true\npublic_port = 443"),
+        listen("192.0.2.1:444", "tls = true"),
+    ]);
+    assert_eq!(said, [(0, 3, String::new()), (1, 3, String::new()), (2, 4, ":444".to_owned())]);
+    // One of loopback is nobody's who comes from elsewhere.
+    let loopback = "[[listen]]\naddress = \"127.0.0.1:443\"\ntls = true\n".to_owned();
+    assert_eq!(redirects(&[listen("0.0.0.0:80", ""), loopback]), []);
+}

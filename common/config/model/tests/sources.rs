@@ -39,11 +39,11 @@ fn a_mistake_names_the_file_it_is_in() {
     for (included, expected) in [
         (
             "lanes = 2\n",
-            "one:1:1: \"lanes\" in an included file; such a file has [[listen]], [[site]], [[backend]] and [template.NAME] alone",
+            "one:1:1: \"lanes\" in an included file; such a file has [[listen]], [[certificate]], [[site]], [[backend]] and [template.NAME] alone",
         ),
         (
             "include = [\"x\"]\n",
-            "one:1:1: \"include\" in an included file; such a file has [[listen]], [[site]], [[backend]] and [template.NAME] alone",
+            "one:1:1: \"include\" in an included file; such a file has [[listen]], [[certificate]], [[site]], [[backend]] and [template.NAME] alone",
         ),
         (
             "[[site]]\nhosts = [\"b\"]\nbackend = \"no\"\n",

@@ -1,9 +1,9 @@
 //! fosse-plan: the configuration of fosse-start, in a layout fixed enough for a program that parses
 //! nothing else.
 //!
-//! `magic | version | numbers | listeners | log paths | files | cache | blobs`, little-endian,
-//! consumed exactly. fosse-config writes it under lock-down; start checks every number against its
-//! own limits before it acts on it.
+//! `magic | version | numbers | listeners | log paths | files | cache | files of TLS | blobs`,
+//! little-endian, consumed exactly. fosse-config writes it under lock-down; start checks every
+//! number against its own limits before it acts on it.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,7 @@ use core::time::Duration;
 
 mod files;
 mod listener;
+mod tls_file;
 
 use fosse_wire::{
     WireError,
@@ -20,8 +21,9 @@ use fosse_wire::{
 
 pub use files::FilesPlan;
 pub use listener::{Listener, PATH_BYTES_MAX, Place};
+pub use tls_file::TlsFile;
 
-const MAGIC: [u8; 8] = *b"fossep12";
+const MAGIC: [u8; 8] = *b"fossep13";
 /// Longest configuration, all its files together: some 10,000 sites of 400 bytes. The worst text of
 /// this length (one mistake a byte) takes 1 GiB and two seconds to refuse.
 pub const CONFIGURATION_BYTES_MAX: usize = 4 << 20;
@@ -126,6 +128,8 @@ pub struct Plan {
     pub cache_bytes: u64,
     /// The disk for them, where there is one; in the layout of the spool.
     pub cache_disk: Option<CacheDiskPlan>,
+    /// Files of certificates, keys and authorities, as fosse-certs numbers them.
+    pub tls_files: Vec<TlsFile>,
     /// Configuration of each program that runs.
     pub blobs: Vec<(Program, Vec<u8>)>,
 }
@@ -167,6 +171,7 @@ impl Plan {
         out.extend_from_slice(&self.cache_bytes.to_le_bytes());
         let cache_disk = self.cache_disk.as_ref().map(|disk| (&*disk.cache_directory, disk.cache_disk_bytes_max));
         put_disk(&mut out, cache_disk)?;
+        TlsFile::put_all(&self.tls_files, &mut out)?;
         put_count(&mut out, self.blobs.len())?;
         for (program, blob) in &self.blobs {
             out.push(*program as u8);
@@ -215,9 +220,8 @@ impl Plan {
             .map(|(spool_directory, spool_bytes_max)| SpoolPlan { spool_directory, spool_bytes_max });
         plan.files = FilesPlan::take_all(&mut c)?;
         (plan.cache_bytes, plan.cache_disk) = take_cache(&mut c)?;
-        for _ in 0..c.u16()? {
-            plan.blobs.push((Program::from_byte(c.u8()?)?, c.long_bytes()?.to_vec()));
-        }
+        plan.tls_files = TlsFile::take_all(&mut c)?;
+        plan.blobs = take_blobs(&mut c)?;
         c.end()?;
         Ok(plan)
     }
@@ -235,6 +239,10 @@ fn take_bool(c: &mut Cursor<'_>, what: &'static str) -> Result<bool, WireError> 
         1 => Ok(true),
         _ => Err(WireError::Field(what)),
     }
+}
+
+fn take_blobs(c: &mut Cursor<'_>) -> Result<Vec<(Program, Vec<u8>)>, WireError> {
+    (0..c.u16()?).map(|_| Ok((Program::from_byte(c.u8()?)?, c.long_bytes()?.to_vec()))).collect()
 }
 
 fn take_cache(c: &mut Cursor<'_>) -> Result<(u64, Option<CacheDiskPlan>), WireError> {
@@ -308,6 +316,7 @@ mod tests {
             cache_bytes: CACHE_BYTES_MAX,
             cache_disk: Some(CacheDiskPlan { cache_directory: b"/var/cache".to_vec(), cache_disk_bytes_max: 9 }),
             files: vec![FilesPlan { name: b"www".to_vec(), root: b"/srv/www".to_vec(), settings: vec![4, 5] }],
+            tls_files: vec![TlsFile { path: b"/k.pem".to_vec(), place: b"fosse.toml:3".to_vec(), is_key: true }],
             blobs: vec![(Program::Accept, vec![1, 2, 3])],
             ..Plan::default()
         }

@@ -61,7 +61,17 @@ impl Router {
     /// [`Undecided`].
     pub fn policy<'a>(&self, site: u32, facts: impl FnOnce() -> Facts<'a>) -> Result<u32, Undecided> {
         let routes = usize::try_from(site).ok().and_then(|site| self.routes.get(site));
-        routes.map_or(Ok(0), |routes| routes.choose(facts))
+        let Some(routes) = routes else { return Ok(0) };
+        if !routes.sends_to_https() {
+            return routes.choose(facts);
+        }
+        let facts = facts();
+        match routes.to_https(&facts) {
+            // A default site has no say in what its clients call it: whether a certificate has that
+            // name is not known.
+            Some(policy) if self.is_named(facts.host) => Ok(policy),
+            _ => routes.choose(|| facts),
+        }
     }
 
     /// Returns whether a policy changes the target of requests or redirects them.

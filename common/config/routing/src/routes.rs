@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use fosse_settings::{Condition, PathMatch, Route, SiteRoutes};
+use fosse_settings::{Condition, PathMatch, Route, SiteRoutes, ToHttps};
 
 use crate::conditions::holds;
 use crate::facts::Facts;
@@ -22,6 +22,7 @@ struct Candidate {
 pub struct Routes {
     /// Policy of requests that none takes.
     fallback: u32,
+    to_https: Vec<ToHttps>,
     table: Option<Box<Table>>,
 }
 
@@ -49,7 +50,22 @@ impl Routes {
     #[must_use]
     pub fn new(site: &SiteRoutes) -> Self {
         let table = (!site.routes.is_empty()).then(|| Box::new(Table::new(&site.routes)));
-        Self { fallback: site.policy, table }
+        Self { fallback: site.policy, to_https: site.to_https.clone(), table }
+    }
+
+    /// Returns whether some listener sends clients to https.
+    pub(crate) const fn sends_to_https(&self) -> bool {
+        !self.to_https.is_empty()
+    }
+
+    /// Returns the policy of the redirect to https, where the listener of a request has one and its
+    /// client has not come over TLS. A request about the whole server has no location, and no
+    /// certificate is chosen by an address (RFC 6066, section 3).
+    pub(crate) fn to_https(&self, facts: &Facts<'_>) -> Option<u32> {
+        if facts.secure || !facts.target.starts_with(b"/") || is_address(facts.host) {
+            return None;
+        }
+        self.to_https.iter().find(|one| one.listener == facts.listener).map(|one| one.policy)
     }
 
     /// Returns the policy of a request: of an exact path, else of the longest prefix, else of a
@@ -70,6 +86,9 @@ impl Routes {
     /// which conditions hold is known to who saw the request come in.
     #[must_use]
     pub fn may_choose(&self, target: &[u8], policy: u32) -> bool {
+        if self.to_https.iter().any(|one| one.policy == policy) {
+            return true;
+        }
         let Some(table) = &self.table else { return policy == self.fallback };
         // The first that has no condition would have been chosen at the latest.
         let decides = |candidate: &Candidate| candidate.policy == policy || candidate.conditions.is_empty();
@@ -80,6 +99,12 @@ impl Routes {
             Err(Undecided) => true,
         }
     }
+}
+
+/// Returns whether a canonical host is an IP address: no name ends with a number (RFC 1123,
+/// section 2.1).
+fn is_address(host: &[u8]) -> bool {
+    host.starts_with(b"[") || host.last().is_some_and(u8::is_ascii_digit)
 }
 
 impl Table {
@@ -192,6 +217,7 @@ mod tests {
                 route(PathMatch::Exact("/api/v2".into()), vec![], 6),
                 route(PathMatch::Any, vec![query("any")], 7),
             ],
+            to_https: vec![],
         })
     }
 
@@ -227,8 +253,26 @@ mod tests {
                 assert_eq!(may, policies.contains(&policy), "{target} {policy}");
             }
         }
-        let none = Routes::new(&SiteRoutes { policy: 5, routes: vec![] });
+        let none = Routes::new(&SiteRoutes { policy: 5, ..SiteRoutes::default() });
         assert!(none.may_choose(b"/", 5) && !none.may_choose(b"/", 4));
+    }
+
+    #[test]
+    fn clients_without_tls_go_to_https_where_their_listener_says_so() {
+        let to_https = vec![ToHttps { listener: 2, policy: 9 }];
+        let routes = Routes::new(&SiteRoutes { policy: 5, routes: vec![], to_https });
+        let plain = |target| Facts { listener: 2, ..facts(target) };
+        assert_eq!(routes.to_https(&plain("/x")), Some(9));
+        for other in [
+            facts("/x"),
+            plain("*"),
+            Facts { secure: true, ..plain("/x") },
+            Facts { host: b"192.0.2.1", ..plain("/x") },
+            Facts { host: b"[2001:db8::1]", ..plain("/x") },
+        ] {
+            assert_eq!(routes.to_https(&other), None);
+        }
+        assert!(routes.may_choose(b"/x", 9) && routes.may_choose(b"/x", 5) && !routes.may_choose(b"/x", 8));
     }
 
     #[test]
@@ -236,7 +280,7 @@ mod tests {
         let nasty = (0..50).map(|n| PathMatch::Regex(format!("(a|b)*a(a|b){{{}}}{n}$", n % 20 + 10)));
         let routes = (2..).zip(nasty).map(|(policy, path)| route(path, vec![], policy));
         let routes = [route(PathMatch::Prefix("/p".into()), vec![], 1)].into_iter().chain(routes).collect();
-        let routes = Routes::new(&SiteRoutes { policy: 0, routes });
+        let routes = Routes::new(&SiteRoutes { policy: 0, routes, to_https: vec![] });
         let mut state = 1_u32;
         let mut letter = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

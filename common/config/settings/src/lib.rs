@@ -21,6 +21,7 @@ mod prober;
 mod retry;
 mod site;
 mod template;
+pub mod tls;
 
 use core::time::Duration;
 
@@ -40,8 +41,8 @@ pub use prober::{Check, CheckedServer, Prober};
 pub use retry::{Retry, RetryMethods, RetryOn};
 pub use site::{
     Action, Admitted, CachePolicy, Compress, Condition, DispatchPolicy, DispatchSite, HeaderChange, HeaderEdit, Mirror,
-    Page, ParsePolicy, ParseSite, PathMatch, Prefixes, Rewrite, Route, SendFiles, SiteRoutes, Test, Underscores,
-    WafPolicy,
+    Page, ParsePolicy, ParseSite, PathMatch, Prefixes, Rewrite, Route, SendFiles, SiteRoutes, Test, ToHttps,
+    Underscores, WafPolicy,
 };
 pub use template::{Part, Template, Variable};
 
@@ -84,6 +85,8 @@ pub struct AcceptListener {
     pub trusted: Vec<Net>,
     /// All peers of a unix listener are trusted proxies.
     pub trusted_unix: bool,
+    /// Its clients speak TLS: they go to the lane's fosse-tls.
+    pub tls: bool,
 }
 
 /// fosse-parse

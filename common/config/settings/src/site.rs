@@ -17,6 +17,9 @@ pub struct ParseSite {
     pub hosts: Vec<String>,
     /// Name in logs.
     pub name: String,
+    /// Number of its terms of TLS: a request over a connection to a site of other ones is
+    /// misdirected. 0 where it is not served over TLS.
+    pub tls_terms: u32,
     /// Its routes.
     pub routes: SiteRoutes,
 }
@@ -28,6 +31,17 @@ pub struct SiteRoutes {
     pub policy: u32,
     /// In the order of the file.
     pub routes: Vec<Route>,
+    /// Listeners that send its clients to https before any route takes a request.
+    pub to_https: Vec<ToHttps>,
+}
+
+/// A listener without TLS that sends clients to one that has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToHttps {
+    /// Its number.
+    pub listener: u16,
+    /// Number of the policy of the redirect.
+    pub policy: u32,
 }
 
 /// The requests of a site that have a policy of their own.

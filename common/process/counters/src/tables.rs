@@ -251,8 +251,39 @@ table!(
     gauge ENCODERS_BYTES = 5, "bytes of memory that encoders are counted with";
 );
 
+table!(
+    /// fosse-tls
+    tls,
+    counter HANDSHAKES = 0, "handshakes that were done";
+    counter RESUMED = 1, "of those, sessions that were resumed by a ticket";
+    counter FAILED = 2, "handshakes that failed";
+    counter UNKNOWN_NAMES = 3, "clients that asked for a name without a certificate";
+    counter PLAIN = 4, "clients that did not speak TLS";
+    counter REFUSED = 5, "clients that address lists, penalties or the limit of handshakes kept out";
+    counter UNSIGNED = 6, "signatures that did not come in time";
+    counter BYTES_IN = 7, "bytes of clients";
+    counter BYTES_OUT = 8, "bytes for clients";
+    counter RESETS = 9, "clients whose connection was reset because their response was not whole";
+    counter TIMEOUTS = 10, "clients whose time was over";
+    gauge CONNECTIONS = 11, "connections now";
+    gauge HANDSHAKING = 12, "of those, ones whose handshake is not done";
+    counter EXHAUSTED = 13, "connections for which there was no descriptor";
+    counter RELIEVED = 14, "connections ended in their handshake because there was no room for others";
+);
+
+table!(
+    /// fosse-keys
+    keys,
+    counter SIGNATURES = 0, "handshakes signed";
+    counter REFUSED = 1, "messages not signed because a handshake has no such form, or the key no such scheme";
+    counter UNKNOWN_KEYS = 2, "messages not signed because there is no such key";
+    counter LIMITED = 3, "messages not signed because there were too many in a second";
+    counter FAILED = 4, "messages that could not be signed";
+    gauge KEYS = 5, "private keys";
+);
+
 /// All tables by program.
-pub const TABLES: [(&str, &[Counter]); 14] = [
+pub const TABLES: [(&str, &[Counter]); 17] = [
     ("accept", accept::TABLE),
     ("parse", parse::TABLE),
     ("waf-filter", waf_filter::TABLE),
@@ -267,4 +298,8 @@ pub const TABLES: [(&str, &[Counter]); 14] = [
     ("password", password::TABLE),
     ("cache", cache::TABLE),
     ("encode", encode::TABLE),
+    ("tls", tls::TABLE),
+    ("keys", keys::TABLE),
+    // Both fronts count the same.
+    ("parse-h2", parse::TABLE),
 ];

@@ -96,6 +96,7 @@ calls! {
     MEMFD_CREATE "memfd_create" SYS_memfd_create,
     MKDIRAT "mkdirat" SYS_mkdirat,
     MMAP "mmap" SYS_mmap,
+    MLOCK "mlock" SYS_mlock,
     MOUNT "mount" SYS_mount,
     MPROTECT "mprotect" SYS_mprotect,
     MREMAP "mremap" SYS_mremap,

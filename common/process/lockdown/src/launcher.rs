@@ -27,6 +27,8 @@ const AF_INET6: u32 = 10;
 const SOCK_TYPE: u32 = 0xf;
 const SOCK_STREAM: u32 = 1;
 const SOCK_DGRAM: u32 = 2;
+/// FUTEX_WAKE with FUTEX_PRIVATE_FLAG (futex(2))
+const FUTEX_WAKE_PRIVATE: u32 = 129;
 /// sched(7)
 const SCHED_OTHER: u32 = 0;
 const SCHED_BATCH: u32 = 3;
@@ -47,6 +49,7 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::MUNMAP, Args::Any, "free"),
     Row::platform(call::MREMAP, Args::Any, "realloc of large blocks"),
     Row::seen(call::MADVISE, Args::Any, "pages that are not needed again go back"),
+    Row::seen(call::MLOCK, Args::Any, "keys and certs, before their lock: private keys stay off the disk"),
     // Descriptors and files.
     Row::seen(call::READ, Args::Any, "the configuration, the plan, accounts"),
     Row::seen(call::WRITE, Args::Any, "messages, memory files, readiness"),
@@ -141,6 +144,11 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::SCHED_YIELD, Args::Any, "lingering; hot"),
     Row::platform(call::CLOCK_GETTIME, Args::Any, "CPU time of a child; and where the vDSO has no clock"),
     Row::platform(call::RESTART_SYSCALL, Args::Any, "the kernel resumes a sleep with it"),
+    Row::seen(
+        call::FUTEX,
+        Args::All(&[Cond::Is(1, FUTEX_WAKE_PRIVATE)]),
+        "tls, keys and certs: what their library does once wakes nobody, and never waits",
+    ),
     // Making processes and ending.
     Row::seen(call::CLONE, Args::All(&[Cond::Lacks(0, CLONE_NEW)]), "making processes; no namespace comes with one"),
     Row::seen(call::EXECVEAT, Args::Any, "programs are executed by descriptor"),

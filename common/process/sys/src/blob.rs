@@ -7,7 +7,7 @@ use std::ptr::{self, NonNull};
 
 use rustix::fs::{fcntl_get_seals, fstat};
 use rustix::io::{Errno, pread};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mlock, mmap, munmap};
 
 use crate::memfd::BLOB_SEALS;
 
@@ -47,6 +47,25 @@ pub struct Mapped {
 unsafe impl Send for Mapped {}
 // SAFETY: as above; nothing here changes it either.
 unsafe impl Sync for Mapped {}
+
+impl Mapped {
+    /// Keeps the bytes in memory, and out of core files: they are never on a disk. They are so for
+    /// whoever has the memfd, since its pages are the same ones.
+    ///
+    /// # Errors
+    /// `NOMEM` or `AGAIN` where the limit of locked memory is too low (mlock(2)).
+    pub fn keep_secret(&self) -> Result<(), Errno> {
+        let start = self.start.as_ptr().cast::<c_void>();
+        if self.len == 0 {
+            return Ok(());
+        }
+        // SAFETY: exactly the mapping that `map` made, which lives as long as self. The advice
+        // changes what a core file has, and no byte of it.
+        unsafe { madvise(start, self.len, Advice::LinuxDontDump) }?;
+        // SAFETY: as above; locking changes where the bytes may be, and none of them.
+        unsafe { mlock(start, self.len) }
+    }
+}
 
 impl AsRef<[u8]> for Mapped {
     fn as_ref(&self) -> &[u8] {

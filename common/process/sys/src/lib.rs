@@ -17,6 +17,7 @@ pub mod place;
 pub mod port;
 pub mod probe;
 pub mod process;
+pub mod random;
 pub mod signal;
 pub mod socket;
 pub mod text;

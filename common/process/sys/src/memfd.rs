@@ -28,6 +28,17 @@ pub fn sealed(name: &str, bytes: &[u8]) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
+/// Makes an empty memfd that anybody who has it may write to, until it is [sealed](seal).
+pub fn empty(name: &str) -> Result<OwnedFd, Errno> {
+    create(name)
+}
+
+/// Seals a memfd as one of [`sealed`] is: its bytes hold for ever. `BUSY` where somebody has it
+/// mapped writable.
+pub fn seal(fd: impl AsFd) -> Result<(), Errno> {
+    fcntl_add_seals(fd, BLOB_SEALS)
+}
+
 /// Makes a memfd of `len` zero bytes that can be written but neither grown nor shrunk.
 pub fn page(name: &str, len: u64) -> Result<OwnedFd, Errno> {
     let fd = create(name)?;

@@ -1,13 +1,16 @@
 //! The steps of a made up edge: its processes are entries without a process.
 
 use fosse_eventloop::slab::Key;
-use fosse_wire::{launch::Program, start::Stream};
+use fosse_wire::{
+    launch::Program,
+    start::{Door, Stream},
+};
 use rustix::net::SocketType;
 
 use super::{LANES, World, child::Child};
 use crate::{
     children::process::Process,
-    lanes::{Lane, LaneState},
+    lanes::{Lane, LaneState, doors::DoorEnds},
     launch::spawn::pair,
     reconcile::lifecycle::Action,
     reload,
@@ -28,7 +31,8 @@ impl World {
             Action::Start(program) => return self.start(program),
             Action::StartLane(core) => return self.start_lane(core),
             Action::StartBound(number) => return self.start_bound(number),
-            Action::StartEncode(lane) => return self.start_encode(lane),
+            Action::StartEncode(lane) => return self.start_again(lane, Program::Encode),
+            Action::StartKeys(lane) => return self.start_again(lane, Program::Keys),
         }
         Ok(())
     }
@@ -80,11 +84,11 @@ impl World {
         Ok(())
     }
 
-    fn start_encode(&mut self, number: u32) -> Result<(), ()> {
-        self.refuses(Program::Encode)?;
-        let there = self.keys(|process| process.program == Program::Encode && process.lane == Some(number));
-        assert!(there.is_empty(), "two encodes of one lane");
-        let key = self.make(Program::Encode, Some(number));
+    fn start_again(&mut self, number: u32, program: Program) -> Result<(), ()> {
+        self.refuses(program)?;
+        let there = self.keys(|process| process.program == program && process.lane == Some(number));
+        assert!(there.is_empty(), "two of {program:?} in one lane");
+        let key = self.make(program, Some(number));
         self.state.lanes.find_mut(number).unwrap().processes.push(key);
         Ok(())
     }
@@ -93,6 +97,8 @@ impl World {
         let number = self.state.lanes.take_number().unwrap();
         let mut stages = vec![Program::Parse, Program::WafFilter, Program::Dispatch, Program::Connect];
         stages.extend(self.state.generation.has_encode().then_some(Program::Encode));
+        let with_tls = self.state.generation.has_tls();
+        stages.extend([Program::Tls, Program::Keys].into_iter().filter(|_| with_tls));
         let begun = stages[..1 + self.dice.roll(3)].to_vec();
         if self.refuses(Program::Parse).is_err() {
             for program in begun {
@@ -101,19 +107,10 @@ impl World {
             return Err(());
         }
         let processes = stages.into_iter().map(|program| self.make(program, Some(number))).collect();
-        let (accept_end, parse_end) = pair(SocketType::SEQPACKET).unwrap();
+        let doors = Door::ALL.into_iter().filter(|door| with_tls || *door == Door::Parse);
+        let doors = doors.map(|door| DoorEnds::of(door, pair(SocketType::SEQPACKET).unwrap()).unwrap().0).collect();
         let generation = self.state.generation.number;
-        let lane = Lane {
-            number,
-            generation,
-            core,
-            processes,
-            accept_end: Some(accept_end),
-            parse_end: Some(parse_end),
-            state: LaneState::Starting,
-            given: false,
-            suspect: None,
-        };
+        let lane = Lane { number, generation, core, processes, doors, state: LaneState::Starting, suspect: None };
         self.state.lanes.push(lane);
         let wanted = self.state.lanes.iter().filter(|lane| lane.generation == generation && lane.state.is_wanted());
         assert!(wanted.count() <= LANES as usize, "more lanes than cores");

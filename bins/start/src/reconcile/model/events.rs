@@ -6,7 +6,14 @@ use fosse_wire::{launch::Program, start::ToStart};
 use rustix::io::Errno;
 
 use super::{LANES, World, jobs, listener};
-use crate::{children::process::End, exits, generation::Generation, messages, penalties::Crash, reload};
+use crate::{
+    children::process::End,
+    exits,
+    generation::{Generation, TlsImages},
+    messages,
+    penalties::Crash,
+    reload,
+};
 
 impl World {
     pub(super) fn launched(&mut self, key: Key, is_made: bool) {
@@ -49,7 +56,10 @@ impl World {
             next.blobs.insert(Program::Prober, fosse_sys::memfd::sealed("checks", b"checks").unwrap());
         }
         if self.has_encode {
-            next.blobs.insert(Program::Encode, fosse_sys::memfd::sealed("encode", b"encode").unwrap());
+            let sealed = |name| fosse_sys::memfd::sealed(name, b"settings").unwrap();
+            next.blobs.insert(Program::Encode, sealed("encode"));
+            next.blobs.insert(Program::Tls, sealed("tls"));
+            next.tls = Some(TlsImages { chains: sealed("chains"), keys: sealed("keys") });
         }
         if self.has_rules {
             next.rules = Some(fosse_sys::memfd::sealed("rules", b"rules").unwrap());

@@ -123,7 +123,7 @@ impl World {
         delivery::deliver(&due, &mut self.state, &self.reload, None);
         let reads_lanes = |process: &Process| {
             let mut subjects = process.delivered.subjects();
-            process.program == Program::Accept && subjects.any(|subject| matches!(subject, Subject::Lane(_)))
+            process.program == Program::Accept && subjects.any(|subject| matches!(subject, Subject::Lane(..)))
         };
         assert!(self.keys(reads_lanes).len() <= 1, "two accepts read the channels of lanes");
     }
@@ -161,7 +161,8 @@ impl World {
         let State { children, lanes, services, generation, listeners, .. } = &self.state;
         assert_eq!(lanes.live(generation.number), LANES as usize, "{lanes:?}");
         assert_eq!(lanes.iter().count(), LANES as usize, "{lanes:?}");
-        let stages = 4 + usize::from(self.has_encode);
+        // With an encode there are a tls and a keys too.
+        let stages = 4 + 3 * usize::from(self.has_encode);
         assert!(lanes.iter().all(|lane| lane.processes.len() == stages));
         let outside = 3
             + usize::from(generation.rules.is_some())

@@ -131,19 +131,21 @@ fn what_is_left_of_a_lane_is_killed_but_for_parse_as_soon_as_it_is_known_who_cra
 }
 
 #[test]
-fn a_lane_goes_on_without_its_encode_and_gets_another() {
-    let encode = |world: &World| world.keys(|process| process.program == Program::Encode && process.lane == Some(0));
-    let mut world = at_rest(true);
-    let others = world.keys(|process| process.program != Program::Encode);
-    for end in [End::Signal(9), End::Signal(11), End::Exit(111), End::Exit(0)] {
-        let lost = encode(&world)[0];
-        world.exits(lost, end);
-        world.go_on();
-        assert!(world.state.lanes.find(0).unwrap().state == LaneState::Live && encode(&world) != [lost], "{end}");
-        world.settle();
-        world.check();
+fn a_lane_goes_on_without_its_encode_or_its_keys_and_gets_another() {
+    for program in [Program::Encode, Program::Keys] {
+        let own = |world: &World| world.keys(|process| process.program == program && process.lane == Some(0));
+        let mut world = at_rest(true);
+        let others = world.keys(|process| process.program != program);
+        for end in [End::Signal(9), End::Signal(11), End::Exit(111), End::Exit(0)] {
+            let lost = own(&world)[0];
+            world.exits(lost, end);
+            world.go_on();
+            assert!(world.state.lanes.find(0).unwrap().state == LaneState::Live && own(&world) != [lost], "{end}");
+            world.settle();
+            world.check();
+        }
+        assert_eq!(world.keys(|process| process.program != program), others);
     }
-    assert_eq!(world.keys(|process| process.program != Program::Encode), others);
 }
 
 #[test]

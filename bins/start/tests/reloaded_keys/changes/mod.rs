@@ -4,6 +4,7 @@ mod backends;
 mod edge;
 mod routes;
 mod sites;
+mod tls;
 
 use std::collections::BTreeSet;
 
@@ -20,6 +21,7 @@ type Change = (&'static str, &'static str, &'static str, &'static [Line]);
 /// A configuration by tables, keys and values; an empty value is a key that is not written.
 const BASE: &[Line] = &[
     ("[[listen]]", "address", "\"127.0.0.1:8080\""),
+    ("[[certificate]]", "file", ""),
     ("[[site]]", "hosts", "[\"a.example\"]"),
     ("[[site]]", "backend", "\"app\""),
     ("[[site]]", "rules", "[\"a.conf\"]"),
@@ -44,13 +46,15 @@ const KEPT: Line = ("[[site]]", "cache", "true");
 const COMPRESS: Line = ("[[site]]", "compress", "true");
 
 /// The changes, by the part of the file.
-const CHANGES: [&[Change]; 4] = [edge::CHANGES, sites::CHANGES, routes::CHANGES, backends::CHANGES];
+const CHANGES: [&[Change]; 5] = [edge::CHANGES, sites::CHANGES, routes::CHANGES, backends::CHANGES, tls::CHANGES];
 
 /// Keys whose value is a table, which has keys of its own, and those that name such tables.
 const TABLES: &[&str] = &[
     "timeouts",
     "limits",
     "listen",
+    "certificate",
+    "tls",
     "site",
     "backend",
     "route",
@@ -74,7 +78,9 @@ const TABLES: &[&str] = &[
 ];
 
 /// Words that a person has to say: without them the configuration is refused, and so is a reload.
-const WORDS: &[(&str, &str)] = &[("top", "status_public"), ("[[listen]]", "public"), ("[[backend]]", "remote")];
+/// Certificates ask for the one of TLS.
+const WORDS: &[(&str, &str)] =
+    &[("top", "status_public"), ("[[listen]]", "public"), ("[[listen]]", "tls"), ("[[backend]]", "remote")];
 
 /// Keys that only tie parts of the configuration together.
 const TIES: &[(&str, &str)] = &[("[[backend]]", "name")];
@@ -152,9 +158,9 @@ fn a_change_of_any_key_changes_a_part_of_the_plan_that_a_reload_puts_in_force() 
 fn every_key_has_a_change() {
     let name = |title: &'static str, key: &'static str| (if title.starts_with('[') { title } else { "top" }, key);
     let keys = SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| name(section.title, key.name)));
-    let keys: BTreeSet<_> = keys.filter(|(_, key)| !TABLES.contains(key) || *key == "backend").collect();
+    let keys: BTreeSet<_> = keys.filter(|(_, key)| !TABLES.contains(key) || ["backend", "tls"].contains(key)).collect();
     let changed: BTreeSet<_> = CHANGES.iter().copied().flatten().map(|(table, key, ..)| (*table, *key)).collect();
-    let of_top = BTreeSet::from([("top", "backend")]);
-    assert_eq!(keys.difference(&changed).copied().collect::<BTreeSet<_>>(), of_top);
+    let tables = BTreeSet::from([("top", "backend"), ("top", "tls"), ("[[site]]", "tls")]);
+    assert_eq!(keys.difference(&changed).copied().collect::<BTreeSet<_>>(), tables);
     assert_eq!(changed.difference(&keys).collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
 }

@@ -18,6 +18,7 @@ mod routes;
 mod site;
 mod source;
 mod status;
+mod tls;
 
 use crate::backends::Backends;
 use crate::model::{AccessFormat, Edge};
@@ -29,6 +30,7 @@ pub(crate) fn edge(edge: &Edge, problems: &mut Problems) {
     limits::limits(edge, &by_name, problems);
     listen::listeners(&edge.listen, problems);
     rates::rates(edge, problems);
+    tls::tls(edge, problems);
     site::sites(&edge.site, (&edge.backend, &by_name), problems);
     backend::backends(&edge.backend, problems);
     cookies::sticky_cookies(&edge.site, &by_name, problems);

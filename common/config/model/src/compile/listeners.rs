@@ -76,6 +76,7 @@ pub(crate) fn accept(edge: &Edge, accounts: &Accounts, problems: &mut Problems) 
         listeners.push(blobs::AcceptListener {
             address_connections_max: listen.address_connections_max.value,
             peer_uids: peers.map(|peer| accounts.uid(peer, problems)).collect(),
+            tls: listen.tls.value,
             trusted: networks(listen),
             trusted_unix: listen.trusted.iter().any(|source| source.value == Source::Unix),
         });
@@ -127,7 +128,7 @@ fn both(listener: u16, allow: &[At<FilePath>], deny: &[At<FilePath>]) -> Vec<blo
     allow.iter().map(|path| list(true, path)).chain(deny.iter().map(|path| list(false, path))).collect()
 }
 
-fn networks(listen: &Listen) -> Vec<blobs::Net> {
+pub(super) fn networks(listen: &Listen) -> Vec<blobs::Net> {
     let network = |source: &At<Source>| match &source.value {
         Source::Network(prefix) => Some(net(prefix)),
         Source::Unix => None,

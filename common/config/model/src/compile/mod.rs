@@ -16,6 +16,8 @@ mod pages;
 mod password;
 mod retry;
 mod sites;
+mod tls;
+mod to_https;
 
 use core::time::Duration;
 
@@ -30,6 +32,7 @@ use crate::buffering::uses_filter;
 use crate::model::{AccessFormat, Edge, Scheduling};
 use crate::problem::{Problems, Span};
 use crate::section::At;
+use crate::texts::Texts;
 use crate::value::Bytes;
 
 /// Time for which bytes of a denied client are read and thrown away: long enough for the response
@@ -37,7 +40,7 @@ use crate::value::Bytes;
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Makes the plan; notes what cannot be compiled.
-pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> Plan {
+pub(crate) fn plan(edge: &Edge, texts: &Texts<'_>, accounts: &Accounts, problems: &mut Problems) -> Plan {
     let by_name = Backends::of(&edge.backend);
     let mut plan = of_start(edge, &by_name, accounts, problems);
     let (rules, pages) = (sites::RuleSets::of(&edge.site), pages::PageFiles::of(&edge.site));
@@ -49,9 +52,11 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
     let cache = cache::settings(edge, &dispatch).map(|cache| (Program::Cache, encode(&cache)));
     plan.cache_bytes = cache.as_ref().map_or(0, |_| edge.limits.cache_bytes_max.0);
     plan.cache_disk = cache.as_ref().and_then(|_| cache::disk(edge));
+    let tls = tls::Tls::of(edge, texts);
+    let front = parse(edge, &numbered, (&by_name, &servers), &pages, tls.as_ref(), problems);
     let encoded = [
         (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
-        (Program::Parse, encode(&parse(edge, &numbered, (&by_name, &servers), &pages, problems))),
+        (Program::Parse, encode(&front)),
         (Program::Dispatch, encode(&dispatch)),
         (Program::Connect, encode(&servers.connect)),
         (Program::Load, encode(&load(edge, &rules, pages.names.clone(), &secrets))),
@@ -64,11 +69,13 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
     let names = (!servers.resolve.names.is_empty()).then(|| (Program::Resolve, encode(&resolve(edge, &servers))));
     let coder = sites::encode(edge).map(|settings| (Program::Encode, encode(&settings)));
     plan.files.clone_from(&servers.files);
-    add_blobs(
-        &mut plan,
-        encoded.into_iter().chain(filter).chain(checks).chain(names).chain(users).chain(cache).chain(coder),
-        problems,
-    );
+    let of_tls = tls.iter().flat_map(|tls| [(Program::Tls, encode(&tls.tls)), (Program::Certs, encode(&tls.certs))]);
+    // All fronts of a lane have the same settings.
+    let http2 = tls.as_ref().filter(|tls| tls.tls.http2).map(|_| (Program::ParseH2, encode(&front)));
+    let optional =
+        filter.into_iter().chain(checks).chain(names).chain(users).chain(cache).chain(coder).chain(of_tls).chain(http2);
+    add_blobs(&mut plan, encoded.into_iter().chain(optional), problems);
+    plan.tls_files = tls.map(|tls| tls.files).unwrap_or_default();
     plan
 }
 
@@ -179,12 +186,14 @@ fn parse(
     numbered: &sites::Numbered,
     (backends, servers): (&Backends<'_>, &backends::Servers),
     pages: &pages::PageFiles,
+    tls: Option<&tls::Tls>,
     problems: &mut Problems,
 ) -> blobs::Parse {
-    let (sites, policies, error_pages) = sites::parse(edge, numbered, backends, pages);
+    let (sites, policies, error_pages) = sites::parse(edge, numbered, backends, pages, |site| tls::terms(tls, site));
     let (limits, timeouts) = (&edge.limits.value, &edge.timeouts.value);
     let (head, own_heads) = heads::limits(edge, problems);
     let policies = policies.into_iter().zip(own_heads).map(|(policy, head)| blobs::ParsePolicy { head, ..policy });
+    let policies = policies.chain(numbered.redirects.parse());
     let default_sites = sites::defaults_of_listeners(edge, problems);
     let listeners = edge.listen.iter().zip(default_sites);
     blobs::Parse {

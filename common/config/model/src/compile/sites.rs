@@ -6,6 +6,7 @@ use fosse_settings as blobs;
 
 use super::pages::{PageFiles, PageSets};
 use super::retry::retry;
+use super::to_https::Redirects;
 use super::{Secrets, cors, headers, listeners};
 use crate::backends::Backends;
 use crate::exclusions;
@@ -49,7 +50,7 @@ fn patterns(policy: &Policy<'_>) -> String {
 }
 
 /// Returns the canonical hosts as parse compares them.
-fn hosts(site: &Site) -> Vec<String> {
+pub(super) fn hosts(site: &Site) -> Vec<String> {
     site.hosts.iter().map(|host| host.value.written()).collect()
 }
 
@@ -73,16 +74,25 @@ pub(crate) fn defaults_of_listeners(edge: &Edge, problems: &mut Problems) -> Vec
     defaults
 }
 
+/// Does the same once what is wrong was noted.
+pub(super) fn defaults_of_listeners_alone(edge: &Edge) -> Vec<Option<u32>> {
+    defaults_of_listeners(edge, &mut Problems::default())
+}
+
 /// The sites with their routes, and the numbers of their policies, which all programs share.
 #[derive(Debug, Default)]
 pub(crate) struct Numbered {
     routes: Vec<blobs::SiteRoutes>,
+    /// The policies after those of sites and routes.
+    pub(super) redirects: Redirects,
 }
 
 impl Numbered {
     /// Numbers the policies of all sites.
     pub(crate) fn of(edge: &Edge, problems: &mut Problems) -> Self {
         let mut next = 0;
+        let redirects = Redirects::of(edge);
+        let first = super::number_of(edge.site.iter().map(|site| 1 + site.route.len()).sum());
         let routes = edge.site.iter().map(|site| {
             let own = next;
             next += 1;
@@ -92,9 +102,9 @@ impl Numbered {
                 let conditions = conditions(&route.when, edge, problems);
                 blobs::Route { path: path_match(route), conditions, policy }
             });
-            blobs::SiteRoutes { policy: own, routes: routes.collect() }
+            blobs::SiteRoutes { policy: own, routes: routes.collect(), to_https: redirects.of_site(site, first) }
         });
-        Self { routes: routes.collect() }
+        Self { routes: routes.collect(), redirects }
     }
 }
 
@@ -138,9 +148,11 @@ pub(crate) fn parse(
     numbered: &Numbered,
     backends: &Backends<'_>,
     files: &PageFiles,
+    tls_terms: impl Fn(usize) -> u32,
 ) -> (Vec<blobs::ParseSite>, Vec<blobs::ParsePolicy>, Vec<blobs::ErrorPages>) {
     let mut pages = PageSets::default();
-    let sites = edge.site.iter().zip(&numbered.routes).map(|(site, routes)| blobs::ParseSite {
+    let sites = edge.site.iter().zip(&numbered.routes).enumerate().map(|(at, (site, routes))| blobs::ParseSite {
+        tls_terms: tls_terms(at),
         hosts: hosts(site),
         name: name(site),
         routes: routes.clone(),
@@ -227,6 +239,10 @@ pub(crate) fn waf_filter(
             policies.push(blobs::WafPolicy { profile: u32::try_from(number).unwrap_or(u32::MAX), buffer_requests });
         }
     }
+    if !numbered.redirects.is_empty() {
+        policies.extend(numbered.redirects.waf_filter(profiles.len()));
+        profiles.push(blobs::WafProfile { waf: blobs::WafMode::Off, ..blobs::WafProfile::default() });
+    }
     blobs::WafFilter {
         sites: numbered.routes.clone(),
         policies,
@@ -271,8 +287,8 @@ pub(crate) fn dispatch(
         routes: routes.clone(),
     });
     let policies = edge.site.iter().flat_map(|site| Policy::of(site));
-    let policies = policies.map(|policy| dispatch_policy(&policy, secrets, backends, problems)).collect();
-    (sites.collect(), policies)
+    let policies = policies.map(|policy| dispatch_policy(&policy, secrets, backends, problems));
+    (sites.collect(), policies.chain(numbered.redirects.dispatch()).collect())
 }
 
 fn dispatch_policy(

@@ -4,6 +4,7 @@ use super::backend::Backend;
 use super::listen::Listen;
 use super::site::Site;
 use super::template::Templates;
+use super::tls::{Certificate, Tls};
 use crate::address::TcpAddress;
 use crate::choices::{AccessFormat, Scheduling};
 use crate::names::{AccessField, Account, Directory, FilePath, FilePattern, LogFile, Mode, StatusSocket};
@@ -16,8 +17,8 @@ section! {
     Edge "the top of the file (before the first table)" {
         /// Files that are read after this one, in this order; those that a pattern names in the
         /// order of their names. They are below the directory of this file or those of --dir. Such
-        /// a file has tables [[listen]], [[site]], [[backend]] and [template.NAME], and nothing
-        /// else. No file for a pattern is no mistake.
+        /// a file has tables [[listen]], [[certificate]], [[site]], [[backend]] and
+        /// [template.NAME], and nothing else. No file for a pattern is no mistake.
         include: Vec<At<FilePattern>>, Default("[]"), 0..=64;
         /// Lanes: sets of edge processes, each pinned to one core.
         lanes: Option<u32>, Absent("one per core"), 1..=64;
@@ -90,6 +91,10 @@ section! {
         template: Templates, Absent("no site can name one");
         /// Sockets to accept clients on.
         listen: Vec<At<Listen>>, Required, 1..=64;
+        /// Certificates of listeners with TLS, each with its key.
+        certificate: Vec<At<Certificate>>, Default("[]"), 0..=10000;
+        /// TLS of all listeners that have it.
+        tls: Tls, Default("{}");
         /// Host names and what is done for them.
         site: Vec<At<Site>>, Required, 1..=10000;
         /// Applications that requests are passed to.

@@ -38,6 +38,11 @@ section! {
         /// Connections from trusted sources begin with a PROXY header, version 1 or 2; one without
         /// it gets 400.
         proxy_protocol: bool, Default("false");
+        /// Clients speak TLS: a [[certificate]] is shown to them.
+        tls: bool, Default("false");
+        /// Port at which clients reach this listener with tls, where it is another one: a firewall
+        /// that leads 443 to 8443, say. Redirects to https name it.
+        public_port: Option<u32>, Absent("the port of address"), 1..=65535;
         /// TLS ends before this socket, whatever connects to it: X-Forwarded-Proto is https. For a
         /// terminator that does not say so itself, as with PROXY version 1.
         behind_tls: bool, Default("false");

@@ -14,11 +14,12 @@ mod password;
 mod retry;
 mod site;
 mod template;
+mod tls;
 mod when;
 
 pub use crate::choices::{
-    AccessFormat, AddressFamily, Balance, Coding, OverLimit, ProxyOut, RetryMethods, RetryOn, Scheduling,
-    SecurityHeaders, TrustedFields, Underscores, Utf8, Waf,
+    AccessFormat, AddressFamily, Balance, ClientCertificates, Coding, OverLimit, ProxyOut, RetryMethods, RetryOn,
+    Scheduling, SecurityHeaders, TlsVersion, TrustedFields, Underscores, UnknownNames, Utf8, Waf,
 };
 use crate::section::SectionDoc;
 pub use auth::{Check, ForwardAuth};
@@ -35,6 +36,7 @@ pub use password::BasicAuth;
 pub use retry::{Retries, Retry};
 pub use site::{ErrorPage, Route, Site};
 pub use template::Templates;
+pub use tls::{Certificate, SiteTls, Tls};
 pub use when::When;
 
 /// Every table, in the order of the manual page.
@@ -43,6 +45,8 @@ pub const SECTIONS: &[SectionDoc] = &[
     Timeouts::DOC,
     Limits::DOC,
     Listen::DOC,
+    Certificate::DOC,
+    Tls::DOC,
     Site::DOC,
     Route::DOC,
     When::DOC,
@@ -53,6 +57,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     SignedLinks::DOC,
     BasicAuth::DOC,
     Cors::DOC,
+    SiteTls::DOC,
     Mirror::DOC,
     Exclude::DOC,
     Backend::DOC,

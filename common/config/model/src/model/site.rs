@@ -8,6 +8,7 @@ use super::links::SignedLinks;
 use super::mirror::Mirror;
 use super::password::BasicAuth;
 use super::retry::Retries;
+use super::tls::SiteTls;
 use super::when::When;
 use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
 use crate::names::{
@@ -142,6 +143,8 @@ section! {
         response_headers: HeaderEdits, Default("{}");
         /// Pages of other origins may make requests.
         cors: Option<Check<Cors>>, Absent("the application says which may");
+        /// TLS of the site.
+        tls: SiteTls, Default("{}");
         /// Response headers that browsers obey, where the application sends none of the name:
         /// X-Content-Type-Options, X-Frame-Options, Referrer-Policy, and over https
         /// Strict-Transport-Security; with "strict" a Content-Security-Policy, a Permissions-Policy

@@ -3,12 +3,12 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::model::{Backend, Listen, Site, Templates};
+use crate::model::{Backend, Certificate, Listen, Site, Templates};
 use crate::problem::Problems;
 use crate::section::{At, FromValue};
 
 /// The tables that an included file may have. What is said once for the edge stays in one place.
-const LISTS: [&str; 3] = ["listen", "site", "backend"];
+const LISTS: [&str; 4] = ["listen", "certificate", "site", "backend"];
 const TEMPLATE: &str = "template";
 
 /// Adds the tables of included files to those of the main one, in their order.
@@ -21,7 +21,7 @@ pub(super) fn merge<'i>(main: &mut DeTable<'i>, included: impl Iterator<Item = D
             add_templates(main, key, value, problems);
         } else {
             let what = format!("{} in an included file", crate::section::quoted(&name));
-            let cure = "such a file has [[listen]], [[site]], [[backend]] and [template.NAME] alone";
+            let cure = "such a file has [[listen]], [[certificate]], [[site]], [[backend]] and [template.NAME] alone";
             problems.note_with_cure(&key.span(), what, cure);
         }
     }
@@ -49,6 +49,7 @@ fn append<'i>(main: &mut DeTable<'i>, key: Key<'i>, value: Spanned<DeValue<'i>>,
 fn refuse(name: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) {
     match name {
         "listen" => drop(Vec::<At<Listen>>::read(name, value, problems)),
+        "certificate" => drop(Vec::<At<Certificate>>::read(name, value, problems)),
         "site" => drop(Vec::<At<Site>>::read(name, value, problems)),
         _ => drop(Vec::<At<Backend>>::read(name, value, problems)),
     }

@@ -10,6 +10,7 @@ mod routes;
 mod servers;
 mod sites;
 mod tables;
+mod tls;
 mod toml;
 
 const GOOD: &str = r#"

@@ -39,7 +39,7 @@ address = 80"#, &[
         "fosse.toml:22:18: body_bytes_max takes a number of bytes, or a text such as \"64 KiB\" (KiB, MiB, GiB), not \"10MB\"; write \"10 MiB\"",
         "fosse.toml:23:12: redirect: \"https\" is no place to go to; begin it with \"https://\", \"http://\", \"{scheme}://\" or a slash",
         "fosse.toml:26:12: servers takes an address such as \"unix:/run/app.sock\", \"127.0.0.1:3000\", \"localhost:3000\" or \"app.internal:3000\", this is a number; write \"127.0.0.1:3000\"",
-        "fosse.toml:27:1: unknown key \"tls\" in [[backend]]; TLS is not in this version; put a proxy that has it in front, and name it in trusted",
+        "fosse.toml:27:1: unknown key \"tls\" in [[backend]]; TLS to servers is not in this version; put a proxy that has it beside them",
         "fosse.toml:28:1: a backend has between 1 and 64 servers, not 0; name them in servers or in [[backend.server]], or a directory in files",
         "fosse.toml:30:1: unknown key \"address\" in [[backend]]; did you mean servers?",
         "fosse.toml:32:11: address takes an address such as \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/x.sock\", this is a number; write \"0.0.0.0:80\" for all addresses, \"127.0.0.1:80\" for this machine only",
@@ -51,7 +51,7 @@ certificate = "x""#, &[
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
         "fosse.toml:1:9: lanes takes a whole number, not \"auto\"; leave it out for the default",
-        "fosse.toml:2:2: unknown key \"tls\" in the top of the file (before the first table); TLS is not in this version; put a proxy that has it in front, and name it in trusted",
+        "fosse.toml:3:1: unknown key \"certificate\" in [tls]; it belongs in the top of the file (before the first table)",
     ]),
     (r#"lanes = 2"#, &[
         "fosse.toml:10:1: unknown key \"lanes\" in [[backend]]; it belongs in the top of the file (before the first table)",
@@ -102,8 +102,8 @@ worker_processes = 4"#, &[
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
         "fosse.toml:1:1: unknown key \"lanse\" in the top of the file (before the first table); did you mean lanes?",
-        "fosse.toml:2:1: unknown key \"user\" in the top of the file (before the first table); known are include, lanes, uid_base, group, scheduling, name_servers, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, spool_directory, cache_directory, allow, deny, timeouts, limits, template, listen, site, backend",
-        "fosse.toml:3:1: unknown key \"worker_processes\" in the top of the file (before the first table); known are include, lanes, uid_base, group, scheduling, name_servers, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, spool_directory, cache_directory, allow, deny, timeouts, limits, template, listen, site, backend",
+        "fosse.toml:2:1: unknown key \"user\" in the top of the file (before the first table); known are include, lanes, uid_base, group, scheduling, name_servers, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, spool_directory, cache_directory, allow, deny, timeouts, limits, template, listen, certificate, tls, site, backend",
+        "fosse.toml:3:1: unknown key \"worker_processes\" in the top of the file (before the first table); known are include, lanes, uid_base, group, scheduling, name_servers, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, spool_directory, cache_directory, allow, deny, timeouts, limits, template, listen, certificate, tls, site, backend",
     ]),
     (r#"[[backends]]
 name = "two""#, &[
@@ -122,9 +122,9 @@ y = "\u0007\u001b[31m"
 "evil\u001b[31m" = 1"#, &[
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
-        "fosse.toml:1:1: unknown key \"x\" in the top of the file (before the first table); known are include, lanes, uid_base, group, scheduling, name_servers, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, spool_directory, cache_directory, allow, deny, timeouts, limits, template, listen, site, backend",
-        "fosse.toml:2:1: unknown key \"y\" in the top of the file (before the first table); known are include, lanes, uid_base, group, scheduling, name_servers, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, spool_directory, cache_directory, allow, deny, timeouts, limits, template, listen, site, backend",
-        "fosse.toml:3:1: unknown key \"evil\\u{1b}[31m\" in the top of the file (before the first table); known are include, lanes, uid_base, group, scheduling, name_servers, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, spool_directory, cache_directory, allow, deny, timeouts, limits, template, listen, site, backend",
+        "fosse.toml:1:1: unknown key \"x\" in the top of the file (before the first table); known are include, lanes, uid_base, group, scheduling, name_servers, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, spool_directory, cache_directory, allow, deny, timeouts, limits, template, listen, certificate, tls, site, backend",
+        "fosse.toml:2:1: unknown key \"y\" in the top of the file (before the first table); known are include, lanes, uid_base, group, scheduling, name_servers, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, spool_directory, cache_directory, allow, deny, timeouts, limits, template, listen, certificate, tls, site, backend",
+        "fosse.toml:3:1: unknown key \"evil\\u{1b}[31m\" in the top of the file (before the first table); known are include, lanes, uid_base, group, scheduling, name_servers, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, spool_directory, cache_directory, allow, deny, timeouts, limits, template, listen, certificate, tls, site, backend",
     ]),
     (r#"only
 [[listen]]

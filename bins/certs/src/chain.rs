@@ -1,0 +1,127 @@
+//! A certificate with its issuers and its key: what is asked of them together. No I/O, no clock.
+
+use core::time::Duration;
+
+use fosse_images::CERTIFICATE_BYTES_MAX;
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+
+use crate::certificate::Certificate;
+use crate::key::{PrivateKey, contains};
+
+/// Reads all certificates of a file in PEM.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn certificates(pem: &[u8], most: usize) -> Result<Vec<CertificateDer<'static>>, String> {
+    if contains(pem, b"PRIVATE KEY-----") {
+        return Err("there is a private key in it; leave that to the file that key names".to_owned());
+    }
+    let mut all = Vec::new();
+    for der in CertificateDer::pem_slice_iter(pem) {
+        let der = der.map_err(|_| "the PEM of a certificate is malformed".to_owned())?;
+        if der.len() > CERTIFICATE_BYTES_MAX {
+            return Err(format!("a certificate has more than {CERTIFICATE_BYTES_MAX} bytes"));
+        }
+        all.push(der);
+        if all.len() > most {
+            return Err(format!("there are more than {most} certificates in it"));
+        }
+    }
+    if all.is_empty() { Err("there is no certificate in PEM".to_owned()) } else { Ok(all) }
+}
+
+fn read<'a>(all: &'a [CertificateDer<'static>]) -> Result<Vec<Certificate<'a>>, String> {
+    let numbered = all.iter().zip(1..);
+    let one = |(der, number): (&'a CertificateDer<'static>, usize)| {
+        Certificate::of_der(der).ok_or_else(|| format!("certificate {number} is not one"))
+    };
+    numbered.map(one).collect()
+}
+
+/// A chain that is as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Names that it serves.
+    pub names: Vec<String>,
+    /// The second, since 1970, after which it is over.
+    pub not_after: u64,
+    /// Certificates that clients are sent: without the root, which they have, and of which they
+    /// believe none that is sent.
+    pub sent: usize,
+}
+
+/// Checks a chain against its key and the time, which is given in seconds since 1970.
+///
+/// # Errors
+/// The first thing that is wrong, and the cure where it is one step.
+pub fn check(chain: &[CertificateDer<'static>], key: Option<&PrivateKey>, now: Duration) -> Result<Checked, String> {
+    let chain = read(chain)?;
+    let Some(leaf) = chain.first() else { return Err("there is no certificate in PEM".to_owned()) };
+    if let Some(key) = key {
+        belongs(&chain, key)?;
+    }
+    if leaf.is_authority() && chain.len() > 1 {
+        return Err("the first certificate is one of an authority; put that of the host first".to_owned());
+    }
+    (2..).zip(chain.windows(2)).try_for_each(|(number, pair)| issued(number, pair))?;
+    let has_root = chain.len() > 1 && chain.last().is_some_and(Certificate::is_its_own_issuer);
+    let sent = chain.len() - usize::from(has_root);
+    (1..).zip(&chain[..sent]).try_for_each(|(number, one)| holds(one, number, now))?;
+    if !leaf.is_for_servers() {
+        return Err("the certificate is not for servers (extendedKeyUsage lacks serverAuth)".to_owned());
+    }
+    let names = leaf.names();
+    if names.is_empty() {
+        let cure = "have it issued with subjectAltName: browsers read nothing else";
+        return Err(format!("the certificate names no host; {cure}"));
+    }
+    let not_after = chain[..sent].iter().map(|one| one.validity().1.as_secs()).min().unwrap_or(0);
+    Ok(Checked { names, not_after, sent })
+}
+
+/// Checks that the second of two certificates has issued the first.
+fn issued(number: usize, pair: &[Certificate<'_>]) -> Result<(), String> {
+    let [one, issuer] = pair else { return Ok(()) };
+    if !one.names_issuer(issuer) {
+        let (subject, cure) = (issuer.subject(), "put each issuer right after what it has issued");
+        return Err(format!("certificate {number} ({subject}) is not the issuer of the one before; {cure}"));
+    }
+    if !one.is_signed_by(issuer) {
+        return Err(format!("certificate {number} has the issuer's name, and has not signed the one before"));
+    }
+    Ok(())
+}
+
+fn belongs(chain: &[Certificate<'_>], key: &PrivateKey) -> Result<(), String> {
+    let place = chain.iter().position(|one| one.spki().as_ref() == Some(&key.spki));
+    match place {
+        Some(0) => Ok(()),
+        Some(at) => {
+            Err(format!("the chain is in the wrong order: certificate {} is that of the key; put it first", at + 1))
+        }
+        None => Err("the key belongs to another certificate".to_owned()),
+    }
+}
+
+fn holds(one: &Certificate<'_>, number: usize, now: Duration) -> Result<(), String> {
+    let which = if number == 1 { "the certificate".to_owned() } else { format!("certificate {number}") };
+    let ((not_before, not_after), (from, to)) = (one.validity(), one.validity_shown());
+    if now > not_after {
+        return Err(format!("{which} has expired on {to}; renew it"));
+    }
+    if now < not_before {
+        return Err(format!("{which} does not hold before {from}; look at the clock of this machine"));
+    }
+    if let Some(hash) = one.weak_hash() {
+        return Err(format!("{which} is signed with {hash}, which no client accepts; have it issued again"));
+    }
+    Ok(())
+}
+
+/// Returns whether a name of a configuration is one that a certificate has: as it is, or by a star
+/// in place of its first label.
+#[must_use]
+pub fn covers(names: &std::collections::HashSet<&str>, host: &str) -> bool {
+    let starred = || host.split_once('.').is_some_and(|(_, below)| names.contains(format!("*.{below}").as_str()));
+    names.contains(host) || !host.starts_with("*.") && starred()
+}

@@ -1,0 +1,14 @@
+//! fosse-certs' parts: reading of certificates and of keys, what is asked of both, and the images
+//! that are made of them.
+
+#![forbid(unsafe_code)]
+
+mod certificate;
+pub mod chain;
+pub mod images;
+pub mod key;
+pub mod options;
+pub mod policy;
+
+/// The name in messages.
+pub const PROGRAM: &str = "fosse-certs";

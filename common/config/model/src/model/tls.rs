@@ -1,0 +1,60 @@
+//! TLS: certificates, and the terms on which clients are served.
+
+use crate::choices::{ClientCertificates, TlsVersion, UnknownNames};
+use crate::names::FilePath;
+use crate::section::Presence::{Absent, Default, Required};
+use crate::section::section;
+use crate::value::Seconds;
+
+section! {
+    /// A certificate and its private key, for listeners with tls = true. The names in it say which
+    /// sites it is shown for: a name as a whole before a star. Several may have the same names, an
+    /// ECDSA and an RSA one, say: the first that a client can use is shown. The files are read when
+    /// the edge starts and at each reload; fosse check reads them too.
+    Certificate "[[certificate]]" {
+        /// File in PEM with the certificate, and after it that of its issuer, and so on, without
+        /// the root: fullchain.pem of certbot.
+        file: FilePath, Required;
+        /// File in PEM with its private key, without a password: RSA of 2048 to 4096 bits, ECDSA on
+        /// P-256 or P-384, or Ed25519. It belongs to root (or to who starts the edge), who alone
+        /// may write it, and others must not read it.
+        key: FilePath, Required;
+    }
+}
+
+section! {
+    /// TLS of all listeners that have it.
+    Tls "[tls]" {
+        /// Oldest version of TLS: "1.2" or "1.3".
+        minimum_version: TlsVersion, Default("\"1.2\"");
+        /// Treatment of clients that name a host that no certificate has, or none: "refuse" ends
+        /// the handshake (unrecognized_name), "default" shows the first certificate.
+        unknown_names: UnknownNames, Default("\"refuse\"");
+        /// Clients are offered HTTP/2 (ALPN h2), besides HTTP/1.1.
+        http2: bool, Default("true");
+        /// From the accept to the end of the handshake.
+        handshake_seconds: Seconds, Default("10"), 1..=600;
+    }
+}
+
+section! {
+    /// TLS of one site. A request over a connection to a site of other terms gets 421.
+    SiteTls "[site.tls]" {
+        /// The site is served over TLS, where a listener has it, and a certificate has to have each
+        /// of its names. With false it is served over other listeners alone.
+        enabled: bool, Default("true");
+        /// Clients that come without TLS are sent to https (308), where a listener has TLS: to a
+        /// name of the site that they have asked for, at the port of that listener. Not where a
+        /// listener is of loopback or a unix socket, or is behind_tls, nor those of whom a trusted
+        /// proxy says that they came by https. That comes before routes, rules and passwords.
+        redirect: bool, Default("true");
+        /// Oldest version of TLS.
+        minimum_version: Option<TlsVersion>, Absent("that of [tls]");
+        /// File in PEM with the certificates of the authorities from which those of clients
+        /// descend.
+        client_ca: Option<FilePath>, Absent("clients are asked for no certificate");
+        /// Clients without a certificate: "required" refuses them, "optional" lets them in, and the
+        /// application hears who has shown one.
+        client_certificates: ClientCertificates, Default("\"required\"");
+    }
+}
