@@ -12,7 +12,7 @@ use fosse_wire::{launch::Program, start::LANE_NONE};
 
 use crate::limits::{PROCESSES_MAX, ROWS_TURN_MAX};
 use crate::reload::Reload;
-use crate::traffic::{Names, Subject};
+use crate::traffic::{FRONTS, Names, Subject};
 
 /// A process has said nothing yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,8 +221,8 @@ impl Pages {
 
     /// Returns the lanes by the process that has their clients.
     pub(crate) fn lanes(&self) -> BTreeMap<u32, u32> {
-        let parses = self.living.values().filter(|shown| shown.program == Program::Parse.name());
-        parses.map(|shown| (shown.pid, shown.lane)).collect()
+        let is_front = |shown: &&Shown| FRONTS.iter().any(|front| front.name() == shown.program);
+        self.living.values().filter(is_front).map(|shown| (shown.pid, shown.lane)).collect()
     }
 
     /// Returns what a process says to a question; `None` where it is gone.
@@ -241,7 +241,8 @@ impl Pages {
 
     /// Returns the number of requests that all lanes have taken.
     pub(crate) fn requests(&self) -> u64 {
-        self.sum(Program::Parse.name(), parse::REQUESTS - FIRST, false)
+        let of = |front: &Program| self.sum(front.name(), parse::REQUESTS - FIRST, false);
+        FRONTS.iter().map(of).fold(0, u64::wrapping_add)
     }
 
     /// Returns the traffic of all sites or of all backends: what the living and the dead have

@@ -19,18 +19,22 @@ pub(crate) enum Subject {
     Rule,
 }
 
+/// The programs that have clients, which count by site.
+pub(crate) const FRONTS: [Program; 2] = [Program::Parse, Program::ParseH2];
+
 impl Subject {
     /// Returns what the rows of a program's page are of; `None` for one without rows.
     pub(crate) fn of_program(program: &str) -> Option<Self> {
-        [Self::Site, Self::Backend, Self::Rule].into_iter().find(|subject| subject.program().name() == program)
+        let all = [Self::Site, Self::Backend, Self::Rule];
+        all.into_iter().find(|subject| subject.programs().iter().any(|counts| counts.name() == program))
     }
 
-    /// Returns the program that counts it.
-    pub(crate) const fn program(self) -> Program {
+    /// Returns the programs that count it.
+    pub(crate) const fn programs(self) -> &'static [Program] {
         match self {
-            Self::Site => Program::Parse,
-            Self::Backend => Program::Dispatch,
-            Self::Rule => Program::WafFilter,
+            Self::Site => &FRONTS,
+            Self::Backend => &[Program::Dispatch],
+            Self::Rule => &[Program::WafFilter],
         }
     }
 

@@ -1,0 +1,35 @@
+//! fosse-tls: ends TLS in front of a lane.
+//!
+//! A [`server`] has the turns. A client goes from `opening` (PROXY header, first message) over the
+//! `queue` of those that wait for a handshake to a `session`, and once that is done `moving`
+//! carries its records. `keys` signs and `certificates` says with what, `terms` has what sites ask
+//! of a handshake, `accept_channel` and `front` are the peers.
+
+#![forbid(unsafe_code)]
+
+mod accept_channel;
+mod certificates;
+mod client;
+mod front;
+mod fronts;
+mod handshakes;
+mod keys;
+mod limit;
+mod limits;
+mod moving;
+mod opening;
+pub mod policy;
+mod queue;
+mod refusal;
+mod relief;
+pub mod server;
+mod session;
+mod shutdown;
+mod sources;
+mod terms;
+mod tickets;
+
+pub use limits::HANDSHAKES_SOURCE_MAX;
+
+/// The name in messages and policies.
+const PROGRAM: &str = "fosse-tls";
