@@ -24,6 +24,7 @@ s6 /usr/bin/s6-supervise
 libmodsecurity3 /usr/lib/*/libmodsecurity.so.3
 modsecurity-crs /usr/share/modsecurity-crs
 openssl /usr/bin/openssl
+sslscan /usr/bin/sslscan
 nginx-light /usr/sbin/nginx
 haproxy /usr/sbin/haproxy
 caddy /usr/bin/caddy

@@ -59,7 +59,48 @@ class Load:
     def command(self, port, placement, seconds):
         script = ["-s", str(TEMPLATES / self.script)] if self.script else []
         return [*placement.pin_client, "wrk", f"-t{placement.client_threads}", f"-c{self.connections}", f"-d{seconds}s",
-                "--timeout", "20s", "--latency", *script, f"http://127.0.0.1:{port}{self.path}"]
+                "--timeout", "20s", "--latency", *script, self.url(port)]
+
+    def url(self, port):
+        return f"http://127.0.0.1:{port}{self.path}"
+
+    def result(self, text, spent):
+        return Result(text, spent)
+
+
+class TlsLoad(Load):
+    """The same within TLS: handshakes are over before the first request."""
+
+    def url(self, port):
+        # A name that resolves everywhere and that the certificate has.
+        return f"https://localhost:{port}{self.path}"
+
+
+class Http2Load(Load):
+    """Requests in streams of HTTP/2, so many at a time in each connection."""
+
+    def __init__(self, path="/1k", connections=64, streams=10):
+        super().__init__(path, connections)
+        self.streams = streams
+
+    def command(self, port, placement, seconds):
+        return [*placement.pin_client, "h2load", f"-t{placement.client_threads}", f"-c{self.connections}", f"-m{self.streams}", f"-D{seconds}",
+                f"--connect-to=127.0.0.1:{port}", f"https://localhost:{port}{self.path}"]
+
+    def result(self, text, spent):
+        return Http2Result(text, spent)
+
+
+class HandshakeLoad(Load):
+    """A connection for each request: a handshake, whole or resumed."""
+
+    def __init__(self, clients, *words, connections=16):
+        super().__init__("/1k", connections)
+        self.clients, self.words = clients, words
+
+    def command(self, port, placement, seconds):
+        return [*placement.pin_client, str(self.clients), "handshakes", "--connections", str(self.connections), "--seconds", str(seconds),
+                *self.words, f"127.0.0.1:{port}"]
 
 
 class Result:
@@ -75,14 +116,28 @@ class Result:
         self.bad = (int(bad.group(1)) if bad else 0) + (sum(map(int, errors.groups())) if errors else 0)
 
 
+class Http2Result:
+    def __init__(self, text, spent):
+        self.requests = max(1, int(re.search(r"(\d+) succeeded", text).group(1)))
+        self.bad = sum(map(int, re.search(r"(\d+) failed, (\d+) errored, (\d+) timeout", text).groups()))
+        self.bad += sum(map(int, re.search(r"(\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text).groups()))
+        self.rate = float(re.search(r"finished in [\d.]+\w+, ([\d.]+) req/s", text).group(1))
+        # It says a mean, and no median.
+        value, unit = re.search(r"time for request:\s+\S+\s+\S+\s+([\d.]+)(us|ms|s)", text).groups()
+        self.p50_us = float(value) * UNITS[unit]
+        self.split = {name: us / self.requests for name, us in spent.items()}
+        self.cpu = sum(self.split.values())
+
+
 def run(program, load, placement, seconds):
     pids = program.pids()
     before = cpu_us(pids)
     out = subprocess.run(load.command(program.port, placement, seconds), capture_output=True, text=True, preexec_fn=file_limit)
     after = cpu_us(pids)
-    if "requests in" not in out.stdout:
-        raise SystemExit(f"bench: wrk against {program.name}: {out.stdout}{out.stderr}")
-    return Result(out.stdout, {name: after[name] - before.get(name, 0) for name in after})
+    try:
+        return load.result(out.stdout, {name: after[name] - before.get(name, 0) for name in after})
+    except AttributeError:
+        raise SystemExit(f"bench: {' '.join(out.args)} against {program.name}: {out.stdout}{out.stderr}") from None
 
 
 class Paced:

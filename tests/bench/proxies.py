@@ -1,12 +1,15 @@
 """The programs under test: each started in a directory and on a port of its own, and ended by the PID it was started with."""
 
 import os
+import re
 import resource
 import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
+
+import certificates
 
 TEMPLATES = Path(__file__).parent / "templates"
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +25,15 @@ FEATURES = {
         "fosse": "cache = true\ncache_seconds = 3600",
     },
     "forward_auth": {"nginx_server": "auth_request /auth;"},
+    # The same certificate and the same group for all; the cipher is the client's choice.
+    "tls": {
+        "nginx_listen": " ssl http2",
+        "nginx_http": "ssl_certificate @dir@/cert.pem; ssl_certificate_key @dir@/key.pem; ssl_protocols TLSv1.2 TLSv1.3; ssl_ecdh_curve X25519; http2_max_concurrent_streams 128;",
+        "haproxy_global": "tune.ssl.default-dh-param 2048",
+        "haproxy_bind": " ssl crt @dir@/both.pem @crt_list@ curves X25519 alpn h2,http/1.1",
+        "fosse_listen": "tls = true",
+        "fosse_edge": '[tls]\nunknown_names = "default"\n[[certificate]]\nfile = "@dir@/cert.pem"\nkey = "@dir@/key.pem"\n@certificates@',
+    },
     "encode": {
         "nginx_server": "gzip on; gzip_types text/plain; gzip_comp_level @level@;",
         "haproxy_backend": "filter compression\n    compression algo gzip\n    compression type text/plain",
@@ -32,8 +44,8 @@ FEATURES = {
 
 def filled(name, values, feature=""):
     """A template with its @words@ replaced, and the lines of a feature in it."""
-    words = {"nginx_http": "", "nginx_server": "", "haproxy_section": "", "haproxy_backend": "", "fosse": ""}
-    words = {word: put(values, line) for word, line in {**words, **FEATURES[feature]}.items()}
+    words = dict.fromkeys(re.findall(r"@(\w+)@", "".join(path.read_text() for path in TEMPLATES.iterdir())), "")
+    words = {word: put(values, line) for word, line in {**words, **FEATURES[feature]}.items() if word not in values}
     values = {**values, **words}
     return put(values, (TEMPLATES / name).read_text())
 
@@ -189,24 +201,46 @@ class Stage:
         self.started.append(program)
         return program
 
-    def nginx(self, sites=0, locations="", feature="", level=5):
+    def certificate(self):
+        """The certificate of all proxies, and as HAProxy wants it: both in one file."""
+        certificate, key = self.dir / "cert.pem", self.dir / "key.pem"
+        if not certificate.exists():
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate,
+                            "-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, stderr=subprocess.DEVNULL)
+            (self.dir / "both.pem").write_bytes(certificate.read_bytes() + key.read_bytes())
+
+    def certificates(self, count):
+        """Certificates of s1.example and so on, each with a key of its own: the directory with NAME.pem and NAME.key."""
+        directory = self.dir / f"certificates-{count}"
+        if count and not directory.exists():
+            directory.mkdir()
+            certificates.write(directory, count)
+        return directory
+
+    def nginx(self, sites=0, locations="", feature="", level=5, names=0):
         port, cores = free_port(), self.placement.workers
         servers = "".join(
             f"    server {{ listen 127.0.0.1:{port}; server_name s{n}.example; location / {{ proxy_pass http://app; }} }}\n"
             for n in range(1, sites + 1))
+        directory = self.certificates(names)
+        servers += "".join(
+            f"    server {{ listen 127.0.0.1:{port} ssl http2; server_name s{n}.example; location / {{ proxy_pass http://app; }}"
+            f" ssl_certificate {directory}/s{n}.example.pem; ssl_certificate_key {directory}/s{n}.example.key; }}\n"
+            for n in range(1, names + 1))
         path = self.dir / f"nginx-{port}.conf"
         path.write_text(filled("nginx.conf", {
             "dir": self.dir, "port": port, "cores": cores, "servers": servers,
             "locations": locations, "level": level, "reuseport": " reuseport" if cores > 1 else ""}, feature))
         return self.keep(Program("nginx", [*self.placement.pin_proxy, "nginx", "-c", str(path)], port, log=self.dir / "nginx.log"))
 
-    def haproxy(self, sites=0, feature=""):
+    def haproxy(self, sites=0, feature="", names=0):
         port = free_port()
+        crt_list = f"crt {self.certificates(names)}" if names else ""
         path = self.dir / f"haproxy-{port}.cfg"
-        path.write_text(filled("haproxy.cfg", {"dir": self.dir, "port": port, "cores": self.placement.workers}, feature))
+        path.write_text(filled("haproxy.cfg", {"dir": self.dir, "port": port, "cores": self.placement.workers, "crt_list": crt_list}, feature))
         return self.keep(Program("haproxy", [*self.placement.pin_proxy, "haproxy", "-db", "-f", str(path)], port, log=self.dir / "haproxy.log"))
 
-    def fosse(self, sites=0, deny=0, routes="", feature="", coding="gzip 5", beside=""):
+    def fosse(self, sites=0, deny=0, routes="", feature="", coding="gzip 5", beside="", names=0):
         port, self.edges, cores = free_port(), self.edges + 1, self.placement.workers
         name = f"fosse-{port}"
         values = {
@@ -216,6 +250,9 @@ class Stage:
             # One address would be one lane: only a trusted source is spread over all of them.
             "trusted": 'trusted = ["127.0.0.1/32"]' if cores > 1 else "",
             "routes": routes, "coding": coding,
+            "certificates": "".join(
+                f'[[certificate]]\nfile = "{self.certificates(names)}/s{n}.example.pem"\nkey = "{self.certificates(names)}/s{n}.example.key"\n'
+                for n in range(1, names + 1)),
             "sites": "".join(f'\n[[site]]\nhosts = ["s{n}.example"]\nbackend = "app"\nwaf = "off"\n' for n in range(1, sites + 1)) + put({"dir": self.dir}, beside),
         }
         path = self.dir / f"{name}.toml"

@@ -21,11 +21,15 @@ const PACKAGES: &[&str] = &[
     "fosse-store",
     "fosse-prober",
     "fosse-resolve",
+    "fosse-parse-h2",
     "fosse-password",
     "fosse-config",
     "fosse-load",
+    "fosse-certs",
+    "fosse-keys",
     "fosse-static",
     "fosse-frames",
+    "fosse-tls",
     "fosse-canary",
 ];
 
