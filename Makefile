@@ -7,6 +7,7 @@
 # make check-all      check, the lock-down on Debian's other kernels (qemu), the unit under a real systemd (a container), and
 #                     what takes long with real applications
 # make bench          fosse beside nginx and HAProxy, one table
+# make bench-tls      the same for TLS and HTTP/2, with the same certificate
 # make bench-policies what sites and routes cost, one and thousands, beside nginx
 # make bench-waf      rules beside nginx with libmodsecurity, one table
 # make parity         the verdicts of both on the same requests, every difference explained; those of the built-in rules
@@ -21,7 +22,7 @@ PREFIX = /usr/local
 LIBEXEC = $(PREFIX)/libexec/fosse
 FUZZ_SECONDS = 600
 # Programs alone: what tests and fuzzing build besides is built where it is run.
-PROGRAMS = $(patsubst fosse-fosse,fosse,$(patsubst bins/%/,fosse-%,$(wildcard bins/*/)))
+PROGRAMS = $(patsubst fosse-fosse,fosse,$(addprefix fosse-,$(sort $(patsubst bins/%/,%,$(wildcard bins/*/)))))
 MANUALS = $(wildcard man/*.[1-8])
 
 all:
@@ -63,6 +64,11 @@ bench: all
 	tests/setup.sh nginx-light haproxy wrk strace nghttp2-client
 	FOSSE_PROGRAMS="$$(tests/programs.sh release)" python3 tests/bench/bench.py $(BENCH_OPTIONS)
 
+bench-tls: all
+	tests/setup.sh nginx-light haproxy wrk nghttp2-client openssl python3-cryptography
+	$(CARGO) build --release --locked -p fosse-clients
+	FOSSE_PROGRAMS="$$(tests/programs.sh release)" python3 tests/bench/bench_tls.py $(BENCH_OPTIONS)
+
 bench-policies: all
 	tests/setup.sh nginx-light wrk
 	python3 tests/bench/policies.py --programs "$$(tests/programs.sh release)" $(BENCH_OPTIONS)
@@ -84,4 +90,4 @@ fuzz:
 	fuzz/fuzz.sh --seconds $(FUZZ_SECONDS)
 	fuzz/slowest.sh --seconds $(FUZZ_SECONDS) /usr/share/modsecurity-crs
 
-.PHONY: all install uninstall demo demo-check check check-all check-kernels check-systemd check-applications bench bench-policies bench-waf parity soak fuzz
+.PHONY: all install uninstall demo demo-check check check-all check-kernels check-systemd check-applications bench bench-tls bench-policies bench-waf parity soak fuzz

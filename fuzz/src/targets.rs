@@ -1,6 +1,6 @@
 //! Every fuzz target of the suite. A test compares this table with the tree.
 
-use crate::seeds::{bodies, edge, files, http, names, rules, texts, wire};
+use crate::seeds::{bodies, edge, files, http, http2, names, rules, texts, tls, wire};
 use crate::target;
 
 /// One function that takes any bytes and panics where a promise is broken.
@@ -51,6 +51,8 @@ targets! {
     "cache.disk", target::cache::disk, files::disks, &[];
     "caching.directives", target::caching::directives, http::cache_controls, http::TOKENS;
     "caching.records", target::caching::records, wire::records, &[];
+    "certs.chain", target::certs::chain, tls::certificates, tls::PEM;
+    "certs.key", target::certs::key, tls::private_keys, tls::PEM;
     "cidr.image", target::cidr::image, files::images, &[];
     "cidr.lists", target::cidr::lists, files::lists, files::ADDRESSES;
     "conditional.conditions", target::conditional::conditions, edge::conditions, edge::CONDITION;
@@ -65,12 +67,19 @@ targets! {
     "frames.lines", target::frames::lines, wire::lines, wire::JSON;
     "ftw.files", target::ftw::files, texts::regressions, texts::YAML;
     "gather.references", target::gather::references, rules::files, rules::SECLANG;
+    "hello.hello", target::hello::hello, edge::hellos, &[];
+    "hpack.blocks", target::hpack::blocks, http2::blocks, http2::TEXTS;
     "http1.accept_encoding", target::http1::accept_encoding, http::accept_encoding, http::CODINGS;
     "http1.chunked", target::http1::chunked, http::chunked, http::CHUNKED;
     "http1.forwarded", target::http1::forwarded, http::forwarded, http::FORWARDED;
     "http1.lenient", target::http1::lenient, http::responses, http::TOKENS;
     "http1.request", target::http1::request, http::requests, http::TOKENS;
     "http1.response", target::http1::response, http::responses, http::TOKENS;
+    "images.chains", target::images::chains, tls::chains, &[];
+    "images.files", target::images::files, tls::files, &[];
+    "images.keys", target::images::keys, tls::keys, &[];
+    "keys.form", target::keys::form, tls::signed, &[];
+    "http2.frames", target::http2::frames, http2::frames, http2::TEXTS;
     "layout.layout", target::layout::layout, files::configurations, files::CONFIGURATION;
     "libinjection.detect", target::libinjection::detect, bodies::attacks, bodies::ATTACK;
     "links.links", target::links::links, edge::links, edge::LINK;
@@ -109,6 +118,7 @@ targets! {
     "wire.ring", target::wire::ring, wire::rings, &[];
     "wire.password", target::wire::password, wire::passwords, &[];
     "wire.cache", target::wire::cache, wire::caches, &[];
+    "wire.signing", target::wire::signing, tls::signing, &[];
     "wire.spool", target::wire::spool, wire::spools, &[];
     "wire.store", target::wire::store, wire::stores, &[];
 }

@@ -1,14 +1,15 @@
 #!/bin/bash
 # trace-edge.sh DIRECTORY-OF-PROGRAMS [PROGRAM...]: runs a whole edge under strace, sends it what clients send, stops it, and asks
 # fosse-canary whether any program read a byte before its lock was on, died by its own policy, or has a row in its policy
-# that never occurred. Needs root, strace, curl and python3.
+# that never occurred. Needs root, strace, curl,
+# openssl and python3.
 #
 # KEEP=1  keeps the logs and says where they are
 set -euo pipefail
 
 programs=${1:?usage: trace-edge.sh DIRECTORY-OF-PROGRAMS [PROGRAM...]}
 shift
-for tool in strace curl python3; do
+for tool in strace curl openssl python3; do
     command -v $tool > /dev/null || {
         echo "trace-edge: skipped: $tool is missing"
         exit 0
@@ -115,6 +116,7 @@ PYTHON
 
 port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 listen=$(port)
+secure=$(port)
 app=$(port)
 names=$(port)
 python3 "$work/backend.py" "$work/app.sock" "$app" "$names" &
@@ -128,6 +130,8 @@ SecRule ARGS "@contains nothing-sends-this" "id:1,phase:2,deny"
 SecAction "id:2,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.hits=+1"
 SecRule IP:hits "@gt 1000000" "id:3,phase:1,deny"
 RULES
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj /CN=localhost -keyout "$work/etc/key.pem" \
+    -addext subjectAltName=DNS:localhost,DNS:*.example,IP:127.0.0.1 -out "$work/etc/cert.pem" 2> /dev/null
 user=$(echo secret | "$programs/fosse" password ann)
 cat > "$work/etc/fosse.toml" <<TOML
 lanes = 1
@@ -144,6 +148,14 @@ cache_disk_bytes_max = "128 MiB"
 
 [[listen]]
 address = "127.0.0.1:$listen"
+
+[[listen]]
+address = "127.0.0.1:$secure"
+tls = true
+
+[[certificate]]
+file = "$work/etc/cert.pem"
+key = "$work/etc/key.pem"
 
 [[listen]]
 address = "unix:$work/listen.sock"
@@ -262,6 +274,12 @@ done
 there=http://127.0.0.1:$listen
 ask() { curl -s -m 10 -o /dev/null -w '%{http_code} ' "$@" || echo "(curl $?)"; }
 ask $there/one -o /dev/null $there/two -o /dev/null $there/three
+over_tls() { ask -k --resolve "own.example:$secure:127.0.0.1" --resolve "encoded.example:$secure:127.0.0.1" "$@"; }
+for version in --http1.1 --http2 "--http2 --tls-max 1.2"; do
+    for path in / /large /none; do over_tls $version "https://own.example:$secure$path"; done
+    over_tls $version -H 'Accept-Encoding: gzip' "https://encoded.example:$secure/"
+    over_tls $version --data-binary "@$work/backend.py" "https://own.example:$secure/"
+done
 ask -H 'Host: tcp.example' $there/
 ask -H 'Host: tcp6.example' $there/
 for _ in 1 2 3; do ask -H 'Host: named.example' $there/; done

@@ -81,7 +81,9 @@ const SERVES: &str = "without Landlock only its UID keeps it from files outside 
 pub const ALL: &[Program] = &[
     Program::new(&BASE, &[]),
     Program::new(&fosse_accept::policy::POLICY, &[]),
+    Program::new(&fosse_tls::policy::POLICY, &[]),
     Program::new(&fosse_parse::policy::POLICY, &[]),
+    Program::new(&fosse_parse_h2::policy::POLICY, &[]),
     Program::new(&fosse_waf_filter::policy::POLICY, &[]),
     Program::new(&fosse_dispatch::policy::POLICY, &[]),
     Program::new(&fosse_encode::policy::POLICY, &[]),
@@ -131,6 +133,8 @@ pub const ALL: &[Program] = &[
     Program::new(&fosse_spool::policy::POLICY, &[]),
     Program::new(&fosse_password::policy::POLICY, &[]),
     Program::new(&fosse_cache::policy::POLICY, &[]),
+    Program::new(&fosse_keys::policy::POLICY, &[]),
+    Program::new(&fosse_certs::policy::POLICY, &[]),
     Program::new(&fosse_frames::policy::POLICY, &[]),
     Program::new(&fosse_config::policy::POLICY, &[]),
     Program {

@@ -76,9 +76,11 @@ fn no_program_has_the_calls_that_no_condition_makes_safe() {
         "clone3",
     ];
     // socketpair: both ends of it are its own (AF_UNIX, by a condition); one is for a process that
-    // serves files. bind: of addresses that connections come from (IPv4 and IPv6, by the length);
-    // Landlock leaves it those without a port, and it has no listen.
-    const JOBS: &[(&str, &str)] = &[("fosse-connect", "socketpair"), ("fosse-connect", "bind")];
+    // serves files, or for a front, which gets the plaintext of a client over it. bind: of
+    // addresses that connections come from (IPv4 and IPv6, by the length); Landlock leaves it those
+    // without a port, and it has no listen.
+    const JOBS: &[(&str, &str)] =
+        &[("fosse-connect", "socketpair"), ("fosse-connect", "bind"), ("fosse-tls", "socketpair")];
     for program in ALL {
         for row in program.policy.syscalls.iter().filter(|row| !matches!(row.args, Args::Refuse(_))) {
             let (name, call) = (program.policy.program, row.call.name);

@@ -23,6 +23,8 @@ pub(crate) struct Site {
     pub audit_log: Option<String>,
     /// `--inspect-responses`: off by default, as buffered responses cost memory and leases.
     pub inspect_responses: bool,
+    /// `--tls-cert` and `--tls-key`, absolute paths.
+    pub tls: Option<(String, String)>,
     /// `--lanes`
     pub lanes: Option<u32>,
     /// Path, or `off`.
@@ -59,6 +61,11 @@ impl Site {
         let _ = writeln!(out, "\n[[listen]]\naddress = {}", quoted(&self.listen));
         if is_elsewhere(&self.listen) {
             out.push_str("public = true\n");
+        }
+        if let Some((certificate, key)) = &self.tls {
+            // The one site is for all hosts, whatever names the certificate has.
+            let _ = writeln!(out, "tls = true\n\n[tls]\nunknown_names = \"default\"");
+            let _ = writeln!(out, "\n[[certificate]]\nfile = {}\nkey = {}", quoted(certificate), quoted(key));
         }
         out.push_str("\n[[site]]\ndefault = true\nbackend = \"app\"\n");
         if let Some(waf) = &self.waf {
@@ -134,7 +141,8 @@ mod tests {
             let (waf, audit_log) = (Some("detect".into()), Some("audit.json".into()));
             let (methods, body_max) = (vec!["GET".into(), "PROPFIND".into()], Some("64 MiB".into()));
             let base = site(listen, backend);
-            let site = Site { lanes: Some(2), waf, methods, body_max, audit_log, inspect_responses: true, ..base };
+            let tls = (!listen.starts_with("unix:")).then(|| ("/etc/a.pem".into(), "/etc/a \"b\".key".into()));
+            let site = Site { lanes: Some(2), waf, methods, body_max, audit_log, inspect_responses: true, tls, ..base };
             let text = site.configuration();
             compile("up", text.as_bytes(), &Accounts::default()).unwrap_or_else(|report| panic!("{text}{report}"));
         }

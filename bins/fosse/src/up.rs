@@ -37,6 +37,8 @@ const OF_A_SITE: &[&str] = &[
 /// Keys that messages about the configuration name, and the flags that they are made of.
 const KEYS: &[(&str, &str)] = &[
     ("address", "--listen"),
+    ("file", "--tls-cert"),
+    ("key", "--tls-key"),
     ("servers", "--backend"),
     ("files", "--files"),
     ("rules", "--rules"),
@@ -52,7 +54,6 @@ const WEBDAV: (&str, &[&str]) = ("webdav", &["PROPFIND", "PROPPATCH", "MKCOL", "
 
 /// Runs the edge; returns only where it cannot.
 pub(crate) fn run(words: &Args) -> i32 {
-    refuse_what_is_not_there_yet(words);
     let mut start = start::command(words);
     // Open until exec is done.
     let handed;
@@ -95,12 +96,6 @@ pub(crate) fn run(words: &Args) -> i32 {
 fn report_sockets(configuration: &Configuration) {
     if let Ok((edge, plan)) = configuration.compiled(&check::accounts()) {
         sockets::report(&edge, &plan, &check::accounts());
-    }
-}
-
-fn refuse_what_is_not_there_yet(words: &Args) {
-    if words.has("--tls-cert") || words.has("--tls-key") {
-        fatal(PROGRAM, "--tls-cert, --tls-key: TLS is not in this version; put fosse behind a proxy that has it");
     }
 }
 
@@ -172,8 +167,18 @@ fn site(words: &Args, status_socket: &str) -> Site {
         body_max: words.value("--body-max").map(str::to_owned),
         audit_log: audit_log(words).map(|(_, name)| name),
         inspect_responses: words.has("--inspect-responses"),
+        tls: tls(words),
         lanes,
         status_socket: status_socket.to_owned(),
+    }
+}
+
+/// Returns the files of the certificate and of its key.
+fn tls(words: &Args) -> Option<(String, String)> {
+    match (words.value("--tls-cert"), words.value("--tls-key")) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => Some((absolute(certificate), absolute(key))),
+        _ => usage(PROGRAM, "--tls-cert and --tls-key go together: the certificate and its private key"),
     }
 }
 

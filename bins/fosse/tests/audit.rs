@@ -57,6 +57,37 @@ fn an_edge_with_a_prober_differs_in_nothing_before_and_after_a_reload() {
 }
 
 #[test]
+fn an_edge_with_tls_differs_in_nothing_before_and_after_a_reload() {
+    if !is_root() {
+        return println!("skipped: needs root to look at other users' processes");
+    }
+    let dir = Dir::new();
+    let [file, key] = ["a.pem", "a.key"].map(|name| dir.join(name));
+    let mut openssl = std::process::Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]);
+    openssl.args(["-subj", "/CN=a.example", "-addext", "subjectAltName=DNS:a.example"]);
+    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]).arg("-keyout").arg(&key).arg("-out").arg(&file);
+    assert!(openssl.output().unwrap().status.success());
+    let backend = Backend::start();
+    let configuration = format!(
+        "uid_base = {{uid_base}}\nlanes = 2\n[[listen]]\naddress = \"{{address}}\"\ntls = true\n\
+         [[certificate]]\nfile = {file:?}\nkey = {key:?}\n\
+         [[site]]\nhosts = [\"a.example\"]\nbackend = \"app\"\n\
+         [[backend]]\nname = \"app\"\nservers = [{:?}]\n",
+        backend.address()
+    );
+    let edge = Edge::with_config(&configuration, &["--sandbox-strict"]);
+    for _ in 0..2 {
+        let (code, text) = audit(&edge);
+        assert_eq!(code, Some(0), "{text}{}", edge.log());
+        for program in ["tls", "keys", "parse", "parse-h2"] {
+            assert!(text.contains(&format!("fosse-{program}.")), "{program}: {text}");
+        }
+        assert!(edge.fosse(&["reload"]).status.success(), "{}", edge.log());
+    }
+}
+
+#[test]
 fn an_upgraded_edge_differs_in_nothing() {
     if !is_root() {
         return println!("skipped: needs root to look at other users' processes");

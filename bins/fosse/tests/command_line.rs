@@ -104,7 +104,10 @@ fn a_configuration_is_named_by_a_word_or_by_the_flag_everywhere() {
 #[test]
 fn up_speaks_of_its_flags_and_not_of_a_configuration() {
     for (words, expected) in [
-        (["--listen", "8080", "--backend", "https://127.0.0.1:1"], "--backend 'https://127.0.0.1:1': TLS is not"),
+        (
+            ["--listen", "8080", "--backend", "https://127.0.0.1:1"],
+            "--backend 'https://127.0.0.1:1': TLS to servers is not",
+        ),
         (["--listen", "*:80", "--backend", "unix:/a"], "--listen '*:80': write 0.0.0.0:80"),
         (["--listen", ":0", "--backend", "unix:/a"], "--listen '0' is no port"),
         (["--listen", "127.0.0.1:8080", "--backend", "app:80"], "--backend 'app:80': names are not looked up"),

@@ -1,5 +1,7 @@
 //! `fosse up` runs the whole edge, and a request crosses it; reload, end, and what is refused.
 
+use std::process::Command;
+
 use fosse_harness::{Backend, Client, Edge, Response, fosse, get, is_alive, is_root, wait_for};
 use rustix::process::Signal;
 
@@ -299,12 +301,27 @@ fn a_second_edge_leaves_the_first_ones_place_alone() {
 }
 
 #[test]
-fn what_is_not_in_this_version_is_refused_with_one_line() {
-    let refused =
-        fosse(&["up", "--listen", "127.0.0.1:1", "--backend", "unix:/a", "--tls-cert", "a", "--tls-key", "b"]);
-    let text = String::from_utf8(refused.stderr).unwrap();
-    assert!(refused.status.code() == Some(100) && text.contains("TLS is not in this version"), "{text}");
-    assert_eq!(text.lines().count(), 1, "{text}");
+fn up_serves_over_tls_with_a_certificate_and_its_key() {
+    let (backend, dir) = (Backend::start(), fosse_harness::Dir::new());
+    let (certificate, key) = (dir.join("cert.pem"), dir.join("key.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9"])
+        .args(["-subj", "/CN=a.example", "-addext", "subjectAltName=DNS:a.example", "-keyout"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let (certificate, key) = (certificate.to_string_lossy().into_owned(), key.to_string_lossy().into_owned());
+    let edge = Edge::up(&backend.address(), &["--lanes", "1", "--tls-cert", &certificate, "--tls-key", &key]);
+    let url = format!("https://{}/", edge.address());
+    let asked =
+        Command::new("curl").args(["-sk", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", &url]).output();
+    assert_eq!(String::from_utf8_lossy(&asked.unwrap().stdout), "2 200", "{}", edge.log());
+    let alone = fosse(&["up", "--listen", "127.0.0.1:1", "--backend", "unix:/a", "--tls-cert", &certificate]);
+    let text = String::from_utf8(alone.stderr).unwrap();
+    assert!(alone.status.code() == Some(100) && text.contains("--tls-cert and --tls-key go together"), "{text}");
 }
 
 const RULE: &str = r#"SecRule ARGS "@contains attack" "id:1,phase:2,deny,status:403,msg:'an attack'""#;

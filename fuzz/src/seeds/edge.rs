@@ -167,6 +167,24 @@ pub fn proxy_headers() -> Vec<Vec<u8>> {
     all
 }
 
+/// First messages of TLS clients: one with a name, protocols and versions, whole and in two
+/// records, and one of before extensions.
+pub fn hellos() -> Vec<Vec<u8>> {
+    let extensions: &[u8] = b"\x00\x00\x00\x0e\x00\x0c\x00\x00\x09a.example\
+        \x00\x10\x00\x0e\x00\x0c\x02h2\x08http/1.1\x00\x2b\x00\x05\x04\x03\x04\x0a\x0a\
+        \x00\x0d\x00\x04\x00\x02\x04\x03\x00\x0a\x00\x04\x00\x02\x00\x1d";
+    let bare = [b"\x03\x03", &[7; 32][..], b"\x00\x00\x04\x13\x01\x0a\x0a\x01\x00"].concat();
+    let length = u16::try_from(extensions.len()).unwrap_or(0).to_be_bytes();
+    let full = [&bare[..], &length, extensions].concat();
+    let records = |body: &[u8], piece: usize| {
+        let length = u32::try_from(body.len()).unwrap_or(0).to_be_bytes();
+        let message = [&[1][..], &length[1..], body].concat();
+        let record = |piece: &[u8]| [&[22, 3, 1, 0][..], &[u8::try_from(piece.len()).unwrap_or(0)], piece].concat();
+        message.chunks(piece).flat_map(record).collect::<Vec<u8>>()
+    };
+    vec![records(&full, 255), records(&full, 100), records(&bare, 255)]
+}
+
 /// Frames that come back to parse, as its target makes them of four bytes each.
 pub fn answers() -> Vec<Vec<u8>> {
     let rows: [&[u8]; 6] = [

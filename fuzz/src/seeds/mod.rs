@@ -5,9 +5,11 @@ pub mod bodies;
 pub mod edge;
 pub mod files;
 pub mod http;
+pub mod http2;
 pub mod names;
 pub mod rules;
 pub mod texts;
+pub mod tls;
 pub mod wire;
 
 /// Texts as inputs.

@@ -54,8 +54,13 @@ pub fn logs() -> Vec<Vec<u8>> {
 /// Settings of each program.
 pub fn blobs() -> Vec<Vec<u8>> {
     let net = Net { addr: [1; 16], prefix: 128 };
-    let listener =
-        AcceptListener { address_connections_max: 300, peer_uids: vec![7], trusted: vec![net], trusted_unix: true };
+    let listener = AcceptListener {
+        address_connections_max: 300,
+        peer_uids: vec![7],
+        trusted: vec![net],
+        trusted_unix: true,
+        tls: true,
+    };
     let accept = Accept { connections_max: 70_000, listeners: vec![listener] };
     let parse = Parse { sites: vec![ParseSite::default()], default_site: Some(1), ..Parse::default() };
     let filter = WafFilter {
@@ -65,7 +70,7 @@ pub fn blobs() -> Vec<Vec<u8>> {
         ..WafFilter::default()
     };
     let route = Route { path: PathMatch::Prefix("/a".into()), conditions: vec![], policy: 1 };
-    let routes = SiteRoutes { policy: 0, routes: vec![route] };
+    let routes = SiteRoutes { policy: 0, routes: vec![route], ..SiteRoutes::default() };
     let dispatch = Dispatch {
         sites: vec![DispatchSite { routes, ..DispatchSite::default() }],
         policies: vec![DispatchPolicy::default()],

@@ -8,6 +8,7 @@ use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
 use fosse_wire::cursor::Cursor;
 use fosse_wire::encode::{Coding, EncodeHead};
 use fosse_wire::frame::{Hello, ResetReason};
+use fosse_wire::handshaken;
 use fosse_wire::launch::{Launch, Program};
 use fosse_wire::password::{self, FromPassword, ToPassword};
 use fosse_wire::purge::{By, Purge};
@@ -68,7 +69,7 @@ fn one(kind: Kind, fill: Fill) -> Vec<u8> {
 #[expect(clippy::too_many_lines, reason = "a seed for each kind of frame")]
 pub fn frames() -> Vec<Vec<u8>> {
     let mut hello = Outbox::default();
-    hello.hello(Hello { credit_unlimited: true });
+    hello.hello(Hello { credit_unlimited: true, ..Hello::default() });
     let mut all = vec![hello.pending().to_vec()];
     all.push(one(
         Kind::Request,
@@ -188,6 +189,7 @@ pub fn messages() -> Vec<Vec<u8>> {
         channel::encode_tallies(&mut bytes, kind, &[tally, tally]);
         all.push(bytes);
     }
+    all.extend(of_tls(connection));
     all.push(ConnectRequest { tag: 1, server: 2 }.encode());
     all.push(Reply { tag: 1, outcome: Outcome::Connected, errno: 0 }.encode());
     all.push(ToChild::Drain.encode().to_vec());
@@ -204,6 +206,27 @@ pub fn messages() -> Vec<Vec<u8>> {
     };
     all.extend(launch.encode());
     with_first(&[0, 1, 2], &all)
+}
+
+/// What tls says of a client, and what it hears of its end.
+fn of_tls(connection: Connection) -> [Vec<u8>; 2] {
+    let client = handshaken::Client {
+        connection,
+        version: 0x0304,
+        cipher: 0x1301,
+        protocol: handshaken::Protocol::Http1,
+        client: connection.peer,
+        proxied: false,
+        ja4: b"t13d1516h2_8daaf6152771_e5627efa2ab1",
+        sni: b"a.example",
+        certificate: Some(handshaken::ClientCertificate { subject: b"CN=a", ..Default::default() }),
+    };
+    let mut bytes = Vec::new();
+    handshaken::begin(&mut bytes);
+    let _ = handshaken::put(&mut bytes, &client);
+    let mut ended = Vec::new();
+    handshaken::encode_ended(&mut ended, &[handshaken::Ended { id: 1, how: handshaken::How::Clean }]);
+    [bytes, ended]
 }
 
 /// What filters and the store say, one message after another.

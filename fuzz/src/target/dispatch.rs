@@ -8,7 +8,10 @@ use fosse_counters::{Counters, dispatch as count};
 use fosse_dispatch::server::Server;
 use fosse_eventloop::{EventLoop, Events};
 use fosse_settings::{Action, Backend, Balance, Dispatch, DispatchPolicy, DispatchSite, HashBy, ServerName};
-use fosse_stage::{Input, Output};
+use fosse_stage::{
+    Input, Output,
+    fronts::{FromFronts, ToFronts},
+};
 use fosse_wire::{
     Kind, StreamId, connect,
     cursor::Cursor,
@@ -117,7 +120,7 @@ impl Lane {
         let ((to, input), (output, from)) = (pair(SocketType::STREAM), pair(SocketType::STREAM));
         let (ours, connect) = pair(SocketType::SEQPACKET);
         let (event_loop, peers) = (EventLoop::new().expect("epoll"), EventLoop::new().expect("epoll"));
-        let (input, output) = (Input::new(input), Output::new(output, Hello::default()));
+        let (input, output) = (FromFronts::new(vec![input]), ToFronts::new(vec![output]));
         let server = Server::of(settings(is(4)), input, (output, None), ours, None);
         server.watch(&event_loop).expect("it is watched");
         let mut lane = Self {

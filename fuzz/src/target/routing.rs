@@ -37,7 +37,7 @@ fn settings() -> Parse {
         ),
     ];
     let routes = (1..).zip(paths).map(|(policy, (path, conditions))| Route { path, conditions, policy }).collect();
-    let site = ParseSite { routes: SiteRoutes { policy: 0, routes }, ..ParseSite::default() };
+    let site = ParseSite { routes: SiteRoutes { policy: 0, routes, ..SiteRoutes::default() }, ..ParseSite::default() };
     Parse { sites: vec![site], policies: rewrites.to_vec(), default_site: Some(0), ..Parse::default() }
 }
 

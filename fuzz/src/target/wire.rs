@@ -2,8 +2,8 @@
 //! bytes again.
 
 use fosse_wire::{
-    Frame, Inbox, Kind, cache, channel, connect, encode, files, launch, password, request, response, spool, start,
-    store, verdict,
+    Frame, Inbox, Kind, cache, channel, connect, encode, files, handshaken, launch, password, request, response,
+    signing, spool, start, store, verdict,
 };
 
 /// The ring: frames in any cut, each body through the decoder of its kind.
@@ -71,6 +71,17 @@ pub fn messages(data: &[u8]) {
         }
         assert_eq!(again, bytes);
     }
+    if let Ok(clients) = handshaken::decode(bytes, fds) {
+        let mut again = Vec::new();
+        handshaken::begin(&mut again);
+        clients.iter().for_each(|client| handshaken::put(&mut again, client).unwrap());
+        assert_eq!(again, bytes);
+    }
+    if let Ok(ended) = handshaken::decode_ended(bytes) {
+        let mut again = Vec::new();
+        handshaken::encode_ended(&mut again, &ended);
+        assert_eq!(again, bytes);
+    }
     if let Ok(connection) = files::NewConnection::decode(bytes, fds) {
         assert_eq!(connection.encode(), bytes);
     }
@@ -130,6 +141,22 @@ pub fn password(data: &[u8]) {
             assert_eq!(again, whole);
         }
         rest = rest.get(taken..).unwrap_or_default();
+    }
+}
+
+/// Both directions between tls and keys: what decodes encodes to the same bytes.
+///
+/// # Panics
+/// Where a promise is broken.
+pub fn signing(data: &[u8]) {
+    let mut again = Vec::new();
+    if let Ok(question) = signing::ToKeys::decode(data) {
+        question.encode(&mut again).unwrap();
+        assert_eq!(again, data);
+    }
+    if let Ok(reply) = signing::FromKeys::decode(data) {
+        reply.encode(&mut again).unwrap();
+        assert_eq!(again, data);
     }
 }
 

@@ -44,6 +44,11 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("man/fosse.toml.5", "/files/a.zip?expires=1767225600&signature=64 small", "the shape of a link"),
     ("man/fosse.1", "fosse up --listen 127.0.0.1:8080 --backend 127.0.0.1:8000 --waf detect", "see the next line"),
     (
+        "man/fosse-tls.8",
+        "[[listen]]\naddress = \"0.0.0.0:443\"\n",
+        "names files of certbot; bins/tls/tests serve with such a listener",
+    ),
+    (
         "man/fosse.1",
         "fosse rules test crs/tests",
         "takes a copy of the tests; bins/fosse/tests/core_rule_set.rs does it",

@@ -73,7 +73,7 @@ pub fn read(path: &str) -> String {
 
 /// The wings of common/: one folder each for code that trusts alike, with a README.md that says
 /// whom.
-pub const WINGS: [&str; 5] = ["config", "frame", "http", "process", "waf"];
+pub const WINGS: [&str; 6] = ["config", "frame", "http", "process", "tls", "waf"];
 
 /// The crates of common/ as `WING/NAME`, sorted.
 ///

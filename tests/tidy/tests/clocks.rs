@@ -16,6 +16,7 @@ const SLEEPS: &[(&str, usize, &str)] = &[
     ("bins/store", 1, "a record's time must pass"),
     ("bins/waf-filter", 2, "a backend that waits for the word of the test"),
     ("common/process/lockdown", 5, "looks at a child's state; what sleeps is the child"),
+    ("tests/clients", 7, "attackers that drip or come back; a client that looks at its page; looks at memory"),
     ("tests/harness", 2, "looks of wait_for; a backend that is asked to be slow"),
     ("tests/soak", 19, "looks at processes and logs; load over some time, whatever it brings about"),
 ];

@@ -5,7 +5,7 @@ use std::process::Command;
 use fosse_tidy::{File, directories, files, libraries, none, read, top};
 
 /// Crates that decode nothing themselves, and why.
-const WITHOUT_TARGET: [(&str, &str); 26] = [
+const WITHOUT_TARGET: [(&str, &str); 28] = [
     ("accept", "reads no byte of a connection; its messages are wire's, its lists cidr's"),
     ("arena", "words of a memory; its tests have every one of them lie"),
     ("args", "arguments of one's own process"),
@@ -25,6 +25,7 @@ const WITHOUT_TARGET: [(&str, &str); 26] = [
     ("load", "its rule files are gather's, its lists cidr's, its task plan's"),
     ("lockdown", "gives things up"),
     ("nearest", "compares words that model's target and a person bring"),
+    ("parse_h2", "its bytes are http2's and http1's, its frames wire's: http2.frames goes from the one into the other"),
     ("service", "its messages are wire's"),
     ("session", "its messages are wire's; store.conversation and spool.conversation go through its replies"),
     ("source", "an address is 16 bytes, and every value of them is one"),
@@ -32,6 +33,7 @@ const WITHOUT_TARGET: [(&str, &str); 26] = [
     ("stage", "its frames are wire's"),
     ("start", "its plan is plan's, its messages are wire's"),
     ("sys", "system calls"),
+    ("tls", "its first messages are hello's, its messages wire's, its records rustls'"),
 ];
 
 /// Every crate of bins/ and common/, as targets name it.

@@ -12,6 +12,8 @@ const CONFIG: &str = "common/config/model";
 const ROUTING: &str = "common/config/routing";
 const ACCEPT: &str = "bins/accept";
 const CACHE: &str = "bins/cache";
+/// Checks certificates.
+const CERTS: &str = "bins/certs";
 const CONNECT: &str = "bins/connect";
 const DISPATCH: &str = "bins/dispatch";
 const ENCODE: &str = "bins/encode";
@@ -26,6 +28,7 @@ const LOG: &str = "bins/log";
 /// Checks passwords.
 const PASSWORD: &str = "bins/password";
 const PARSE: &str = "bins/parse";
+const TLS: &str = "bins/tls";
 const START: &str = "bins/start";
 const STATIC: &str = "bins/static";
 const WAF_FILTER: &str = "bins/waf-filter";
@@ -59,6 +62,8 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("top", "limits", &[CONFIG]),
     ("top", "template", &[CONFIG]),
     ("top", "listen", &[CONFIG]),
+    ("top", "certificate", &[CONFIG]),
+    ("top", "tls", &[CONFIG]),
     ("top", "site", &[CONFIG]),
     ("top", "backend", &[CONFIG]),
     ("[timeouts]", "head_seconds", &[PARSE]),
@@ -100,6 +105,19 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[listen]]", "source_bytes_per_second", &[FRONT]),
     ("[[listen]]", "backlog", &[START]),
     ("[[listen]]", "keepalive_seconds", &[START]),
+    ("[[listen]]", "tls", &[ACCEPT]),
+    ("[[listen]]", "public_port", &[CONFIG]),
+    ("[[certificate]]", "file", &[CERTS]),
+    ("[[certificate]]", "key", &[CERTS]),
+    ("[tls]", "minimum_version", &[TLS]),
+    ("[tls]", "unknown_names", &[TLS]),
+    ("[tls]", "http2", &[TLS]),
+    ("[tls]", "handshake_seconds", &[TLS]),
+    ("[site.tls]", "enabled", &[TLS]),
+    ("[site.tls]", "minimum_version", &[TLS]),
+    ("[site.tls]", "client_ca", &[CONFIG]),
+    ("[site.tls]", "redirect", &[CONFIG]),
+    ("[site.tls]", "client_certificates", &[TLS]),
     ("[[listen]]", "freebind", &[START]),
     ("[[listen]]", "allow", &[LOAD]),
     ("[[listen]]", "deny", &[LOAD]),
@@ -141,6 +159,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[site]]", "request_headers", &[DISPATCH]),
     ("[[site]]", "signed_links", &[DISPATCH]),
     ("[[site]]", "cors", &[DISPATCH]),
+    ("[[site]]", "tls", &[CONFIG]),
     ("[[site]]", "basic_auth", &[DISPATCH]),
     ("[[site]]", "response_headers", &[DISPATCH]),
     ("[[site]]", "security_headers", &[CONFIG]),

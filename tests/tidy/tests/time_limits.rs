@@ -10,14 +10,17 @@ use fosse_tidy::{File, files, none, read};
 const CONNECT: &str = "bins/connect";
 const DISPATCH: &str = "bins/dispatch";
 const PARSE: &str = "bins/parse";
+const PARSE_H2: &str = "bins/parse-h2";
+const TLS: &str = "bins/tls";
 
 /// A table of fosse.toml(5), a key of it, the kind of limit that it sets, and the programs that
 /// have such waits.
 const LIMITS: &[(&str, &str, &str, &[&str])] = &[
-    ("[timeouts]", "head_seconds", "Head", &[PARSE]),
+    ("[timeouts]", "head_seconds", "Head", &[PARSE, PARSE_H2]),
     ("[timeouts]", "body_seconds", "Body", &[PARSE]),
-    ("[timeouts]", "idle_seconds", "Idle", &[PARSE]),
-    ("[timeouts]", "write_seconds", "Write", &[DISPATCH, PARSE]),
+    ("[timeouts]", "idle_seconds", "Idle", &[PARSE, PARSE_H2]),
+    ("[timeouts]", "write_seconds", "Write", &[DISPATCH, PARSE, PARSE_H2, TLS]),
+    ("[tls]", "handshake_seconds", "Handshake", &[TLS]),
     ("[[backend]]", "queue_seconds", "Queue", &[DISPATCH]),
     ("[[backend]]", "pool_idle_seconds", "Pool", &[DISPATCH]),
     ("[site.forward_auth]", "decision_seconds", "Access", &[DISPATCH]),
@@ -55,6 +58,9 @@ const WITHOUT_A_KEY: &[(&str, &str, &str)] = &[
     (PARSE, "HangUp", "HANG_UP_MS"),
     (PARSE, "Pace", "a rate says when the next bytes may go"),
     (PARSE, "Linger", "fosse-limits(7) has it"),
+    (PARSE_H2, "Linger", "fosse-limits(7) has it"),
+    (TLS, "Ended", "ENDED_MS_MAX"),
+    (TLS, "Linger", "fosse-limits(7) has it"),
     (DISPATCH, "Cache", "CACHE_WAIT_MS_MAX"),
     (DISPATCH, "Continue", "CONTINUE_MS"),
     (DISPATCH, "Pause", "BUFFERED_PAUSE_MS_MAX"),

@@ -96,8 +96,8 @@ impl Expected {
     }
 }
 
-/// The programs that stay. fosse-config and fosse-load come and go; their identity is checked,
-/// their descriptors are not.
+/// The programs that stay. Of those that come and go the identity is checked, their descriptors are
+/// not.
 pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-accept",
@@ -122,8 +122,32 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         scheduled: Scheduled::ByLoadOrBatch,
         holds: &[
             holds(Kind::Pipe, 2, "log, access log"),
-            holds(Kind::UnixSeqpacket, 2, "accept, dispatch"),
+            holds(Kind::UnixSeqpacket, 3, "accept, dispatch, tls"),
             any(Kind::UnixStream, "the ring, clients"),
+            any(Kind::Tcp, "clients"),
+        ],
+    },
+    Expected {
+        name: "fosse-parse-h2",
+        place: Place::Namespaces,
+        shares_group: false,
+        scheduled: Scheduled::ByLoadOrBatch,
+        holds: &[
+            holds(Kind::Pipe, 2, "log, access log"),
+            holds(Kind::UnixSeqpacket, 1, "tls"),
+            any(Kind::UnixStream, "the ring, clients"),
+        ],
+    },
+    Expected {
+        name: "fosse-tls",
+        place: Place::Namespaces,
+        shares_group: false,
+        scheduled: Scheduled::ByLoadOrBatch,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::UnixSeqpacket, 4, "accept, a front for each protocol, keys"),
+            holds(Kind::Memory, 1, "certificates, until they are mapped"),
+            any(Kind::UnixStream, "plaintext of clients, clients"),
             any(Kind::Tcp, "clients"),
         ],
     },
@@ -168,6 +192,13 @@ pub(crate) const PROGRAMS: &[Expected] = &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixStream, 4, "responses and their credit, from and to two peers"),
         ],
+    },
+    Expected {
+        name: "fosse-keys",
+        place: Place::Namespaces,
+        shares_group: false,
+        scheduled: Scheduled::ByLoad,
+        holds: &[holds(Kind::Pipe, 1, "log"), holds(Kind::UnixSeqpacket, 1, "tls")],
     },
     Expected {
         name: "fosse-connect",
@@ -303,7 +334,7 @@ pub(crate) const ZYGOTE: Expected = Expected {
 };
 
 /// The programs that come and go.
-pub(crate) const PASSING: &[&str] = &["fosse-config", "fosse-load"];
+pub(crate) const PASSING: &[&str] = &["fosse-config", "fosse-load", "fosse-certs"];
 
 /// CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_NICE:
 /// listeners, making processes and scheduling them.

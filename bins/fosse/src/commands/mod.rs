@@ -91,8 +91,12 @@ const UP: Usage = Usage {
             takes: Takes::Nothing,
             help: "the rules see responses too: bodies are buffered until they are evaluated",
         },
-        Flag { name: "--tls-cert", takes: Takes::Path("FILE"), help: "certificate chain (not in this version)" },
-        Flag { name: "--tls-key", takes: Takes::Path("FILE"), help: "its private key (not in this version)" },
+        Flag {
+            name: "--tls-cert",
+            takes: Takes::Path("FILE"),
+            help: "serve over TLS: the certificate, with its chain",
+        },
+        Flag { name: "--tls-key", takes: Takes::Path("FILE"), help: "its private key" },
         Flag { name: "--lanes", takes: Takes::Text("N"), help: "lanes, each pinned to a core [one per core]" },
         Flag { name: "--config", takes: Takes::Path("FILE"), help: "a configuration, in place of all options above" },
         Flag {

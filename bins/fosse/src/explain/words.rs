@@ -70,6 +70,9 @@ pub(super) fn why_site(hosts: &[String], host: &str, is_named: bool) -> String {
 
 /// Returns which route of a site has a policy, and by what.
 pub(super) fn why_route(site: &ParseSite, policy: u32) -> String {
+    if site.routes.to_https.iter().any(|one| one.policy == policy) {
+        return "the redirect to https, before every route: its listener has no TLS, and another one has".to_owned();
+    }
     let Some((at, route)) = site.routes.routes.iter().enumerate().find(|(_, route)| route.policy == policy) else {
         let why = if site.routes.routes.is_empty() { "it has no routes" } else { "no route takes the request" };
         return format!("the site's own: {why}");

@@ -39,6 +39,8 @@ const ALONE: &[(&str, &str)] = &[
     ("name", WORD),
     ("route", WORD),
     ("template", WORD),
+    ("tls", WORD),
+    ("tls.enabled", WORD),
     ("remote", WORD),
     ("when.listener", WORD),
     ("peer_uid", "no other one looks who is at the other end of a socket"),
@@ -101,6 +103,10 @@ const OPEN: &[&str] = &[
     "retry.seconds_max",
     "signed_links.bind_client",
     "target_bytes_max",
+    "tls.client_ca",
+    "tls.client_certificates",
+    "tls.minimum_version",
+    "tls.redirect",
 ];
 
 /// Returns the name of a key of a table: those of sites, routes and backends have none before them.
@@ -115,7 +121,8 @@ fn named(title: &str, key: &str) -> String {
 
 fn known() -> BTreeSet<String> {
     let is_of_all = |title: &str| {
-        ["[limits]", "[timeouts]", "[[listen]]", "[[site.exclude]]"].contains(&title) || !title.starts_with('[')
+        let of_all = ["[limits]", "[timeouts]", "[tls]", "[[listen]]", "[[certificate]]", "[[site.exclude]]"];
+        of_all.contains(&title) || !title.starts_with('[')
     };
     let tables = SECTIONS.iter().filter(|section| !is_of_all(section.title));
     tables.flat_map(|section| section.keys.iter().map(|key| named(section.title, key.name))).collect()
