@@ -25,6 +25,7 @@ libmodsecurity3 /usr/lib/*/libmodsecurity.so.3
 modsecurity-crs /usr/share/modsecurity-crs
 openssl /usr/bin/openssl
 sslscan /usr/bin/sslscan
+nghttp2-client /usr/bin/h2load
 nginx-light /usr/sbin/nginx
 haproxy /usr/sbin/haproxy
 caddy /usr/bin/caddy
