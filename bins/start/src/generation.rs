@@ -152,7 +152,7 @@ impl Generation {
 
     /// Returns whether some of those speak HTTP/2.
     pub(crate) fn has_http2(&self) -> bool {
-        self.blobs.contains_key(&Program::ParseH2)
+        self.plan.http2
     }
 
     /// Returns the programs without which it cannot serve.

@@ -83,7 +83,9 @@ fn give_standard_fds(process: &mut Process, cx: SpawnContext<'_>, options: &mut 
     if let Some((number, stream)) = options.lines {
         options.fds.push((number, add_pipe(process, stream)?));
     }
-    if let Some(blob) = cx.generation.blobs.get(&process.program)
+    // The fronts of a lane have the same settings.
+    let settings = if process.program == Program::ParseH2 { Program::Parse } else { process.program };
+    if let Some(blob) = cx.generation.blobs.get(&settings)
         && !options.gives(5)
     {
         options.fds.push((5, rustix::io::fcntl_dupfd_cloexec(blob, 3)?));

@@ -23,7 +23,7 @@ pub use files::FilesPlan;
 pub use listener::{Listener, PATH_BYTES_MAX, Place};
 pub use tls_file::TlsFile;
 
-const MAGIC: [u8; 8] = *b"fossep13";
+const MAGIC: [u8; 8] = *b"fossep14";
 /// Longest configuration, all its files together: some 10,000 sites of 400 bytes. The worst text of
 /// this length (one mistake a byte) takes 1 GiB and two seconds to refuse.
 pub const CONFIGURATION_BYTES_MAX: usize = 4 << 20;
@@ -107,6 +107,8 @@ pub struct Plan {
     pub inspect_responses: bool,
     /// The scheduling of its children.
     pub scheduling: Scheduling,
+    /// Clients are offered HTTP/2: lanes have its front, with the settings of parse.
+    pub http2: bool,
     /// This is no plan yet but the settings of fosse-load alone: fosse-config wants the files that
     /// the configuration includes, which fosse-load reads, and then writes the plan.
     pub includes: bool,
@@ -153,6 +155,7 @@ impl Plan {
         }
         out.push(u8::from(self.inspect_responses));
         out.push(self.scheduling as u8);
+        out.push(u8::from(self.http2));
         out.push(u8::from(self.includes));
         put_count(&mut out, self.listeners.len())?;
         for listener in &self.listeners {
@@ -201,6 +204,7 @@ impl Plan {
             backends: c.u32()?,
             inspect_responses: take_bool(&mut c, "inspect responses")?,
             scheduling: Scheduling::take(&mut c)?,
+            http2: take_bool(&mut c, "http2")?,
             includes: take_bool(&mut c, "includes")?,
             ..Self::default()
         };
@@ -293,6 +297,7 @@ mod tests {
             backends: 4,
             inspect_responses: true,
             scheduling: Scheduling::Inherit,
+            http2: true,
             includes: true,
             listeners: vec![
                 Listener {

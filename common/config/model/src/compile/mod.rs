@@ -53,10 +53,9 @@ pub(crate) fn plan(edge: &Edge, texts: &Texts<'_>, accounts: &Accounts, problems
     plan.cache_bytes = cache.as_ref().map_or(0, |_| edge.limits.cache_bytes_max.0);
     plan.cache_disk = cache.as_ref().and_then(|_| cache::disk(edge));
     let tls = tls::Tls::of(edge, texts);
-    let front = parse(edge, &numbered, (&by_name, &servers), &pages, tls.as_ref(), problems);
     let encoded = [
         (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
-        (Program::Parse, encode(&front)),
+        (Program::Parse, encode(&parse(edge, &numbered, (&by_name, &servers), &pages, tls.as_ref(), problems))),
         (Program::Dispatch, encode(&dispatch)),
         (Program::Connect, encode(&servers.connect)),
         (Program::Load, encode(&load(edge, &rules, pages.names.clone(), &secrets))),
@@ -70,11 +69,9 @@ pub(crate) fn plan(edge: &Edge, texts: &Texts<'_>, accounts: &Accounts, problems
     let coder = sites::encode(edge).map(|settings| (Program::Encode, encode(&settings)));
     plan.files.clone_from(&servers.files);
     let of_tls = tls.iter().flat_map(|tls| [(Program::Tls, encode(&tls.tls)), (Program::Certs, encode(&tls.certs))]);
-    // All fronts of a lane have the same settings.
-    let http2 = tls.as_ref().filter(|tls| tls.tls.http2).map(|_| (Program::ParseH2, encode(&front)));
-    let optional =
-        filter.into_iter().chain(checks).chain(names).chain(users).chain(cache).chain(coder).chain(of_tls).chain(http2);
+    let optional = filter.into_iter().chain(checks).chain(names).chain(users).chain(cache).chain(coder).chain(of_tls);
     add_blobs(&mut plan, encoded.into_iter().chain(optional), problems);
+    plan.http2 = tls.as_ref().is_some_and(|tls| tls.tls.http2);
     plan.tls_files = tls.map(|tls| tls.files).unwrap_or_default();
     plan
 }
