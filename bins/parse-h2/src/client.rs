@@ -129,6 +129,12 @@ impl Client {
         }
     }
 
+    /// Turns what waits of its streams into bytes to write, as far as windows and room reach.
+    pub(crate) fn fill(&mut self, now_ms: u64) {
+        let Self { http2, slots, gone, .. } = self;
+        http2.fill(now_ms, |place, _| gone.extend(slots.get(place).filter(|slot| **slot != NO_SLOT)));
+    }
+
     /// Notes the slot of a stream.
     pub(crate) fn put_slot(&mut self, place: usize, slot: u32) {
         if self.slots.len() <= place {

@@ -68,11 +68,7 @@ pub(crate) fn flush(
 fn write(client: &mut Client, slots: &mut Slots, context: &mut Context, out: &mut Outbox) {
     let was_blocked = client.socket.is_blocked();
     while client.phase != Phase::Gone {
-        let Client { http2, .. } = client;
-        let mut gone = Vec::new();
-        http2.fill(context.now_ms, |place, _| gone.push(place));
-        let moved = gone.iter().filter_map(|place| client.slot_of(*place)).collect::<Vec<_>>();
-        client.gone.extend(moved);
+        client.fill(context.now_ms);
         let pending = client.http2.output().len();
         if pending == 0 {
             break;
