@@ -3,15 +3,15 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_acceptor::{AcceptChannel, FromAccept, report_lost};
 use fosse_counters as count;
 use fosse_eventloop::{Event, EventLoop, Events, Interest};
-use fosse_front::accept_channel::{AcceptChannel, FromAccept, report_lost};
 use fosse_front::context::Context;
 use fosse_front::drain::Drain;
-use fosse_front::encoded::{Encoded, Streams as _};
+use fosse_front::encoded::Encoded;
 use fosse_front::inspect::Inspector;
 use fosse_front::lease_channel::LeaseChannel;
-use fosse_front::response::Way;
+use fosse_front::ring;
 use fosse_front::startup::Lane;
 use fosse_front::tls_channel::{Handshaken, TlsChannel};
 use fosse_lockdown::Sealed;
@@ -19,7 +19,6 @@ use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_stage::{Gone, Input, Output};
 use fosse_sys::memory::HeapTrimmer;
 use fosse_sys::page::PageReader;
-use fosse_wire::Kind;
 use fosse_wire::channel::Connection;
 use fosse_wire::frame::ResetReason;
 use fosse_wire::handshaken::How;
@@ -103,23 +102,7 @@ impl Server {
     /// Response frames, each to its stream.
     fn on_frames(&mut self, event_loop: &EventLoop) -> Result<(), Gone> {
         let Self { input, output, encoded, clients, context, .. } = self;
-        // An end is looked at after the frames before it: a response that came whole is written.
-        let end = input.read();
-        while let Some(frame) = input.next_frame()? {
-            if frame.kind == Kind::ReleaseCredit {
-                // For a filter, which has the body: it goes round.
-                frame.release_credit()?;
-                output.outbox.forward(&frame);
-                continue;
-            }
-            if frame.kind == Kind::Reset {
-                // A response that encode had sent whole before it was gone is whole.
-                encoded.read_all(event_loop, clients, context, output);
-            }
-            clients.on_frame(&frame, Way::Ring, context, output)?;
-        }
-        context.counters.set(count::STREAM_CONNECTION, 0);
-        end.map(drop)
+        ring::hear((input, output), encoded, clients, context, event_loop)
     }
 
     fn on_client(&mut self, event: Event) {
@@ -167,7 +150,7 @@ impl Server {
             match message {
                 FromAccept::Connections(new, lost) => {
                     new.into_iter().for_each(|(record, fd)| self.on_connection(record, fd));
-                    report_lost(PROGRAM, lost, &self.context.counters);
+                    report_lost(PROGRAM, lost, count::parse::EXHAUSTED, &self.context.counters);
                 }
                 FromAccept::List => {
                     self.accept.list(self.clients.records());
@@ -310,7 +293,7 @@ impl Service for Server {
 
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         match event.token {
-            RING_IN => self.on_frames(&process.event_loop).map_err(ring)?,
+            RING_IN => self.on_frames(&process.event_loop).map_err(ring::ended)?,
             ENCODE_IN => {
                 let Self { encoded, output, clients, context, .. } = self;
                 encoded.read(&process.event_loop, clients, context, output);
@@ -365,12 +348,9 @@ impl Service for Server {
         inspector.turn(&mut Inspected { clients, out: &mut output.outbox }, context);
         self.paced_ms = paced::send(clients, context, &mut output.outbox);
         self.settle(&process.event_loop);
-        self.output.flush(&process.event_loop, RING_OUT).map_err(ring)?;
-        let encode = self.context.to_encode.as_mut();
-        if encode.is_some_and(|encode| encode.flush(&process.event_loop, ENCODE_OUT).is_err()) {
-            let Self { encoded, output, clients, context, .. } = self;
-            encoded.end(&process.event_loop, clients, context, output);
-        }
+        let Self { output, encoded, clients, context, .. } = self;
+        let event_loop = (&process.event_loop, [RING_OUT, ENCODE_OUT]);
+        ring::flush(output, encoded, clients, context, event_loop).map_err(ring::ended)?;
         match self.ending.take() {
             Some(reason) => Err(reason),
             None if self.is_drained(&process.event_loop) => Err(ExitReason::Drained),
@@ -390,9 +370,4 @@ impl Service for Server {
         self.context.refusals.end(PROGRAM);
         reason
     }
-}
-
-/// The ring is dead; clients get their last words.
-fn ring(gone: Gone) -> ExitReason {
-    ExitReason::Failed(format!("another program of its lane: {gone}"))
 }

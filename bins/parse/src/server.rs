@@ -3,6 +3,7 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_acceptor::{AcceptChannel, FromAccept, report_lost};
 use fosse_counters as count;
 use fosse_eventloop::{Event, EventLoop, Events, Interest};
 use fosse_lockdown::Sealed;
@@ -10,7 +11,6 @@ use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_stage::{Gone, Input, Output};
 use fosse_sys::memory::HeapTrimmer;
 use fosse_sys::page::PageReader;
-use fosse_wire::Kind;
 use fosse_wire::channel::{Connection, Tally};
 use fosse_wire::handshaken::How;
 use fosse_wire::start::ToChild;
@@ -19,15 +19,13 @@ use crate::inspected::Inspected;
 use crate::limits::{LAST_WORDS_MS_MAX, READ_BYTES_MAX};
 use crate::table::{Table, Visited};
 use crate::{PROGRAM, shutdown, timeouts};
-use fosse_front::accept_channel::{AcceptChannel, FromAccept, report_lost};
 use fosse_front::context::Context;
 use fosse_front::drain::Drain;
 use fosse_front::encoded::Encoded;
-use fosse_front::encoded::Streams as _;
 use fosse_front::inspect::Inspector;
 use fosse_front::lease_channel::LeaseChannel;
 use fosse_front::peers::Peers;
-use fosse_front::response::Way;
+use fosse_front::ring;
 use fosse_front::startup::Lane;
 use fosse_front::tls_channel::{Handshaken, TlsChannel};
 use fosse_source::relief;
@@ -90,23 +88,7 @@ impl Server {
     /// Response frames, each to its connection.
     fn on_frames(&mut self, event_loop: &EventLoop) -> Result<(), Gone> {
         let Self { input, output, encoded, clients, context, .. } = self;
-        // An end is looked at after the frames before it: a response that came whole is written.
-        let end = input.read();
-        while let Some(frame) = input.next_frame()? {
-            if frame.kind == Kind::ReleaseCredit {
-                // For a filter, which has the body: it goes round.
-                frame.release_credit()?;
-                output.outbox.forward(&frame);
-                continue;
-            }
-            if frame.kind == Kind::Reset {
-                // A response that encode had sent whole before it was gone is whole.
-                encoded.read_all(event_loop, clients, context, output);
-            }
-            clients.on_frame(&frame, Way::Ring, context, output)?;
-        }
-        context.counters.set(count::STREAM_CONNECTION, 0);
-        end.map(drop)
+        ring::hear((input, output), encoded, clients, context, event_loop)
     }
 
     fn on_client(&mut self, event: Event) {
@@ -126,7 +108,7 @@ impl Server {
             match message {
                 FromAccept::Connections(new, lost) => {
                     new.into_iter().for_each(|(record, fd)| self.on_connection(record, fd));
-                    report_lost(PROGRAM, lost, &self.context.counters);
+                    report_lost(PROGRAM, lost, count::parse::EXHAUSTED, &self.context.counters);
                 }
                 FromAccept::List => {
                     self.peers.accept.list(self.clients.records());
@@ -310,7 +292,7 @@ impl Service for Server {
 
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         match event.token {
-            RING_IN => self.on_frames(&process.event_loop).map_err(ring)?,
+            RING_IN => self.on_frames(&process.event_loop).map_err(ring::ended)?,
             ENCODE_IN => {
                 let Self { encoded, output, clients, context, .. } = self;
                 encoded.read(&process.event_loop, clients, context, output);
@@ -367,12 +349,9 @@ impl Service for Server {
         let out = &mut output.outbox;
         inspector.turn(&mut Inspected { clients, event_loop: &process.event_loop, peers, out }, context);
         self.settle(&process.event_loop);
-        self.output.flush(&process.event_loop, RING_OUT).map_err(ring)?;
-        let encode = self.context.to_encode.as_mut();
-        if encode.is_some_and(|encode| encode.flush(&process.event_loop, ENCODE_OUT).is_err()) {
-            let Self { encoded, output, clients, context, .. } = self;
-            encoded.end(&process.event_loop, clients, context, output);
-        }
+        let Self { output, encoded, clients, context, .. } = self;
+        let event_loop = (&process.event_loop, [RING_OUT, ENCODE_OUT]);
+        ring::flush(output, encoded, clients, context, event_loop).map_err(ring::ended)?;
         match self.ending.take() {
             Some(reason) => Err(reason),
             None if self.is_drained(&process.event_loop) => Err(ExitReason::Drained),
@@ -392,9 +371,4 @@ impl Service for Server {
         self.context.refusals.end(PROGRAM);
         reason
     }
-}
-
-/// The ring is dead; clients get their last words.
-fn ring(gone: Gone) -> ExitReason {
-    ExitReason::Failed(format!("another program of its lane: {gone}"))
 }

@@ -3,11 +3,10 @@
 //! A [`server`] has the turns. A client goes from `opening` (PROXY header, first message) over the
 //! `queue` of those that wait for a handshake to a `session`, and once that is done `moving`
 //! carries its records. `keys` signs and `certificates` says with what, `terms` has what sites ask
-//! of a handshake, `accept_channel` and `front` are the peers.
+//! of a handshake, `fronts` are those who get the plaintext.
 
 #![forbid(unsafe_code)]
 
-mod accept_channel;
 mod certificates;
 mod client;
 mod front;

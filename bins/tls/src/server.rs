@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use fosse_acceptor::{AcceptChannel, FromAccept, report_lost};
 use fosse_counters::STREAM_CONNECTION;
 use fosse_counters::tls as count;
 use fosse_deadlines::Deadlines;
@@ -18,7 +19,6 @@ use fosse_wire::channel::Connection;
 use fosse_wire::start::ToChild;
 
 use crate::PROGRAM;
-use crate::accept_channel::{AcceptChannel, FromAccept};
 use crate::certificates::Certificates;
 use crate::client::{Client, Context, Stage, Step, Watched};
 use crate::fronts::{Fronts, Which};
@@ -64,7 +64,7 @@ impl Server {
     /// What cannot be used, and those of epoll_ctl(2).
     pub fn new(process: &Process, mut given: Given) -> Result<Self, ExitReason> {
         let settings: TlsSettings = given.settings();
-        let accept = AcceptChannel::new(given.required(8));
+        let accept = AcceptChannel::new(Some(given.required(8)));
         let keys = Keys::new(given.optional(10));
         let chains = read_chains(given.required(11)).map_err(ExitReason::Failed)?;
         let has_default = settings.unknown_names == UnknownNames::Default;
@@ -97,35 +97,27 @@ impl Server {
 
     fn on_accept(&mut self, event_loop: &EventLoop) -> Result<(), ExitReason> {
         // What would refuse a client must be here before it.
-        if !self.handshakes.sources.are_complete(self.context.settings.address_lists) {
+        if !self.handshakes.sources.grounds.are_complete(self.context.settings.address_lists) {
             return Ok(());
         }
         let failed = |errno| ExitReason::Failed(format!("unable to take connections: {errno}"));
         for _ in 0..MESSAGES_TURN_MAX {
-            match self.accept.receive(event_loop).map_err(failed)? {
+            match self.accept.receive(&mut self.context.input, event_loop).map_err(failed)? {
                 Some(FromAccept::Connections(new, lost)) => {
                     new.into_iter().for_each(|(record, fd)| self.on_connection(record, fd, event_loop));
-                    self.without_descriptor(lost);
+                    report_lost(PROGRAM, lost, count::EXHAUSTED, &self.context.counters);
                 }
                 Some(FromAccept::List) => {
                     self.accept.list(self.clients.iter().map(|(_, client)| client.record).collect());
                 }
-                Some(FromAccept::Penalised(all)) => self.handshakes.sources.penalise(&all, self.context.now_ms),
+                Some(FromAccept::Penalised(all)) => self.handshakes.sources.grounds.penalise(&all, self.context.now_ms),
                 Some(FromAccept::Relieve(count)) => self.relieve(count),
-                Some(FromAccept::Other) => {}
+                // A word for fronts alone.
+                Some(FromAccept::Elsewhere(_)) => {}
                 None => return Ok(()),
             }
         }
         Ok(())
-    }
-
-    /// Reports connections that there was no descriptor for: they are reset, and the others go on.
-    fn without_descriptor(&self, connections: usize) {
-        if connections > 0 {
-            self.context.counters.add(count::EXHAUSTED, u64::try_from(connections).unwrap_or(0));
-            let cure = "raise the hard limit of descriptors (LimitNOFILE, ulimit -Hn)";
-            fosse_die::warning(PROGRAM, format_args!("event=no-descriptor connections={connections} cure=\"{cure}\""));
-        }
     }
 
     fn on_connection(&mut self, record: Connection, fd: OwnedFd, event_loop: &EventLoop) {
@@ -299,7 +291,7 @@ impl Service for Server {
             Order::Drain => self.drain(),
             Order::End => self.ending = Some(ExitReason::Failed("start is gone".to_owned())),
             Order::Give(ToChild::Addresses { listener, .. }, fd) => {
-                let taken = self.handshakes.sources.take_list(listener, fd);
+                let taken = self.handshakes.sources.grounds.take_list(listener, fd);
                 taken.map_err(|why| ExitReason::Failed(format!("addresses listener={listener}: {why}")))?;
             }
             Order::Give(ToChild::Keys { .. }, fd) => {
@@ -329,7 +321,10 @@ impl Service for Server {
         self.end_overdue(event_loop);
         self.begin_handshakes(event_loop);
         self.flush(event_loop);
-        for which in Which::ALL.into_iter().filter(|which| self.fronts.is_gone(*which)).collect::<Vec<_>>() {
+        for which in Which::ALL {
+            if !self.fronts.is_gone(which) {
+                continue;
+            }
             self.lose_front(which, event_loop);
             if self.drain_until_ms.is_none() {
                 self.ending.get_or_insert(ExitReason::Reported);

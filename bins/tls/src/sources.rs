@@ -2,13 +2,10 @@
 //! the peers of sockets, and every source has a bounded number of handshakes.
 
 use std::collections::HashMap;
-use std::net::Ipv6Addr;
-use std::os::fd::OwnedFd;
 
-use fosse_cidr::{List, Lists, Verdict};
-use fosse_source::{Network, Source};
-use fosse_sys::blob::Mapped;
-use fosse_wire::channel::Tally;
+use fosse_acceptor::Grounds;
+use fosse_cidr::Verdict;
+use fosse_source::Source;
 use fosse_wire::request::Endpoint;
 
 use crate::limits::HANDSHAKES_SOURCE_MAX;
@@ -16,43 +13,19 @@ use crate::limits::HANDSHAKES_SOURCE_MAX;
 /// The grounds on which a client is judged.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
-    lists: Lists<Mapped>,
-    /// Sources that are refused, and the end of that in milliseconds.
-    penalties: HashMap<Source, u64>,
+    pub(crate) grounds: Grounds,
     /// Handshakes that are waited for or under way.
     handshakes: HashMap<Source, usize>,
 }
 
 impl Sources {
-    /// Takes the address list of a listener.
-    ///
-    /// # Errors
-    /// The reason for which it cannot be used.
-    pub(crate) fn take_list(&mut self, listener: u16, fd: OwnedFd) -> Result<(), String> {
-        let image = fosse_sys::blob::map(fd, fosse_cidr::IMAGE_BYTES_MAX).map_err(|error| error.to_string())?;
-        self.lists.insert(listener, List::open(image).map_err(|error| error.to_string())?);
-        Ok(())
-    }
-
-    /// Returns whether all of that many lists are here.
-    pub(crate) fn are_complete(&self, lists: u32) -> bool {
-        usize::try_from(lists).is_ok_and(|count| self.lists.len() >= count)
-    }
-
-    /// Takes penalties, and forgets those that are over.
-    pub(crate) fn penalise(&mut self, tallies: &[Tally], now_ms: u64) {
-        self.penalties.retain(|_, until_ms| *until_ms > now_ms);
-        let source = |tally: &Tally| Network::of_parts(&tally.address, tally.bits).and_then(Network::source);
-        self.penalties.extend(tallies.iter().filter_map(|tally| Some((source(tally)?, tally.number))));
-    }
-
     /// Returns whether a client that a trusted proxy has named may go on.
     pub(crate) fn admits(&self, listener: u16, client: &Endpoint, now_ms: u64) -> bool {
         let Some(source) = Source::of_address(&client.addr) else { return true };
-        match self.lists.judge(listener, Ipv6Addr::from(client.addr).into()) {
+        match self.grounds.verdict(listener, client) {
             Verdict::Denied => false,
             Verdict::Allowed => true,
-            _ => self.penalties.get(&source).is_none_or(|until_ms| *until_ms <= now_ms),
+            _ => !self.grounds.is_penalised(source, now_ms),
         }
     }
 
@@ -78,6 +51,7 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fosse_wire::channel::Tally;
 
     #[test]
     fn a_source_has_a_bounded_number_of_handshakes_and_others_have_theirs() {
@@ -97,7 +71,7 @@ mod tests {
         let client = Endpoint { addr: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 1], port: 9 };
         let (address, bits) = Source::of(&client.addr).networks().next().unwrap().parts();
         let mut sources = Sources::default();
-        sources.penalise(&[Tally { address, bits, number: 1000 }], 0);
+        sources.grounds.penalise(&[Tally { address, bits, number: 1000 }], 0);
         assert!(!sources.admits(0, &client, 999) && sources.admits(0, &client, 1000));
         assert!(sources.admits(0, &Endpoint::default(), 0), "who has no address");
     }

@@ -14,12 +14,11 @@
 //! 4. [`Stream::hear`](stream::Stream::hear): each frame that comes back, checked and counted.
 //! 5. One of `complete`, `give_up` (with a [`Local`](local::Local) response) and `abort`.
 //!
-//! Nothing of it reads or writes a client's socket. The channels to fosse-accept and fosse-dispatch
+//! Nothing of it reads or writes a client's socket. The channels to fosse-dispatch and fosse-tls
 //! are here as well, since they are the same for all fronts.
 
 #![forbid(unsafe_code)]
 
-pub mod accept_channel;
 pub mod access;
 pub mod buffers;
 pub mod caller;
@@ -46,6 +45,7 @@ pub mod refused;
 pub mod request;
 mod requests;
 pub mod response;
+pub mod ring;
 pub mod settings;
 pub mod shown;
 mod slow;

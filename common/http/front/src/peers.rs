@@ -1,7 +1,8 @@
 //! The processes beside the ring that clients are shared with: fosse-accept, fosse-dispatch,
 //! fosse-tls. In a shell there are none.
 
-use crate::accept_channel::AcceptChannel;
+use fosse_acceptor::AcceptChannel;
+
 use crate::lease_channel::LeaseChannel;
 use crate::tls_channel::TlsChannel;
 

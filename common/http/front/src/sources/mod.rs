@@ -4,12 +4,11 @@
 mod counts;
 
 use std::collections::HashMap;
-use std::net::Ipv6Addr;
 use std::os::fd::OwnedFd;
 
-use fosse_cidr::{List, Lists, Verdict};
-use fosse_source::{Network, Source};
-use fosse_sys::blob::Mapped;
+use fosse_acceptor::Grounds;
+use fosse_cidr::Verdict;
+use fosse_source::Source;
 use fosse_wire::channel::Tally;
 use fosse_wire::request::Endpoint;
 
@@ -20,9 +19,7 @@ pub use counts::Counts;
 /// The grounds on which a client is judged.
 #[derive(Debug)]
 pub struct Sources {
-    lists: Lists<Mapped>,
-    /// Sources that are refused, and the end of that in milliseconds.
-    penalties: HashMap<Source, u64>,
+    grounds: Grounds,
     /// The numbers of clients.
     pub counts: Counts,
     /// Requests that used up the rules' time, of which accept has not heard.
@@ -33,7 +30,7 @@ impl Sources {
     /// Makes them without a list, a penalty or a client.
     pub(crate) fn new(settings: &Settings) -> Self {
         let counts = Counts::new(settings.lowest_address_limit());
-        Self { lists: Lists::default(), penalties: HashMap::new(), counts, overruns: HashMap::new() }
+        Self { grounds: Grounds::default(), counts, overruns: HashMap::new() }
     }
 
     /// Takes the address list of a listener.
@@ -41,14 +38,12 @@ impl Sources {
     /// # Errors
     /// The reason for which it cannot be used.
     pub fn take_list(&mut self, listener: u16, fd: OwnedFd) -> Result<(), String> {
-        let image = fosse_sys::blob::map(fd, fosse_cidr::IMAGE_BYTES_MAX).map_err(|error| error.to_string())?;
-        self.lists.insert(listener, List::open(image).map_err(|error| error.to_string())?);
-        Ok(())
+        self.grounds.take_list(listener, fd)
     }
 
     /// Returns whether all lists are here.
     pub fn are_complete(&self, settings: &Settings) -> bool {
-        usize::try_from(settings.blob.address_lists).is_ok_and(|count| self.lists.len() >= count)
+        self.grounds.are_complete(settings.blob.address_lists)
     }
 
     /// Judges a client. Returns the source to count what it has for; none where it is the proxy
@@ -64,14 +59,14 @@ impl Sources {
         now_ms: u64,
     ) -> Result<Option<Source>, Refused> {
         let Some(source) = Source::of_address(&client.addr) else { return Ok(None) };
-        let verdict = self.verdict(listener, client);
+        let verdict = self.grounds.verdict(listener, client);
         if verdict == Verdict::Denied {
             return Err(Refused::DENIED);
         }
         if settings.trusts(listener, &client.addr) {
             return Ok(None);
         }
-        if verdict != Verdict::Allowed && self.is_penalised(source, now_ms) {
+        if verdict != Verdict::Allowed && self.grounds.is_penalised(source, now_ms) {
             return Err(Refused::PENALISED);
         }
         let max = settings.listener(listener).map_or(0, |listener| listener.address_connections_max);
@@ -80,21 +75,21 @@ impl Sources {
 
     /// Takes penalties, and forgets those that are over.
     pub fn penalise(&mut self, tallies: &[Tally], now_ms: u64) {
-        self.penalties.retain(|_, until_ms| *until_ms > now_ms);
-        let source = |tally: &Tally| Network::of_parts(&tally.address, tally.bits).and_then(Network::source);
-        self.penalties.extend(tallies.iter().filter_map(|tally| Some((source(tally)?, tally.number))));
+        self.grounds.penalise(tallies, now_ms);
     }
 
     /// Returns whether a client is refused now, whoever has named it.
     pub(crate) fn refuses(&self, listener: u16, client: &Endpoint, now_ms: u64) -> bool {
-        let is_penalised = Source::of_address(&client.addr).is_some_and(|source| self.is_penalised(source, now_ms));
-        is_penalised && self.verdict(listener, client) != Verdict::Allowed
+        let is_penalised =
+            Source::of_address(&client.addr).is_some_and(|source| self.grounds.is_penalised(source, now_ms));
+        is_penalised && self.grounds.verdict(listener, client) != Verdict::Allowed
     }
 
     /// Notes that a request of this client used up the rules' time. Those who never get a penalty
     /// are not told of.
     pub fn overran(&mut self, listener: u16, client: &Endpoint, settings: &Settings) {
-        let vouched = settings.trusts(listener, &client.addr) || self.verdict(listener, client) == Verdict::Allowed;
+        let vouched =
+            settings.trusts(listener, &client.addr) || self.grounds.verdict(listener, client) == Verdict::Allowed;
         if let Some(source) = Source::of_address(&client.addr).filter(|_| !vouched) {
             *self.overruns.entry(source).or_insert(0) += 1;
         }
@@ -112,14 +107,6 @@ impl Sources {
             Some(Tally { address, bits, number })
         };
         std::mem::take(&mut self.overruns).into_iter().filter_map(tally).collect()
-    }
-
-    fn is_penalised(&self, source: Source, now_ms: u64) -> bool {
-        self.penalties.get(&source).is_some_and(|until_ms| *until_ms > now_ms)
-    }
-
-    fn verdict(&self, listener: u16, client: &Endpoint) -> Verdict {
-        self.lists.judge(listener, Ipv6Addr::from(client.addr).into())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use fosse_counters::{Counters, parse as count};
+use fosse_counters::Counters;
 use fosse_die::warning;
 use fosse_eventloop::EventLoop;
 use fosse_fdpass::{Fit, Received};
@@ -41,10 +41,11 @@ pub enum FromAccept {
     Penalised(Vec<Tally>),
 }
 
-/// Reports connections that there was no descriptor for: they are reset, and the others go on.
-pub fn report_lost(program: &str, connections: usize, counters: &Counters) {
+/// Reports connections that there was no descriptor for, and adds them to `counter`: they are
+/// reset, and the others go on.
+pub fn report_lost(program: &str, connections: usize, counter: usize, counters: &Counters) {
     if connections > 0 {
-        counters.add(count::EXHAUSTED, u64::try_from(connections).unwrap_or(0));
+        counters.add(counter, u64::try_from(connections).unwrap_or(0));
         let cure = "raise the hard limit of descriptors (LimitNOFILE, ulimit -Hn)";
         warning(program, format_args!("event=no-descriptor connections={connections} cure=\"{cure}\""));
     }
