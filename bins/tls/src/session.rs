@@ -120,8 +120,10 @@ impl Session {
 
     /// Puts the alert into the output that an error has left.
     fn say_last(&mut self, output: &mut Output) {
-        // It ends: each round takes one message of the few that can be waiting.
-        while let Ok(state) = self.0.process_tls_records(&mut []).state {
+        // No longer than something waits: rustls would look at the messages behind the one that it
+        // has refused, and panics where their bytes are not there, or a second alert is due.
+        while self.0.wants_write() {
+            let Ok(state) = self.0.process_tls_records(&mut []).state else { return };
             if !follow(state, output) {
                 return;
             }

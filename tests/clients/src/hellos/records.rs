@@ -1,9 +1,9 @@
 //! Records and messages that are not what they should be, before and after a hello.
 
-use super::{Row, cut};
+use super::{CIPHERS, Row, cut, made, old};
 use crate::{
     http2::connection::Target,
-    records::{ALERT, APPLICATION, CHANGE_CIPHER_SPEC, HANDSHAKE, hello, hello_message, message, record},
+    records::{ALERT, APPLICATION, CHANGE_CIPHER_SPEC, HANDSHAKE, counted, hello, hello_message, message, record},
 };
 
 pub(super) const ROWS: &[&[Row]] = &[LAYOUT, LATER];
@@ -64,7 +64,31 @@ fn then(t: &Target, more: Vec<u8>) -> Vec<Vec<u8>> {
     vec![hello(&t.host), more]
 }
 
+/// A hello of TLS 1.2, whose handshake is in plain text, and more messages in one record.
+fn then_old(t: &Target, more: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let hello = made(0x0303, &[], CIPHERS, &[0], &counted(&old(t)));
+    [hello, vec![record(HANDSHAKE, 0x0303, &more.concat())]].concat()
+}
+
+const BAD_EXCHANGE: &str =
+    "hello then alert decode_error|hello then alert handshake_failure|hello then alert illegal_parameter";
+
 const LATER: &[Row] = &[
+    (
+        "5246_7_4_7_key_exchange_that_is_none_and_more_behind_it",
+        |t| then_old(t, &[message(16, &[]), message(20, &[0; 12]), message(20, &[0; 12])]),
+        BAD_EXCHANGE,
+    ),
+    (
+        "5246_7_4_7_key_exchange_of_no_point_and_more_behind_it",
+        |t| then_old(t, &[message(16, &[&[32][..], &[0; 32]].concat()), message(20, &[0; 12])]),
+        BAD_EXCHANGE,
+    ),
+    (
+        "5246_7_4_9_finished_before_its_time_and_more_behind_it",
+        |t| then_old(t, &[message(20, &[0; 12]), message(16, &[])]),
+        "hello then alert unexpected_message",
+    ),
     (
         "8446_4_1_2_second_hello",
         |t| then(t, hello(&t.host)),
