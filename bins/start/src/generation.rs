@@ -150,7 +150,7 @@ impl Generation {
         self.blobs.contains_key(&Program::Tls)
     }
 
-    /// Returns whether some of those speak HTTP/2.
+    /// Returns whether some listener speaks HTTP/2, with TLS or without.
     pub(crate) fn has_http2(&self) -> bool {
         self.plan.http2
     }

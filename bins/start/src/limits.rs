@@ -44,6 +44,10 @@ pub(crate) const STILL_MS_MAX: u64 = 3_000;
 /// [`BACKGROUND_NICE`]: a check takes half a second of a core, of which others may leave it little.
 pub(crate) const PATIENT_STILL_MS_MAX: u64 = 120_000;
 
+/// The same for a process that is not given a core, of whatever kind: what keeps the cores for this
+/// long may be a process of its own lane that hangs, or somebody who has locked the machine.
+pub(crate) const STARVED_MS_MAX: u64 = 30_000;
+
 /// Time a lane that lost a process may take to respond as it still can before the rest of it is
 /// killed.
 pub(crate) const DYING_MS_MAX: u64 = 5_000;

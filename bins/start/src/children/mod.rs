@@ -6,6 +6,7 @@ pub(crate) mod losses;
 pub(crate) mod member;
 pub(crate) mod process;
 pub(crate) mod scheduling;
+pub(crate) mod stillness;
 pub(crate) mod throttle;
 pub(crate) mod uncounted;
 pub(crate) mod unread;
@@ -14,7 +15,7 @@ use std::{collections::HashMap, os::fd::OwnedFd};
 
 use fosse_die::{alert, info, warning};
 use fosse_eventloop::slab::{Key, Slab};
-use fosse_eventloop::{EventLoop, Interest, TICK_MS};
+use fosse_eventloop::{EventLoop, Interest};
 use fosse_fdpass::Received;
 use fosse_wire::{
     launch::Program,
@@ -30,7 +31,8 @@ use self::{
     launches::Launches,
     losses::Losses,
     process::{Process, is_replaceable},
-    scheduling::Wanted,
+    scheduling::{Loads, Wanted},
+    stillness::Stillness,
     throttle::Throttle,
     uncounted::Uncounted,
     unread::{Source, Unread},
@@ -111,7 +113,7 @@ impl Children {
     pub(crate) fn set_ready(&mut self, key: Key) {
         let Some(process) = self.slab.get_mut(key) else { return };
         process.ready = true;
-        process.still_ticks = 0;
+        process.stillness = Stillness::new(process.stillness.turns);
         let is_replaced = process.lane.is_none() || is_replaceable(process.program);
         if is_replaced && self.losses.take_program(process.program) {
             info(PROGRAM, format_args!("event=replaced program={}", process.program.name()));
@@ -221,21 +223,15 @@ impl Children {
         self.kill(key);
     }
 
-    /// Kills children whose turn counter does not move, and those that were never ready. Called at
-    /// every tick.
+    /// Kills children whose turn counter does not move though they have a core, and those that were
+    /// never ready. Called at every tick.
     pub(crate) fn kill_hung(&mut self) {
         for key in self.keys(|process| process.pid.is_some()) {
             let Some(process) = self.get_mut(key) else { continue };
-            let turns = process.page.get(fosse_counters::TURNS);
-            if turns != process.turns {
-                (process.turns, process.still_ticks) = (turns, 0);
+            let (turns, most_ms) = (process.page.get(fosse_counters::TURNS), still_ms_max(process));
+            if !process.pid.is_some_and(|pid| process.stillness.tick(turns, pid, most_ms)) {
                 continue;
             }
-            process.still_ticks += 1;
-            if process.still_ticks < still_ms_max(process) / TICK_MS {
-                continue;
-            }
-            process.still_ticks = 0;
             let what = if process.ready { "hangs" } else { "never-ready" };
             alert(PROGRAM, format_args!("event={what} program={} action=kill", process.program.name()));
             self.kill(key);
@@ -248,10 +244,19 @@ impl Children {
         if self.unschedulable {
             return;
         }
-        for key in self.keys(|process| process.ready && !process.zygote) {
+        let scheduled = self.keys(|process| process.ready && !process.zygote);
+        let (mut loads, mut own) = (Loads::default(), Vec::with_capacity(scheduled.len()));
+        for key in scheduled {
             let Some(process) = self.get_mut(key) else { continue };
             let Some(pid) = process.pid else { continue };
-            if let Err(errno) = process.schedule.update(process.program, pid, wanted, now_ms) {
+            let load = process.schedule.look(pid, now_ms);
+            loads.add(process.program, process.lane, load);
+            own.push((key, pid, load));
+        }
+        for (key, pid, load) in own {
+            let Some(process) = self.get_mut(key) else { continue };
+            let load = loads.of(process.program, process.lane, load);
+            if let Err(errno) = process.schedule.update(process.program, pid, wanted, load) {
                 let cure = "CAP_SYS_NICE, or scheduling = \"inherit\" in fosse.toml";
                 warning(PROGRAM, format_args!("event=not-scheduled error=\"{errno}\" cure='{cure}'"));
                 self.unschedulable = true;

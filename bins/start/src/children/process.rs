@@ -9,7 +9,7 @@ use rustix::{
     process::{Pid, WaitStatus},
 };
 
-use crate::children::{delivered::Delivered, scheduling::Schedule, unread::Source};
+use crate::children::{delivered::Delivered, scheduling::Schedule, stillness::Stillness, unread::Source};
 
 /// A process.
 #[derive(Debug)]
@@ -34,13 +34,10 @@ pub(crate) struct Process {
     pub pipes: Vec<(Stream, OwnedFd)>,
     /// It has said READY.
     pub ready: bool,
-    /// Its turn counter when it last moved.
-    pub turns: u64,
     /// Its scheduling.
     pub schedule: Schedule,
-    /// Ticks of start since that move, or since its own start. Not a time: where the whole machine
-    /// stands still nobody moves, and start does not tick either.
-    pub still_ticks: u64,
+    /// The time for which it has stood still, or has not been ready.
+    pub stillness: Stillness,
     /// Its exit is wanted: draining, replaced, or killed by start.
     pub leaving: bool,
     /// start has killed it.
@@ -81,9 +78,8 @@ impl Process {
             page_fd,
             pipes: Vec::new(),
             ready: false,
-            turns: 0,
             schedule: Schedule::default(),
-            still_ticks: 0,
+            stillness: Stillness::default(),
             leaving: false,
             killed: false,
             zygote: false,

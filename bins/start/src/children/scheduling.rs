@@ -10,12 +10,17 @@
 //!   each turn carries one event. Under SCHED_BATCH they wait until it sleeps, and a turn carries
 //!   many. And a busy program has no claim to more of a core than the application: nice 0.
 //!
+//! Whoever of a lane is busiest decides for all that its bytes pass through. A lane that speaks TLS
+//! with its clients spends most of its time on that: parse alone would look quiet beside it, and
+//! take the core from tls at each client's bytes, a quarter of a turn's work more for each request.
+//!
 //! What computes for a request, as rules and encoders do, is busy whenever it runs: for up to a
 //! look of start's it would keep a core from the application by a nice value below 0.
 //!
 //! What a program has used is asked of the kernel, not of the program.
 
 use core::time::Duration;
+use std::collections::HashMap;
 
 use fosse_plan::Scheduling;
 use fosse_sys::process::{Policy, cpu_time, set_nice, set_policy};
@@ -70,17 +75,72 @@ const fn is_front(program: Program) -> bool {
     matches!(program, Program::Accept | Program::Parse | Program::ParseH2 | Program::Tls)
 }
 
+/// Returns whether the bytes of all requests of a lane pass through a program.
+const fn carries(program: Program) -> bool {
+    matches!(program, Program::Parse | Program::ParseH2 | Program::Tls | Program::Dispatch)
+}
+
 /// Returns whether a program works on the content of what passes.
 const fn computes(program: Program) -> bool {
     matches!(program, Program::WafFilter | Program::Encode)
 }
 
+/// The CPU time that a process uses, beside the two marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Load {
+    /// Below both.
+    Quiet,
+    /// Between them.
+    Some,
+    /// Above both.
+    Busy,
+}
+
+/// The load of each lane: that of the busiest of those that its bytes pass through.
+#[derive(Debug, Default)]
+pub(crate) struct Loads(HashMap<u32, Load>);
+
+impl Loads {
+    /// Adds the load of a process.
+    pub(crate) fn add(&mut self, program: Program, lane: Option<u32>, load: Load) {
+        if let Some(lane) = lane.filter(|_| carries(program)) {
+            let busiest = self.0.entry(lane).or_insert(load);
+            *busiest = load.max(*busiest);
+        }
+    }
+
+    /// Returns the load by which a process is scheduled: its lane's, or its own.
+    pub(crate) fn of(&self, program: Program, lane: Option<u32>, own: Load) -> Load {
+        lane.filter(|_| carries(program)).and_then(|lane| self.0.get(&lane).copied()).unwrap_or(own)
+    }
+}
+
 impl Schedule {
+    /// Asks the kernel what a process has used since the last look.
+    pub(crate) fn look(&mut self, pid: Pid, now_ms: u64) -> Load {
+        // One that is gone uses nothing.
+        cpu_time(pid).map_or(Load::Quiet, |cpu| self.note(cpu, now_ms))
+    }
+
+    fn note(&mut self, cpu: Duration, now_ms: u64) -> Load {
+        let used = cpu.checked_sub(self.cpu).unwrap_or_default();
+        let elapsed_ms = (now_ms - self.at_ms).max(1);
+        let percent = used.as_millis() * 100 / u128::from(elapsed_ms);
+        (self.cpu, self.at_ms) = (cpu, now_ms);
+        match self.setting {
+            // The first look has nothing to compare with.
+            None => Load::Quiet,
+            Some(_) if percent >= BUSY_CPU_PERCENT_MIN => Load::Busy,
+            Some(_) if percent < QUIET_CPU_PERCENT_MAX => Load::Quiet,
+            Some(_) => Load::Some,
+        }
+    }
+
     /// Sets a process's policy and nice value where it should have others than it has.
     ///
     /// # Errors
     /// `EPERM` without `CAP_SYS_NICE`. A process that is gone is no error.
-    pub(crate) fn update(&mut self, program: Program, pid: Pid, wanted: &Wanted, now_ms: u64) -> Result<(), Errno> {
+    pub(crate) fn update(&mut self, program: Program, pid: Pid, wanted: &Wanted, load: Load) -> Result<(), Errno> {
         if program == Program::Password {
             return self.set(pid, BACKGROUND);
         }
@@ -91,10 +151,7 @@ impl Schedule {
             Scheduling::Inherit => return Ok(()),
             Scheduling::Batch => Setting::busy(program),
             Scheduling::Auto if computes(program) => Setting::busy(program),
-            Scheduling::Auto => match cpu_time(pid) {
-                Ok(cpu) => self.by_cpu_time(program, cpu, wanted.quiet(), now_ms),
-                Err(_) => return Ok(()),
-            },
+            Scheduling::Auto => self.by_load(program, load, wanted.quiet()),
         };
         self.set(pid, setting)
     }
@@ -110,19 +167,13 @@ impl Schedule {
         }
     }
 
-    /// Returns the setting for a process that has used `cpu` in all, and remembers it for the next
-    /// time. Between the two marks it keeps what it has, or it would change to and fro.
-    fn by_cpu_time(&mut self, program: Program, cpu: Duration, quiet: Setting, now_ms: u64) -> Setting {
-        let used = cpu.checked_sub(self.cpu).unwrap_or_default();
-        let elapsed_ms = (now_ms - self.at_ms).max(1);
-        let percent = used.as_millis() * 100 / u128::from(elapsed_ms);
-        (self.cpu, self.at_ms) = (cpu, now_ms);
-        match self.setting {
-            // The first look has nothing to compare with.
-            None => quiet,
-            Some(_) if percent >= BUSY_CPU_PERCENT_MIN => Setting::busy(program),
-            Some(_) if percent < QUIET_CPU_PERCENT_MAX => quiet,
-            Some(setting) => setting,
+    /// Returns the setting for a load. Between the two marks a process keeps what it has, or it
+    /// would change to and fro.
+    fn by_load(&self, program: Program, load: Load, quiet: Setting) -> Setting {
+        match load {
+            Load::Busy => Setting::busy(program),
+            Load::Quiet => quiet,
+            Load::Some => self.setting.unwrap_or(quiet),
         }
     }
 }
@@ -146,7 +197,8 @@ mod tests {
         let mut after_half_a_second = |percent: u64| {
             cpu += Duration::from_millis(5 * percent);
             now_ms += 500;
-            let setting = schedule.by_cpu_time(Program::Parse, cpu, quiet, now_ms);
+            let load = schedule.note(cpu, now_ms);
+            let setting = schedule.by_load(Program::Parse, load, quiet);
             schedule.setting = Some(setting);
             setting
         };
@@ -156,6 +208,22 @@ mod tests {
         for (percent, setting) in expected {
             assert_eq!(after_half_a_second(percent), setting, "{percent} %");
         }
+    }
+
+    #[test]
+    fn the_busiest_of_a_lane_decides_for_all_that_its_bytes_pass_through() {
+        let mut loads = Loads::default();
+        loads.add(Program::Parse, Some(1), Load::Some);
+        loads.add(Program::Tls, Some(1), Load::Busy);
+        loads.add(Program::Dispatch, Some(1), Load::Quiet);
+        loads.add(Program::Parse, Some(2), Load::Quiet);
+        // What computes says nothing of how many requests there are.
+        loads.add(Program::WafFilter, Some(2), Load::Busy);
+        loads.add(Program::Accept, None, Load::Busy);
+        let of = |program, lane| loads.of(program, lane, Load::Some);
+        assert_eq!([Program::Parse, Program::Tls, Program::Dispatch].map(|one| of(one, Some(1))), [Load::Busy; 3]);
+        assert_eq!([of(Program::Parse, Some(2)), of(Program::Dispatch, Some(2))], [Load::Quiet; 2]);
+        assert_eq!([of(Program::Keys, Some(1)), of(Program::Accept, None), of(Program::Parse, None)], [Load::Some; 3]);
     }
 
     #[test]

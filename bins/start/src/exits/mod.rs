@@ -83,6 +83,7 @@ fn lane_lost(state: &mut State, reload: &mut Reload, (number, key): (u32, Key), 
     match program {
         Program::Parse => state.lanes.keep_rest(number, Door::Parse),
         Program::Tls => state.lanes.keep_rest(number, Door::Tls),
+        Program::ParseH2 => state.lanes.keep_rest(number, Door::Http2),
         _ => {}
     }
     let until_ms = state.event_loop.now_ms().saturating_add(limits::DYING_MS_MAX);

@@ -54,6 +54,9 @@ pub(crate) struct Lane {
     /// gone. The next exits show which of them crashed: a peer's descriptors close before start
     /// hears of its exit.
     pub suspect: Option<Exit>,
+    /// One of its processes took nothing any more: its exit is to come and ends the lane. Until
+    /// then no process is replaced in it.
+    pub is_torn: bool,
 }
 
 impl Lane {

@@ -65,7 +65,7 @@ impl Channels {
         };
         let mut doors = vec![door];
         if generation.has_http2() {
-            channels.add_http2(generation.plan.inspect_responses)?;
+            doors.push(channels.add_http2(generation.plan.inspect_responses)?);
         }
         if generation.has_encode() {
             channels.add_encode(generation.plan.inspect_responses)?;
@@ -94,16 +94,17 @@ impl Channels {
     }
 
     /// Gives parse-h2 its place on the ring beside parse: whoever reads requests from one reads
-    /// them from both, and so with responses.
-    fn add_http2(&mut self, inspect_responses: bool) -> Result<(), Errno> {
+    /// them from both, and so with responses. Returns its door.
+    fn add_http2(&mut self, inspect_responses: bool) -> Result<DoorEnds, Errno> {
+        let (door, connections) = DoorEnds::of(Door::Http2, pair(SocketType::SEQPACKET)?)?;
         let (out, requests) = pair(SocketType::STREAM)?;
         let (to_front, responses) = pair(SocketType::STREAM)?;
         let reader = self.filter.as_mut().unwrap_or(&mut self.dispatch);
         reader.push((SECOND_FROM, requests));
         let writer = self.filter.as_mut().filter(|_| inspect_responses).unwrap_or(&mut self.dispatch);
         writer.push((SECOND_TO, to_front));
-        self.parse_h2 = Some(vec![(0, responses), (1, out)]);
-        Ok(())
+        self.parse_h2 = Some(vec![(0, responses), (1, out), (8, connections)]);
+        Ok(door)
     }
 
     /// Gives encode its place beside the way that responses take which are not encoded.
@@ -186,6 +187,7 @@ pub(crate) fn start(
         doors,
         state: LaneState::Starting,
         suspect: None,
+        is_torn: false,
     });
     Ok(())
 }

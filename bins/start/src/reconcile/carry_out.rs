@@ -112,8 +112,11 @@ fn start_again(state: &mut State, lane: u32, program: Program, replace: Replace)
     let now_ms = state.event_loop.now_ms();
     match replace(&mut state.lanes, &mut state.children, cx, lane) {
         Ok(()) => {}
-        // The lane itself is about to be found dead.
-        Err(Errno::PIPE | Errno::CONNRESET | Errno::SRCH) => state.children.not_now(program, now_ms),
+        // Whoever was to get an end of it is gone, and the lane with it. A pause of the program
+        // would keep the next lane waiting too.
+        Err(Errno::PIPE | Errno::CONNRESET | Errno::SRCH) => {
+            state.lanes.find_mut(lane).into_iter().for_each(|lane| lane.is_torn = true);
+        }
         Err(errno) => state.children.not_started(program, errno, now_ms),
     }
 }

@@ -170,6 +170,6 @@ fn lacking(desired: &Desired, seen: &Seen<'_>, program: Program) -> impl Iterato
     let has_one =
         |lane: &Lane| seen.members.iter().any(|member| member.program == program && member.lane == Some(lane.number));
     let of_generation = |lane: &Lane| lane.state == LaneState::Live && lane.generation == desired.generation;
-    let is_lacking = |lane: &&Lane| of_generation(lane) && !has_one(lane) && seen.may_start(program);
+    let is_lacking = |lane: &&Lane| of_generation(lane) && !lane.is_torn && !has_one(lane) && seen.may_start(program);
     seen.lanes.iter().filter(is_lacking).map(|lane| lane.number).collect::<Vec<_>>().into_iter()
 }

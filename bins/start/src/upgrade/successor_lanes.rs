@@ -70,7 +70,7 @@ impl Reader<'_> {
             let (door, accept, stage) = (r.door()?, r.list(Self::fd)?.pop(), r.list(Self::fd)?.pop());
             Ok(DoorEnds { door, accept, stage, given })
         })?;
-        Ok(Lane { number, generation, core, processes: Vec::new(), doors, state, suspect: None })
+        Ok(Lane { number, generation, core, processes: Vec::new(), doors, state, suspect: None, is_torn: false })
     }
 
     fn door(&mut self) -> Result<Door, WireError> {

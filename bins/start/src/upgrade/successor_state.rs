@@ -10,6 +10,7 @@ use crate::{
     children::{
         Children,
         process::{Process, number_of, pid_of},
+        stillness::Stillness,
         uncounted::{Ended, Uncounted},
     },
     generation::{Generation, TlsImages},
@@ -269,7 +270,7 @@ impl<'e> Writer<'e> {
         self.number(u32::try_from(process.slot).map_err(|_| WireError::Field("slot"))?);
         self.out.extend_from_slice(&[u8::from(process.ready), u8::from(process.leaving), u8::from(process.killed)]);
         self.out.extend_from_slice(&[u8::from(process.zygote), u8::from(process.keeps_records)]);
-        self.long(process.turns);
+        self.long(process.stillness.turns);
         self.fd(&process.control);
         self.fd(&process.page_fd);
         self.list(&process.pipes, |w, (stream, fd)| {
@@ -343,7 +344,7 @@ impl Reader<'_> {
         let slot = usize::try_from(self.0.u32()?).map_err(|_| WireError::Field("slot"))?;
         let (ready, leaving, killed) = (self.0.u8()? == 1, self.0.u8()? == 1, self.0.u8()? == 1);
         let (zygote, keeps_records) = (self.0.u8()? == 1, self.0.u8()? == 1);
-        let turns = self.0.u64()?;
+        let stillness = Stillness::new(self.0.u64()?);
         let (control, page_fd) = (self.fd()?, self.fd()?);
         let pipes = self.list(|r| {
             let stream = match r.0.u8()? {
@@ -355,6 +356,6 @@ impl Reader<'_> {
             Ok((stream, r.fd()?))
         })?;
         let process = Process::new(program, lane, slot, control, page_fd).map_err(|_| WireError::Field("page"))?;
-        Ok(Process { pid, pipes, ready, turns, leaving, killed, zygote, keeps_records, ..process })
+        Ok(Process { pid, pipes, ready, stillness, leaving, killed, zygote, keeps_records, ..process })
     }
 }

@@ -99,6 +99,8 @@ impl World {
         stages.extend(self.state.generation.has_encode().then_some(Program::Encode));
         let with_tls = self.state.generation.has_tls();
         stages.extend([Program::Tls, Program::Keys].into_iter().filter(|_| with_tls));
+        let has_http2 = self.state.generation.has_http2();
+        stages.extend(has_http2.then_some(Program::ParseH2));
         let begun = stages[..1 + self.dice.roll(3)].to_vec();
         if self.refuses(Program::Parse).is_err() {
             for program in begun {
@@ -107,10 +109,15 @@ impl World {
             return Err(());
         }
         let processes = stages.into_iter().map(|program| self.make(program, Some(number))).collect();
-        let doors = Door::ALL.into_iter().filter(|door| with_tls || *door == Door::Parse);
+        let doors = Door::ALL.into_iter().filter(|door| match door {
+            Door::Parse => true,
+            Door::Tls => with_tls,
+            Door::Http2 => has_http2,
+        });
         let doors = doors.map(|door| DoorEnds::of(door, pair(SocketType::SEQPACKET).unwrap()).unwrap().0).collect();
         let generation = self.state.generation.number;
-        let lane = Lane { number, generation, core, processes, doors, state: LaneState::Starting, suspect: None };
+        let (state, suspect, is_torn) = (LaneState::Starting, None, false);
+        let lane = Lane { number, generation, core, processes, doors, state, suspect, is_torn };
         self.state.lanes.push(lane);
         let wanted = self.state.lanes.iter().filter(|lane| lane.generation == generation && lane.state.is_wanted());
         assert!(wanted.count() <= LANES as usize, "more lanes than cores");

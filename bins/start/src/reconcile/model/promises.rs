@@ -149,6 +149,25 @@ fn a_lane_goes_on_without_its_encode_or_its_keys_and_gets_another() {
 }
 
 #[test]
+fn a_lane_that_is_torn_gets_no_other_keys_and_the_next_one_is_started_when_it_is_lost() {
+    let mut world = at_rest(true);
+    let of = |world: &World, program| world.keys(|process| process.program == program && process.lane.is_some());
+    let (keys, tls) = (of(&world, Program::Keys)[0], of(&world, Program::Tls)[0]);
+    // keys exits since its tls is gone, and is reaped first: nobody takes the end of another.
+    let number = world.state.children.get(tls).unwrap().lane.unwrap();
+    world.state.lanes.find_mut(number).unwrap().is_torn = true;
+    world.exits(keys, End::Exit(111));
+    world.go_on();
+    assert!(world.keys(|process| process.program == Program::Keys && process.lane == Some(number)).is_empty());
+    world.exits(tls, End::Signal(9));
+    world.go_on();
+    let wanted = |lane: &&crate::lanes::Lane| lane.state.is_wanted();
+    assert_eq!(world.state.lanes.iter().filter(wanted).count(), super::LANES as usize);
+    world.settle();
+    world.check();
+}
+
+#[test]
 fn the_lanes_of_before_drain_when_the_next_accept_knows_of_them() {
     let mut world = at_rest(false);
     let parse = world.keys(|process| process.program == Program::Parse);

@@ -66,6 +66,7 @@ pub(super) const CHANGES: &[Change] = &[
     ("[[listen]]", "peer_uids", "[33]", &[UNIX_LISTENER]),
     ("[[listen]]", "proxy_protocol", "true", &[TRUSTED]),
     ("[[listen]]", "behind_tls", "true", &[]),
+    ("[[listen]]", "http2", "true", &[]),
     ("[[listen]]", "trusted", "[\"10.0.0.0/8\"]", &[]),
     ("[[listen]]", "trusted_fields", "\"forwarded\"", &[TRUSTED]),
     ("[[listen]]", "connection_per_client", "true", &[TRUSTED]),

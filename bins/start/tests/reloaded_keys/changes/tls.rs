@@ -25,6 +25,8 @@ pub(super) const CHANGES: &[Change] = &[
     ("[tls]", "minimum_version", "\"1.3\"", SERVED),
     ("[tls]", "unknown_names", "\"default\"", SERVED),
     ("[tls]", "http2", "false", SERVED),
+    ("[tls]", "ciphers", "[\"TLS_AES_128_GCM_SHA256\"]", SERVED),
+    ("[tls]", "groups", "[\"x25519\"]", SERVED),
     ("[tls]", "handshake_seconds", "9", SERVED),
     ("[site.tls]", "enabled", "false", SERVED),
     ("[site.tls]", "redirect", "false", BESIDE),
