@@ -83,7 +83,11 @@ impl Admission {
 
     /// Returns the door of a lane for those who come by a listener.
     pub(crate) fn door(&self, listener: u16) -> Door {
-        if self.listener(listener).is_some_and(|listener| listener.tls) { Door::Tls } else { Door::Parse }
+        match self.listener(listener) {
+            Some(listener) if listener.tls => Door::Tls,
+            Some(listener) if listener.http2 => Door::Http2,
+            _ => Door::Parse,
+        }
     }
 
     /// Returns the settings of a listener.

@@ -8,7 +8,6 @@ use fosse_service::Process;
 use fosse_source::Network;
 use fosse_wire::channel::{Connection, Kind, Message, Tally};
 use fosse_wire::request::Endpoint;
-use fosse_wire::start::Door;
 use rustix::net::{AddressFamily, SocketType, getpeername, sockopt};
 
 use crate::announce;
@@ -45,8 +44,8 @@ fn follow(state: &mut State, process: &Process, way: Way, message: Message, fds:
             lost.for_each(|connection| close(state, connection.id, way));
             message.connections.iter().zip(fds).for_each(|(one, fd)| take_back(state, process, one, fd, way));
         }
-        Kind::Shares if way.door == Door::Parse => {
-            message.tallies.iter().for_each(|tally| share(state, way.lane, tally));
+        Kind::Shares if way.door.is_front() => {
+            message.tallies.iter().for_each(|tally| share(state, way, tally));
         }
         Kind::Offences => message.tallies.iter().for_each(|tally| overran(state, process, tally)),
         Kind::Connections
@@ -54,7 +53,7 @@ fn follow(state: &mut State, process: &Process, way: Way, message: Message, fds:
         | Kind::Relieve
         | Kind::Elsewhere
         | Kind::Penalised
-        // fosse-tls counts nobody: the clients that it passes on are counted by parse.
+        // fosse-tls counts nobody: the clients that it passes on are counted by fronts.
         | Kind::Shares => {}
     }
 }
@@ -65,23 +64,26 @@ fn close(state: &mut State, id: u64, way: Way) {
     }
 }
 
-/// Takes what a lane has of a network, which is no more than the connections that it may hold.
-fn share(state: &mut State, lane: u32, tally: &Tally) {
-    let (Some(network), Some(max)) = (Network::of_parts(&tally.address, tally.bits), state.lanes.room(lane)) else {
+/// Takes what a front has of a network, which is no more than the connections that its lane may
+/// hold.
+fn share(state: &mut State, front: Way, tally: &Tally) {
+    let (Some(network), Some(max)) = (Network::of_parts(&tally.address, tally.bits), state.lanes.room(front.lane))
+    else {
         return;
     };
     let networks_max = usize::try_from(max).unwrap_or(usize::MAX) * LANE_NETWORKS_FACTOR;
-    state.admission.shares.set(lane, network, tally.number.min(u64::from(max)), networks_max);
+    state.admission.shares.set(front, network, tally.number.min(u64::from(max)), networks_max);
 }
 
-/// Takes that requests of a source used up the rules' time.
+/// Takes that requests of a source used up the rules' time, or that it flooded a connection of
+/// HTTP/2.
 fn overran(state: &mut State, process: &Process, tally: &Tally) {
     let source = Network::of_parts(&tally.address, tally.bits).and_then(Network::source);
     let now_ms = process.event_loop.now_ms();
     let strike = source.and_then(|source| state.admission.overran(source, tally.number, now_ms));
-    strike
-        .into_iter()
-        .for_each(|strike| announce::strike(state, process, strike, "the rules ran out of time over its requests"));
+    strike.into_iter().for_each(|strike| {
+        announce::strike(state, process, strike, "its requests used up the rules' time, or it flooded a connection")
+    });
 }
 
 /// Adds a connection from before this process's time: no more than the lane may hold, and trusted

@@ -1,4 +1,4 @@
-//! The counts of clients that trusted proxies name: each lane says what it has, and hears what the
+//! The counts of clients that trusted proxies name: each front says what it has, and hears what the
 //! whole edge has where that is much. So the limit of a source is one of the edge, without a
 //! message for each request.
 
@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use fosse_source::Network;
 
-/// The share of each lane of each network.
+use crate::way::Way;
+
+/// The share of each front of each network.
 #[derive(Debug, Default)]
 pub(crate) struct Shares {
-    lanes: BTreeMap<u32, HashMap<Network, u64>>,
+    fronts: BTreeMap<Way, HashMap<Network, u64>>,
     totals: HashMap<Network, u64>,
     /// Networks whose total has changed since lanes were told.
     changed: BTreeSet<Network>,
@@ -17,10 +19,10 @@ pub(crate) struct Shares {
     announced: BTreeSet<Network>,
 }
 
-/// News for a lane: what a network has in the edge but for the lane's own share.
+/// News for a front: what a network has in the edge but for its own share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Elsewhere {
-    pub(crate) lane: u32,
+    pub(crate) front: Way,
     pub(crate) network: Network,
     pub(crate) count: u64,
 }
@@ -43,9 +45,9 @@ impl Shares {
         self.totals.get(&network).copied().unwrap_or(0)
     }
 
-    /// Takes what a lane says that it has of a network. It may have `networks_max` networks.
-    pub(crate) fn set(&mut self, lane: u32, network: Network, count: u64, networks_max: usize) {
-        let shares = self.lanes.entry(lane).or_default();
+    /// Takes what a front says that it has of a network. It may have `networks_max` networks.
+    pub(crate) fn set(&mut self, front: Way, network: Network, count: u64, networks_max: usize) {
+        let shares = self.fronts.entry(front).or_default();
         if shares.len() >= networks_max && !shares.contains_key(&network) {
             return;
         }
@@ -53,9 +55,9 @@ impl Shares {
         self.change(network, before.unwrap_or(0), count);
     }
 
-    /// Forgets what a lane had that is gone.
-    pub(crate) fn lose(&mut self, lane: u32) {
-        for (network, count) in self.lanes.remove(&lane).unwrap_or_default() {
+    /// Forgets what a front had that is gone.
+    pub(crate) fn lose(&mut self, front: Way) {
+        for (network, count) in self.fronts.remove(&front).unwrap_or_default() {
             self.change(network, count, 0);
         }
     }
@@ -70,12 +72,12 @@ impl Shares {
         self.changed.insert(network);
     }
 
-    /// Returns the news since the last time for every one of `lanes`. A network is worth a word
+    /// Returns the news since the last time for every one of `fronts`. A network is worth a word
     /// where it has half of what it may have, `limit`, together with its `direct` connections; and
     /// once more when it no longer has.
     pub(crate) fn news(
         &mut self,
-        lanes: &[u32],
+        fronts: &[Way],
         limit: impl Fn(Network) -> u64,
         direct: impl Fn(Network) -> u64,
     ) -> Vec<Elsewhere> {
@@ -85,8 +87,8 @@ impl Shares {
             let is_much = self.total(network) > 0 && all >= limit(network).div_ceil(2);
             let was_told = if is_much { !self.announced.insert(network) } else { self.announced.remove(&network) };
             if is_much || was_told {
-                let count = |lane| if is_much { all - self.of(lane, network) } else { 0 };
-                news.extend(lanes.iter().map(|lane| Elsewhere { lane: *lane, network, count: count(*lane) }));
+                let count = |front| if is_much { all - self.of(front, network) } else { 0 };
+                news.extend(fronts.iter().map(|front| Elsewhere { front: *front, network, count: count(*front) }));
             }
         }
         news
@@ -98,8 +100,8 @@ impl Shares {
         self.changed.extend(&self.announced);
     }
 
-    fn of(&self, lane: u32, network: Network) -> u64 {
-        self.lanes.get(&lane).and_then(|shares| shares.get(&network)).copied().unwrap_or(0)
+    fn of(&self, front: Way, network: Network) -> u64 {
+        self.fronts.get(&front).and_then(|shares| shares.get(&network)).copied().unwrap_or(0)
     }
 }
 
@@ -107,6 +109,16 @@ impl Shares {
 mod tests {
     use super::*;
     use fosse_source::Source;
+    use fosse_wire::start::Door;
+
+    fn number(front: Way) -> u32 {
+        front.lane * 2 + u32::from(front.door == Door::Http2)
+    }
+
+    /// Of one lane two, and of the next one.
+    fn front(number: u32) -> Way {
+        Way { lane: number / 2, door: if number % 2 == 1 { Door::Http2 } else { Door::Parse } }
+    }
 
     fn network(last: u8) -> Network {
         let address = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, last];
@@ -114,22 +126,22 @@ mod tests {
     }
 
     fn news(shares: &mut Shares) -> Vec<(u32, u64)> {
-        shares.news(&[0, 1], |_| 10, |_| 1).iter().map(|one| (one.lane, one.count)).collect()
+        shares.news(&[front(0), front(1)], |_| 10, |_| 1).iter().map(|one| (number(one.front), one.count)).collect()
     }
 
     #[test]
     fn lanes_hear_of_a_network_that_has_much_and_once_when_it_no_longer_has() {
         let mut shares = Shares::default();
-        shares.set(0, network(1), 3, 9);
+        shares.set(front(0), network(1), 3, 9);
         assert_eq!(news(&mut shares), [], "4 of 10 with the direct one");
-        shares.set(1, network(1), 2, 9);
+        shares.set(front(1), network(1), 2, 9);
         assert_eq!(news(&mut shares), [(0, 3), (1, 4)], "each hears of the others and of the direct one");
         assert_eq!(news(&mut shares), []);
         shares.tell_again();
         assert_eq!(news(&mut shares), [(0, 3), (1, 4)]);
-        shares.lose(0);
+        shares.lose(front(0));
         assert_eq!((news(&mut shares), shares.total(network(1))), (vec![(0, 0), (1, 0)], 2));
-        shares.set(1, network(1), 0, 9);
+        shares.set(front(1), network(1), 0, 9);
         assert_eq!((news(&mut shares), shares.totals.len()), (vec![], 0));
     }
 
@@ -137,12 +149,16 @@ mod tests {
     fn lanes_hear_of_direct_connections_that_come_and_go_beside_what_they_have() {
         let news = |shares: &mut Shares, direct| -> Vec<(u32, u64)> {
             shares.direct_changed(network(1));
-            shares.news(&[0, 1], |_| 10, |_| direct).iter().map(|one| (one.lane, one.count)).collect()
+            shares
+                .news(&[front(0), front(1)], |_| 10, |_| direct)
+                .iter()
+                .map(|one| (number(one.front), one.count))
+                .collect()
         };
         let mut shares = Shares::default();
         assert_eq!(news(&mut shares, 9), [], "no proxy has named it");
         assert!(shares.is_empty());
-        shares.set(0, network(1), 1, 9);
+        shares.set(front(0), network(1), 1, 9);
         assert_eq!(news(&mut shares, 9), [(0, 9), (1, 10)]);
         assert_eq!(news(&mut shares, 0), [(0, 0), (1, 0)], "they are gone");
         assert_eq!(news(&mut shares, 0), []);
@@ -152,9 +168,9 @@ mod tests {
     #[test]
     fn a_lane_says_no_more_than_it_can_have() {
         let mut shares = Shares::default();
-        (0..9).for_each(|last| shares.set(0, network(last), 1, 3));
+        (0..9).for_each(|last| shares.set(front(0), network(last), 1, 3));
         assert_eq!(shares.totals.len(), 3);
-        shares.set(0, network(0), 5, 3);
+        shares.set(front(0), network(0), 5, 3);
         assert_eq!(shares.total(network(0)), 5);
     }
 }

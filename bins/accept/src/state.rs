@@ -7,7 +7,6 @@ use fosse_eventloop::EventLoop;
 use fosse_settings::Accept;
 use fosse_source::Source;
 use fosse_wire::channel::{Connection, Kind};
-use fosse_wire::start::Door;
 
 use crate::PROGRAM;
 use crate::admission::Admission;
@@ -74,12 +73,10 @@ impl State {
         let changed = connections.take_changed(!shares.is_empty());
         changed.into_iter().for_each(|network| shares.direct_changed(network));
         let direct = |network| u64::from(connections.of(network));
-        // parse counts clients that proxies name, whichever door they came by.
-        let lanes: Vec<u32> =
-            channels.ways().iter().filter(|way| way.door == Door::Parse).map(|way| way.lane).collect();
-        for news in shares.news(&lanes, |network| admission.lowest_limit(network), direct) {
-            let way = Way { lane: news.lane, door: Door::Parse };
-            channels.tell(way, Kind::Elsewhere, news.network, news.count);
+        // Fronts count clients that proxies name, whichever door they came by.
+        let fronts: Vec<Way> = channels.ways().into_iter().filter(|way| way.door.is_front()).collect();
+        for news in shares.news(&fronts, |network| admission.lowest_limit(network), direct) {
+            channels.tell(news.front, Kind::Elsewhere, news.network, news.count);
         }
         admission.shares = shares;
     }
@@ -117,8 +114,8 @@ impl State {
         let lost = self.connections.lose(way);
         self.lanes.remove(way, lost);
         self.listing.remove(way);
-        if way.door == Door::Parse {
-            self.admission.shares.lose(way.lane);
+        if way.door.is_front() {
+            self.admission.shares.lose(way);
         }
         // At each reload all lanes end, most of them with nothing left.
         if lost > 0 || why != Gone::Ended {

@@ -19,13 +19,13 @@ impl Way {
 
     /// Returns the number of it in tokens.
     pub(crate) fn number(self) -> u64 {
-        u64::from(self.lane) << 1 | self.door as u64
+        u64::from(self.lane) << 2 | self.door as u64
     }
 
     /// Returns the way of such a number.
     pub(crate) fn of_number(number: u64) -> Self {
-        let door = if number & 1 == 0 { Door::Parse } else { Door::Tls };
-        Self { lane: u32::try_from(number >> 1).unwrap_or(u32::MAX), door }
+        let door = Door::ALL.into_iter().find(|door| *door as u64 == number & 3).unwrap_or_default();
+        Self { lane: u32::try_from(number >> 2).unwrap_or(u32::MAX), door }
     }
 }
 
@@ -33,7 +33,11 @@ impl Way {
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "lane={}", self.lane)?;
-        if self.door == Door::Tls { f.write_str(" door=tls") } else { Ok(()) }
+        match self.door {
+            Door::Parse => Ok(()),
+            Door::Tls => f.write_str(" door=tls"),
+            Door::Http2 => f.write_str(" door=http2"),
+        }
     }
 }
 

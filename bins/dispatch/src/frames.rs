@@ -21,6 +21,7 @@ use crate::{
         request_body, send,
         stream::{Buffering, Stream},
         streams::Streams,
+        tunnel,
     },
     lane::Lane,
 };
@@ -91,6 +92,11 @@ fn take_next(frame: &Frame<'_>, stream: &mut Stream, lane: &mut Lane<'_>) -> Res
             stream.credit = stream.credit.checked_add(u64::from(frame.credit()?)).ok_or(WireError::Credit)?;
             lane.credit_granted(stream)
         }
+        Kind::Tunnel => {
+            tunnel::take(stream, frame.body)?;
+            send::queue(stream, &mut lane.context);
+            Outcome::Continue
+        }
         // One that crosses the end of its response says nothing any more.
         Kind::Lease if stream.response_ended => Outcome::Continue,
         Kind::Lease => {
@@ -117,7 +123,7 @@ fn take_first(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>) -> 
         }
         Kind::Reset => frame.reset().map(drop),
         Kind::ResponseCredit => frame.credit().map(drop),
-        Kind::Lease => Ok(()),
+        Kind::Lease | Kind::Tunnel => Ok(()),
         kind => Err(WireError::Order(kind)),
     }
 }

@@ -52,6 +52,7 @@ fn fields_of(frame: &Frame<'_>) -> Result<Line, WireError> {
         Kind::ResponseCredit => Line::ResponseCredit(Credit { stream, bytes: frame.credit()? }),
         Kind::Verdict => Line::Verdict(verdict(stream, &verdict::Verdict::decode(frame.body)?)),
         Kind::Lease => Line::Lease(data()),
+        Kind::Tunnel => Line::Tunnel(data()),
         Kind::Encode => Line::Encode(Box::new(encode_head(stream, &EncodeHead::decode(frame.body)?))),
         Kind::ReleaseCredit => Line::ReleaseCredit(Credit { stream, bytes: frame.release_credit()?.unwrap_or(0) }),
     })
@@ -87,6 +88,7 @@ fn request(stream: u32, head: &RequestHead<'_>) -> Request {
         method: bytes(head.method),
         host: bytes(head.host),
         sni: bytes(head.sni),
+        facts: bytes(head.facts.bytes()),
         upgrade: bytes(head.upgrade),
         target: bytes(head.target),
         received: bytes(head.received),

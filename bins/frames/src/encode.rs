@@ -1,6 +1,7 @@
 //! From a line to its frame.
 
 use fosse_wire::encode::{self as wire_encode, EncodeHead};
+use fosse_wire::facts::HandshakeFacts;
 use fosse_wire::frame::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES, ResetReason};
 use fosse_wire::request::{self, BodyLength, Endpoint, RequestHead};
 use fosse_wire::response::{self, BACKEND_NONE, ResponseHead};
@@ -39,7 +40,9 @@ pub fn body(line: &Line) -> Result<Vec<u8>, WireError> {
     match line {
         Line::Hello(hello) => put_hello(&mut out, hello),
         Line::Request(head) => put_request(&mut out, head)?,
-        Line::RequestData(data) | Line::ResponseData(data) | Line::Lease(data) => out.extend_from_slice(&data.data.0),
+        Line::RequestData(data) | Line::ResponseData(data) | Line::Lease(data) | Line::Tunnel(data) => {
+            out.extend_from_slice(&data.data.0);
+        }
         Line::RequestEnd(end) => put_fields(&mut out, &end.trailers)?,
         Line::Response(head) => put_response(&mut out, head)?,
         Line::ResponseEnd(end) => {
@@ -71,6 +74,7 @@ fn stream_and_kind(line: &Line) -> Result<(StreamId, Kind), WireError> {
         Line::ResponseCredit(credit) => (credit.stream, Kind::ResponseCredit),
         Line::Verdict(verdict) => (verdict.stream, Kind::Verdict),
         Line::Lease(data) => (data.stream, Kind::Lease),
+        Line::Tunnel(data) => (data.stream, Kind::Tunnel),
         Line::ReleaseCredit(credit) => (credit.stream, Kind::ReleaseCredit),
         Line::Encode(head) => (head.stream, Kind::Encode),
         Line::Raw(raw) => (raw.stream, Kind::from_byte(raw.kind)?),
@@ -91,7 +95,7 @@ fn check(frame: &Frame<'_>) -> Result<(), WireError> {
         Kind::ReleaseCredit => frame.release_credit().map(drop),
         Kind::Encode => EncodeHead::decode(frame.body).map(drop),
         Kind::Verdict => verdict::Verdict::decode(frame.body).map(drop),
-        Kind::RequestData | Kind::ResponseData | Kind::Lease => Ok(()),
+        Kind::RequestData | Kind::ResponseData | Kind::Lease | Kind::Tunnel => Ok(()),
     }
 }
 
@@ -130,6 +134,7 @@ fn put_request(out: &mut Vec<u8>, head: &Request) -> Result<(), WireError> {
         host: &head.host.0,
         host_port: head.host_port,
         sni: &head.sni.0,
+        facts: HandshakeFacts::decode(&head.facts.0)?,
         target: &head.target.0,
         received: &head.received.0,
         location: &head.location.0,

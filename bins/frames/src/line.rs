@@ -39,6 +39,8 @@ pub enum Line {
     ReleaseCredit(Credit),
     /// Kind 13.
     Encode(Box<Encode>),
+    /// Kind 14.
+    Tunnel(Data),
     /// A frame of any kind with any body: how one that breaks the rules is shown, and can be made.
     Raw(Raw),
 }
@@ -139,6 +141,7 @@ pub struct Request {
     pub method: Bytes,
     pub host: Bytes,
     pub sni: Bytes,
+    pub facts: Bytes,
     pub upgrade: Bytes,
     pub target: Bytes,
     pub received: Bytes,
@@ -159,7 +162,7 @@ impl Default for Address {
     }
 }
 
-/// Body bytes, or those of LEASE.
+/// Body bytes, or those of LEASE and TUNNEL.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "its two fields say what they are")]
@@ -351,7 +354,7 @@ pub enum Cause {
 pub struct Raw {
     /// The stream.
     pub stream: u32,
-    /// 0 to 11.
+    /// 0 to 14.
     pub kind: u8,
     /// The body.
     #[serde(default)]

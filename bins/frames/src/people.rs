@@ -46,6 +46,7 @@ impl Display for ForPeople<'_> {
                 response(f, &head.response)
             }
             Line::Lease(data) => bytes(f, "LEASE", data),
+            Line::Tunnel(data) => bytes(f, "TUNNEL", data),
             Line::Raw(Raw { stream, kind, body, wrong }) => {
                 writeln!(
                     f,
@@ -92,6 +93,7 @@ fn request(f: &mut fmt::Formatter<'_>, head: &Request) -> fmt::Result {
         write!(f, ", tls {:#06x} cipher {:#06x}", head.tls_version, head.tls_cipher)?;
     }
     text(f, ", sni", &head.sni)?;
+    text(f, ", facts", &head.facts)?;
     text(f, ", upgrade", &head.upgrade)?;
     let flags = [
         (head.expect_continue, ", expects 100"),
@@ -239,6 +241,7 @@ mod tests {
             target: Bytes(all.clone()),
             line: Bytes(all.clone()),
             sni: Bytes(all.clone()),
+            facts: Bytes(all.clone()),
             fields: vec![(Bytes(all.clone()), Bytes(all.clone()))],
             ..Request::default()
         };

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use fosse_wire::encode::{Coding, EncodeHead};
+use fosse_wire::facts::{ClientCertificate, HandshakeFacts};
 use fosse_wire::frame::{Hello, ResetReason};
 use fosse_wire::request::{BodyLength, Endpoint, RequestHead, Version};
 use fosse_wire::response::{ResponseEnd, ResponseHead};
@@ -38,6 +39,9 @@ fn run(arguments: &[&str], input: &[u8]) -> Output {
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_kind() -> Vec<u8> {
     let all: Vec<u8> = (0..=255).collect();
+    let certificate = ClientCertificate { serial: &all[..20], subject: b"CN=a", ..Default::default() };
+    let mut known = Vec::new();
+    HandshakeFacts::encode(&mut known, b"", Some(&certificate)).unwrap();
     let stream = StreamId::first(77).unwrap();
     let mut out = Outbox::default();
     out.hello(Hello { credit_unlimited: true, slots: Slots::of(1, 2).unwrap() });
@@ -69,6 +73,7 @@ fn every_kind() -> Vec<u8> {
             host: b"a",
             host_port: 1,
             sni: &all,
+            facts: HandshakeFacts::decode(&known).unwrap(),
             target: b"/",
             upgrade: b"websocket",
             line: &all,
@@ -81,7 +86,7 @@ fn every_kind() -> Vec<u8> {
         .unwrap();
     }
     for bytes in [&all[..], b"", b"text", "\u{85}\u{202e}".as_bytes(), &vec![0; 16_384], &vec![b'"'; 16_384]] {
-        for kind in [Kind::RequestData, Kind::ResponseData, Kind::Lease] {
+        for kind in [Kind::RequestData, Kind::ResponseData, Kind::Lease, Kind::Tunnel] {
             out.raw(stream, kind, bytes);
         }
     }
@@ -197,7 +202,7 @@ fn a_wrong_line_is_named_and_those_before_it_are_written() {
         r#"{"frame":"reset","stream":1,"reason":"echo","why":1}"#,
         r#"{"frame":"request_credit","stream":1,"bytes":0}"#,
         r#"{"frame":"response","stream":1,"status":42}"#,
-        r#"{"frame":"raw","stream":1,"kind":14}"#,
+        r#"{"frame":"raw","stream":1,"kind":15}"#,
         r#"{"frame":"request_data","stream":4294967296,"data":""}"#,
         r#"{"frame":"\u001b[31m"}"#,
     ] {

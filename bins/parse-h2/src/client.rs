@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use fosse_deadlines::Timer;
-use fosse_front::caller::{Caller, Handshake};
+use fosse_front::caller::{Caller, KeptHandshake};
 use fosse_front::context::Context;
 use fosse_front::refused::{Refused, Whose};
 use fosse_http2::{Broken, Code, Connection as Http2, Local as Offer};
@@ -66,10 +66,12 @@ impl Client {
     pub(crate) fn new(record: Connection, fd: OwnedFd, token: u64, context: &Context) -> Self {
         let caller = Caller::new(record, context);
         let list_bytes = context.settings.head.head_bytes;
+        // Where some backend lets connections switch.
+        let extended_connect = context.settings.upgrade(b"websocket").is_some();
         Self {
             phase: if caller.awaits_proxy(context) { Phase::Proxy } else { Phase::Open },
             caller,
-            http2: Http2::new(Offer { list_bytes, extended_connect: false }),
+            http2: Http2::new(Offer { list_bytes, extended_connect }),
             socket: Socket::new(fd, token),
             input: Vec::new(),
             partial_since_ms: 0,
@@ -89,7 +91,7 @@ impl Client {
     /// The refusal.
     pub(crate) fn take_handshake(
         &mut self,
-        tls: Handshake,
+        tls: KeptHandshake,
         named: Option<&Endpoint>,
         context: &mut Context,
     ) -> Result<(), Refused> {
@@ -237,9 +239,9 @@ impl Client {
         let refused = Refused { status: 0, why: why.words, limit: "" };
         self.report(refused, context);
         if why.code == Code::EnhanceYourCalm {
-            // Its source pays: twice in a minute, and it stays out for a while.
+            // Its source pays: again and again within a minute, and it stays out for a while.
             let Context { sources, settings, .. } = context;
-            sources.overran(self.caller.record.listener, &self.caller.origin.client, settings);
+            sources.flooded(self.caller.record.listener, &self.caller.origin.client, settings);
         }
         self.abort_all(ResetReason::Client, slots, context, out);
         self.phase = Phase::Closing;

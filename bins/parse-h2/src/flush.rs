@@ -34,6 +34,7 @@ pub(crate) fn flush(
     let (slots, client) = clients.split(index)?;
     write(client, slots, context, out);
     client.release_ended();
+    context.buffers.give_back(client.http2.memory());
     if client.phase == Phase::Open && client.http2.has_left() && client.is_idle() {
         client.phase = Phase::Closing;
     }

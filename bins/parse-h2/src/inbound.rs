@@ -1,5 +1,7 @@
 //! Client bytes in, request frames out.
 
+use std::collections::VecDeque;
+
 use fosse_front::context::Context;
 use fosse_front::refused::Refused;
 use fosse_front::request::Request;
@@ -9,7 +11,7 @@ use fosse_wire::Outbox;
 use fosse_wire::frame::ResetReason;
 
 use crate::client::{Client, Phase};
-use crate::slots::{Owner, Slot, Slots};
+use crate::slots::{Owner, Slot, Slots, Switch};
 
 /// The parts of this process that bytes of a client touch.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub(crate) struct Ring<'a> {
 impl Client {
     /// Takes bytes just read. They are parsed where they are, and only what is left over is copied.
     pub(crate) fn feed(&mut self, index: u32, fresh: &[u8], ring: &mut Ring<'_>) {
+        ring.context.buffers.lend(self.http2.memory());
         let mut input = core::mem::take(&mut self.input);
         let bytes = if input.is_empty() {
             fresh
@@ -98,7 +101,9 @@ impl Client {
 
     fn on_event(&mut self, index: u32, event: &Event<'_>, ring: &mut Ring<'_>) -> Result<(), Broken> {
         match *event {
-            Event::Request { place, is_ended, .. } => return self.on_request(index, place, is_ended, ring),
+            Event::Request { place, is_ended, switches } => {
+                return self.on_request((index, place), (is_ended, switches), ring);
+            }
             Event::TooLong { place } => {
                 if let Some(slot) = self.take_slot(index, place, ring) {
                     let refused = Refusal::HeadTooLong.into();
@@ -129,10 +134,15 @@ impl Client {
         Some(slot)
     }
 
-    fn on_request(&mut self, index: u32, place: usize, is_ended: bool, ring: &mut Ring<'_>) -> Result<(), Broken> {
+    fn on_request(
+        &mut self,
+        (index, place): (u32, usize),
+        (is_ended, switches): (bool, bool),
+        ring: &mut Ring<'_>,
+    ) -> Result<(), Broken> {
         let Some(slot) = self.take_slot(index, place, ring) else { return Ok(()) };
         let text = core::mem::take(&mut ring.scratch.text);
-        let begun = self.begin(slot, &text, is_ended, ring);
+        let begun = self.begin(slot, &text, (is_ended, switches), ring);
         ring.scratch.text = text;
         match begun {
             Ok(()) => Ok(()),
@@ -152,7 +162,13 @@ impl Client {
         }
     }
 
-    fn begin(&mut self, index: u32, text: &[u8], is_ended: bool, ring: &mut Ring<'_>) -> Result<(), Refusing> {
+    fn begin(
+        &mut self,
+        index: u32,
+        text: &[u8],
+        (is_ended, switches): (bool, bool),
+        ring: &mut Ring<'_>,
+    ) -> Result<(), Refusing> {
         let Ring { slots, context, out, .. } = ring;
         let Some(slot) = slots.at(index) else { return Ok(()) };
         let stream = &mut slot.stream;
@@ -165,18 +181,28 @@ impl Client {
         stream.begin(&request, &terms, asker, caller, context, out).map_err(|_| Refused::HEAD)?;
         slot.expects = head.expect_continue;
         slot.moved_ms = context.now_ms;
-        if is_ended {
+        if switches {
+            // What comes behind it is no body of it.
+            (slot.switch, slot.ends) = (Switch::Asked, is_ended);
+        }
+        if is_ended || switches {
             slot.stream.end_request(context, out).map_err(|_| Refused::END)?;
         }
         Ok(())
     }
 
     fn on_data(&mut self, place: usize, bytes: &[u8], ring: &mut Ring<'_>) {
+        let left = self.http2.window(place);
+        if let Some(slot) = self.switching_slot(place, ring.slots) {
+            slot.ahead.note_left(left);
+            return slot.pass_tunnel(bytes, ring.context, ring.out);
+        }
         let Some((index, slot)) = self.open_slot(place, ring.slots) else { return };
         slot.expects = false;
+        slot.ahead.note_left(left);
         let here = if slot.early.is_empty() { credit(slot).min(bytes.len()) } else { 0 };
         let (now, rest) = bytes.split_at(here);
-        slot.early.extend_from_slice(rest);
+        slot.early.extend(rest);
         slot.moved_ms = ring.context.now_ms;
         if let Err(refused) = slot.stream.pass_on(now, ring.context, ring.out) {
             self.refuse((index, place), refused, ring.slots, ring.context, ring.out);
@@ -184,6 +210,10 @@ impl Client {
     }
 
     fn on_ended(&mut self, place: usize, ring: &mut Ring<'_>) {
+        if let Some(slot) = self.switching_slot(place, ring.slots) {
+            slot.ends = true;
+            return slot.pass_tunnel(b"", ring.context, ring.out);
+        }
         let Some((index, slot)) = self.open_slot(place, ring.slots) else { return };
         slot.ends = true;
         if slot.early.is_empty() && slot.stream.end_request(ring.context, ring.out).is_err() {
@@ -207,14 +237,19 @@ impl Client {
         out: &mut Outbox,
     ) {
         let Some(slot) = slots.at(index) else { return };
+        if slot.switch.is_asked() {
+            return slot.pass_tunnel(b"", context, out);
+        }
         slot.moved_ms = context.now_ms;
         if slot.early.is_empty() || slot.stream.exchange.forward_done {
             return;
         }
         let here = credit(slot).min(slot.early.len());
         let early = core::mem::take(&mut slot.early);
-        let mut passed = slot.stream.pass_on(&early[..here], context, out);
-        slot.early = early[here..].to_vec();
+        let passed = first_of(&early, here).into_iter().try_for_each(|part| slot.stream.pass_on(part, context, out));
+        slot.early = early;
+        slot.early.drain(..here);
+        let mut passed = passed;
         if slot.ends && slot.early.is_empty() && passed.is_ok() {
             passed = slot.stream.end_request(context, out).map_err(|_| Refused::END);
         }
@@ -251,6 +286,14 @@ impl From<Refused> for Refusing {
     }
 }
 
-fn credit(slot: &Slot) -> usize {
+/// Returns the first bytes that wait, in two pieces.
+pub(crate) fn first_of(bytes: &VecDeque<u8>, count: usize) -> [&[u8]; 2] {
+    let (first, second) = bytes.as_slices();
+    let here = count.min(first.len());
+    [&first[..here], &second[..count - here]]
+}
+
+/// Returns how many bytes of a request may go into the ring.
+pub(crate) fn credit(slot: &Slot) -> usize {
     usize::try_from(slot.stream.exchange.request_credit).unwrap_or(usize::MAX)
 }

@@ -20,6 +20,8 @@ mod shutdown;
 mod slots;
 mod socket;
 mod sweep;
+mod switch;
+mod window;
 
 /// The name in messages, counters and policies.
 pub const PROGRAM: &str = "fosse-parse-h2";

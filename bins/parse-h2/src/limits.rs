@@ -15,4 +15,12 @@ pub(crate) const LEAVE_MS_MAX: u64 = 1000;
 /// drip.
 pub(crate) const PROGRESS_BYTES_MIN: usize = 8 * 1024;
 
+/// Bytes that a client may send of one request ahead of the ring's credit: with 100 ms there and
+/// back as much as 80 Mbit/s bring.
+pub(crate) const AHEAD_STREAM_BYTES_MAX: u32 = 1024 * 1024;
+
+/// Bytes that all clients of the lane may send so: a source alone has half of it, and whoever comes
+/// last still finds room.
+pub(crate) const AHEAD_LANE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 const _: () = assert!(fosse_wire::channel::MESSAGE_BYTES_MAX <= READ_BYTES_MAX);

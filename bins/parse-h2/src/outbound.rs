@@ -16,6 +16,7 @@ use fosse_wire::{Frame, Outbox, WireError};
 
 use crate::client::Client;
 use crate::slots::{Slot, Slots};
+use crate::switch;
 
 impl Client {
     /// Takes a frame of one of its streams.
@@ -32,9 +33,13 @@ impl Client {
         out: &mut Outbox,
     ) -> Result<(), WireError> {
         let Some(slot) = slots.at(index) else { return Ok(()) };
+        context.buffers.lend(self.http2.memory());
         match slot.stream.hear(frame, way, &mut self.caller, context, out)? {
             Heard::Nothing => {}
             Heard::Interim(head) => self.on_interim(&head, place, slot)?,
+            Heard::Head(head) if switch::is_untrue(&head, slot) => {
+                self.refuse_switch((index, place), slots, context, out);
+            }
             Heard::Head(head) => self.on_head(head, place, slot, context, out)?,
             Heard::Data(data) if slot.stream.pace.is_some() => slot.held.extend(data),
             Heard::Data(data) => {
@@ -60,7 +65,8 @@ impl Client {
                 if core::mem::take(&mut slot.expects) && !slot.stream.exchange.response_begun {
                     self.http2.respond(place, 100, core::iter::empty());
                 }
-                self.http2.grant(place, credit);
+                let more = slots.grow_window(index);
+                self.http2.grant(place, credit + more);
                 self.pass_early((index, place), slots, context, out);
             }
         }
@@ -88,9 +94,12 @@ impl Client {
         context: &mut Context,
         out: &mut Outbox,
     ) -> Result<(), WireError> {
-        // No stream is a socket that could be lent, nor was a switch asked for.
-        if head.lease || head.upgrade {
+        // No stream is a socket that could be lent.
+        if head.lease || head.upgrade && !slot.switch.is_asked() {
             return Err(WireError::Field("lease"));
+        }
+        if head.upgrade {
+            return self.on_switch(&head, place, slot, context, out);
         }
         let stream = &mut slot.stream;
         let page = stream.page(&head, &context.settings);
@@ -123,8 +132,10 @@ impl Client {
     ) {
         let Some(slot) = slots.at(index) else { return };
         if slot.stream.exchange.response_begun {
+            // RFC 8441, section 5: what a reset of a connection is.
+            let code = if slot.switch.is_asked() { Code::Cancel } else { Code::Internal };
             slot.stream.abort(reason, context, out);
-            self.http2.reset(place, Code::Internal);
+            self.http2.reset(place, code);
         } else if self.http2.is_live(place) {
             self.refuse((index, place), Refused::NO_RESPONSE, slots, context, out);
         }

@@ -2,7 +2,7 @@
 //! by `outbound`; nothing here does I/O.
 
 use fosse_deadlines::{Timer, after};
-use fosse_front::caller::{Caller, Handshake};
+use fosse_front::caller::{Caller, KeptHandshake};
 use fosse_front::context::Context;
 use fosse_front::output::ClientOutput;
 use fosse_front::pace::Wait;
@@ -111,7 +111,7 @@ impl Conn {
     /// The refusal.
     pub(crate) fn take_handshake(
         &mut self,
-        tls: Handshake,
+        tls: KeptHandshake,
         named: Option<&Endpoint>,
         context: &mut Context,
     ) -> Result<(), Refused> {

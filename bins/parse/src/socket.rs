@@ -16,6 +16,7 @@ use crate::conn::{Conn, Ending, Phase};
 use crate::limit::Limit;
 use crate::limits::{READ_BYTES_MAX, READ_HEAD_BYTES_MAX};
 use fosse_front::context::Context;
+use fosse_front::upgraded::Upgraded;
 
 /// The socket of one client, and what epoll knows of it.
 #[derive(Debug)]
@@ -32,16 +33,6 @@ pub(crate) struct Socket {
     pub(crate) lent: bool,
     /// It belongs to dispatch for good, and is counted.
     upgraded: Option<Upgraded>,
-}
-
-/// A share of the count of upgraded connections, for as long as the socket is held.
-#[derive(Debug)]
-struct Upgraded(Rc<Counters>);
-
-impl Drop for Upgraded {
-    fn drop(&mut self) {
-        self.0.sub(count::parse::UPGRADED, 1);
-    }
 }
 
 impl Socket {
@@ -62,9 +53,7 @@ impl Socket {
     /// Leaves the socket to dispatch: nothing of it is read or written here any more.
     pub(crate) fn upgrade(&mut self, event_loop: &EventLoop, counters: &Rc<Counters>) {
         self.unwatch(event_loop);
-        counters.add(count::parse::UPGRADES, 1);
-        counters.add(count::parse::UPGRADED, 1);
-        self.upgraded = Some(Upgraded(Rc::clone(counters)));
+        self.upgraded = Some(Upgraded::begin(counters));
     }
 
     /// Returns the token of its events.

@@ -118,7 +118,7 @@ fn route<'a>(
 /// Notes the upgrade that a request asks for. Returns it.
 fn note_upgrade<'a>(stream: &mut Stream, head: &RequestHead<'a>, clients: &Clients) -> Result<&'a [u8], Outcome> {
     // An upgraded connection is a lease.
-    if !clients.has_room_for(head.connection) {
+    if !stream.multiplexed && !clients.has_room_for(head.connection) {
         return Err(Outcome::Respond(503));
     }
     stream.upgrade = head.upgrade.to_vec();

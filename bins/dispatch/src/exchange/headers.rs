@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use fosse_handshake::Handshake;
 use fosse_http1::{is_value, same_name, trim};
 use fosse_routing::pattern::Grouped;
 use fosse_routing::{Facts, Headers, render, render_part};
@@ -215,6 +216,7 @@ pub(crate) fn with_facts<T>(head: &RequestHead<'_>, with: impl FnOnce(&Facts<'_>
         host_port: head.host_port,
         request: head.request,
         target: head.received_target(),
+        handshake: Handshake::of_request(head),
         headers: &FrameHeaders(head.fields),
     })
 }

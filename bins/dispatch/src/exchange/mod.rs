@@ -40,6 +40,7 @@ pub(crate) mod stream;
 pub(crate) mod streams;
 pub(crate) mod timeouts;
 pub(crate) mod traffic;
+pub(crate) mod tunnel;
 mod usual_page;
 
 use std::time::Duration;

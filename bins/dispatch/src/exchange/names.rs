@@ -6,8 +6,9 @@ use fosse_settings::DispatchPolicy;
 use super::headers::Edits;
 
 /// Fields that never pass: hop by hop (RFC 9110, section 7.6.1), framing, those written here, and
-/// those clients use to lie about where they come from or what they ask for.
-pub(super) static DROPPED: NameSet<22> = NameSet::new([
+/// those clients use to lie about where they come from, what they ask for, or which certificate
+/// they have (RFC 9440, section 4, and what servers and proxies call it).
+pub(super) static DROPPED: NameSet<31> = NameSet::new([
     "host",
     "connection",
     "content-length",
@@ -30,14 +31,40 @@ pub(super) static DROPPED: NameSet<22> = NameSet::new([
     "x-rewrite-url",
     "x-original-host",
     "x-request-id",
+    "client-cert",
+    "client-cert-chain",
+    "ssl-client-cert",
+    "ssl-client-verify",
+    "ssl-client-subject-dn",
+    "ssl-client-issuer-dn",
+    "x-client-cert",
+    "x-client-verify",
+    "x-arr-clientcert",
 ]);
 
 /// Fields whose names begin so do not pass either.
 pub(super) const FORWARDING: &[u8] = b"x-forwarded-";
 
+/// Nor do those about a handshake.
+pub(super) const OF_HANDSHAKE: &[u8] = b"x-ssl-";
+
 /// Fields of these sets that a trusted proxy wrote about its client, and that pass.
-pub(super) static OF_TRUSTED: NameSet<5> =
-    NameSet::new(["x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"]);
+pub(super) static OF_TRUSTED: NameSet<14> = NameSet::new([
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "client-cert",
+    "client-cert-chain",
+    "ssl-client-cert",
+    "ssl-client-verify",
+    "ssl-client-subject-dn",
+    "ssl-client-issuer-dn",
+    "x-client-cert",
+    "x-client-verify",
+    "x-arr-clientcert",
+]);
 
 /// Those that are written here whoever sent them: parse has looked at them and decided.
 pub(super) static DECIDED: NameSet<2> = NameSet::new(["x-forwarded-for", "x-forwarded-proto"]);
@@ -60,6 +87,6 @@ pub(crate) fn sieve(settings: &DispatchPolicy, request: &Edits, own: &[Vec<u8>])
     for name in own {
         if name.first().is_some_and(u8::is_ascii_alphanumeric) { sieve.add(name) } else { sieve.add_all_as_long(name) }
     }
-    sieve.add_all_beginning(FORWARDING);
+    [FORWARDING, OF_HANDSHAKE].iter().for_each(|start| sieve.add_all_beginning(start));
     sieve
 }

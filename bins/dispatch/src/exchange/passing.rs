@@ -3,12 +3,16 @@
 use fosse_http1::{members, same_name};
 use fosse_wire::request::RequestHead;
 
-use super::names::{DECIDED, DROPPED, FORWARDING, HINDERING, OF_TRUSTED};
+use super::names::{DECIDED, DROPPED, FORWARDING, HINDERING, OF_HANDSHAKE, OF_TRUSTED};
 use crate::policies::Policy;
 
 /// Returns whether a field is one that trusted proxies write about their clients.
 pub(super) fn is_of_proxy(name: &[u8]) -> bool {
-    name.get(..FORWARDING.len()).is_some_and(|start| same_name(start, FORWARDING)) || OF_TRUSTED.contains(name)
+    begins(name, FORWARDING) || begins(name, OF_HANDSHAKE) || OF_TRUSTED.contains(name)
+}
+
+fn begins(name: &[u8], start: &[u8]) -> bool {
+    name.get(..start.len()).is_some_and(|begin| same_name(begin, start))
 }
 
 /// Returns whether a field says who the client is, which a trusted proxy alone may do.
@@ -17,11 +21,11 @@ pub(super) fn is_identity(name: &[u8], policy: &Policy) -> bool {
 }
 
 pub(super) fn is_dropped(name: &[u8], trusted: bool) -> bool {
-    let forwarding = name.get(..FORWARDING.len()).is_some_and(|start| same_name(start, FORWARDING));
+    let forwarding = begins(name, FORWARDING);
     if trusted {
         forwarding && DECIDED.contains(name) || DROPPED.contains(name) && !OF_TRUSTED.contains(name)
     } else {
-        forwarding || DROPPED.contains(name)
+        forwarding || begins(name, OF_HANDSHAKE) || DROPPED.contains(name)
     }
 }
 

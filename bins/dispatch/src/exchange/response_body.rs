@@ -70,6 +70,8 @@ pub(crate) fn read(
             take(stream, key, connection, pins, terms, &scratch[..length], context)
         }
         Err(Errno::AGAIN | Errno::INTR) => Outcome::Continue,
+        // What its server does to another protocol is no failure of a response.
+        Err(_) if stream.tunnels => Outcome::ClientLost,
         Err(_) => Outcome::Failed(Failure::Reset),
     };
     context.shared.scratch = scratch;

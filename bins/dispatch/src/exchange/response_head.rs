@@ -22,7 +22,7 @@ use super::{
     response::{self, Changes, Own, Removed},
     send,
     stream::{Body, Lease, Stream, Wait},
-    traffic,
+    traffic, tunnel,
 };
 use crate::{
     cache::{confirm, lead, lookup},
@@ -338,14 +338,18 @@ fn switching(
     if !offered || websocket && !head.accepts_websocket(&stream.key) {
         return Err(Failure::UnaskedUpgrade);
     }
-    stream.lease = Lease::Wanted;
     stream.wait = Wait::Bytes;
     stream.timer.stop();
-    connection.at = At::Tunnel;
     connection.keep = false;
+    if stream.multiplexed {
+        tunnel::begin(stream, connection);
+    } else {
+        stream.lease = Lease::Wanted;
+        connection.at = At::Tunnel;
+    }
     let to_parse = wire::ResponseHead {
         status: 101,
-        lease: true,
+        lease: !stream.multiplexed,
         upgrade: true,
         backend: u32::try_from(connection.server).unwrap_or(BACKEND_NONE),
         ..Default::default()

@@ -15,6 +15,7 @@ use rustix::{
 use super::limit::Limit;
 use super::proxy_header::put_proxy_header;
 use super::stream::{Body, Buffering, Lease, Stream, Wait};
+use super::tunnel;
 use crate::{
     context::Context,
     limits,
@@ -100,6 +101,7 @@ pub(crate) fn send_request(stream: &mut Stream, key: Key, connection: &mut Conne
     connection.watch(key, wanted, context.event_loop);
     restart_timeout(stream, moved, blocked, context);
     if !blocked {
+        tunnel::pass_end(stream, connection);
         grant(stream, context);
     }
 }

@@ -9,7 +9,7 @@ use fosse_wire::{
     StreamId, WireError,
     frame::WINDOW_BYTES_INITIAL,
     order::{Forward, Interims},
-    request::{BodyLength, Endpoint, RequestHead},
+    request::{BodyLength, Endpoint, RequestHead, Version},
 };
 
 use super::{
@@ -104,6 +104,8 @@ pub(crate) struct Stream {
     pub(crate) paced: bool,
     /// The checks of who asks, where its policy has some and they matter still.
     pub(crate) access: Option<Box<Access>>,
+    /// Its client connection carries many requests at once: no socket of it is lent.
+    pub(crate) multiplexed: bool,
     /// Codings that the request lets the body of its response have.
     pub(crate) wanted_coding: encoding::Wanted,
     /// The response goes to encode.
@@ -183,6 +185,8 @@ pub(crate) struct Stream {
     pub(crate) interims: Interims,
     /// After a 101: the client has sent its end.
     pub(crate) client_ended: bool,
+    /// After a 101: bytes go through the ring.
+    pub(crate) tunnels: bool,
     /// The final head has gone to parse.
     pub(crate) head_sent: bool,
     /// Permission to write the response's body to the client.
@@ -245,6 +249,7 @@ impl Stream {
             idle_seconds: Duration::ZERO,
             inspected: false,
             paced: head.paced,
+            multiplexed: head.version == Version::Http2,
             access: None,
             wanted_coding: encoding::Wanted::Nothing,
             is_encoded: false,
@@ -290,6 +295,7 @@ impl Stream {
             upgrade: Vec::new(),
             interims: Interims::NONE,
             client_ended: false,
+            tunnels: false,
             head_sent: false,
             lease: Lease::No,
             leased_bytes: 0,
@@ -367,7 +373,7 @@ impl Stream {
         self.head_sent
             && self.connection.is_some()
             && match self.lease {
-                Lease::No => self.credit == 0,
+                Lease::No => self.credit == 0 && !self.tunnels,
                 Lease::Wanted => true,
                 Lease::Held => self.wait == Wait::Client,
             }

@@ -61,7 +61,7 @@ fn no_connection(stream: &Stream, backend: &Backend, why: &str, cause: Cause) ->
 /// Finds out what was silent for too long: both sides of an upgraded connection, or the backend in
 /// the middle of a response.
 fn silent(stream: &Stream, connection: &Connection) -> Outcome {
-    if stream.lease == Lease::Held && connection.is_tunnel() {
+    if stream.tunnels || stream.lease == Lease::Held && connection.is_tunnel() {
         Outcome::Complete { clean: false }
     } else {
         Outcome::Failed(Failure::Silent)

@@ -1,17 +1,14 @@
 //! The frame: `u32 length | u32 stream | u8 kind | body`, little-endian, length counting what
 //! follows it.
 
-use crate::{
-    StreamId, WireError,
-    cursor::{Cursor, Fixed},
-};
+use crate::{StreamId, WireError, cursor::Cursor};
 
 pub use crate::hello::Hello;
 
 /// Bytes of a frame before its body: length, stream, kind.
 pub const FRAME_HEADER_BYTES: usize = 9;
 /// Bytes that the length field counts besides the body: stream and kind.
-const COUNTED_HEADER_BYTES: usize = 5;
+pub(crate) const COUNTED_HEADER_BYTES: usize = 5;
 /// The longest frame as its length field counts it. The largest body is a request head: 64 KiB of
 /// raw head, its lengths and typed fields beside it, with room to spare; nothing else comes near.
 pub const FRAME_BYTES_MAX: usize = 160 * 1024;
@@ -62,11 +59,13 @@ pub enum Kind {
     /// A response head in the place of RESPONSE, on its way to fosse-encode:
     /// [`crate::encode::EncodeHead`].
     Encode = 13,
+    /// Raw bytes of the client after a 101 without a lease; none of them: its end.
+    Tunnel = 14,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Hello,
         Self::Request,
         Self::RequestData,
@@ -81,6 +80,7 @@ impl Kind {
         Self::Lease,
         Self::ReleaseCredit,
         Self::Encode,
+        Self::Tunnel,
     ];
 
     /// From the byte on the wire.
@@ -202,123 +202,10 @@ impl ResetReason {
     }
 }
 
-#[inline]
-fn header(counted: u32, stream: StreamId, kind: Kind) -> [u8; FRAME_HEADER_BYTES] {
-    Fixed::new().put(counted.to_le_bytes()).put(stream.raw().to_le_bytes()).put([kind as u8]).bytes()
-}
-
-/// Frames waiting to be written to one peer in one coalesced write. It has no bound of its own:
-/// outstanding credit is the bound (every stage reads on while its output is blocked).
-#[derive(Debug, Default)]
-pub struct Outbox {
-    bytes: Vec<u8>,
-    sent: usize,
-}
-
-/// Capacity an empty outbox keeps; above it the memory goes back, so that one burst is not paid for
-/// for ever.
-const OUTBOX_KEPT_BYTES: usize = 256 * 1024;
-
-impl Outbox {
-    /// Appends a frame whose body `fill` writes.
-    ///
-    /// # Errors
-    /// Those of `fill`, or [`WireError::Length`] for a body that does not fit. The outbox is then
-    /// as before.
-    #[inline]
-    pub fn frame(
-        &mut self,
-        stream: StreamId,
-        kind: Kind,
-        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>,
-    ) -> Result<(), WireError> {
-        let at = self.bytes.len();
-        self.bytes.extend_from_slice(&header(0, stream, kind));
-        let filled = fill(&mut self.bytes).and_then(|()| {
-            let counted = self.bytes.len() - at - 4;
-            let length = u32::try_from(counted).map_err(|_| WireError::Length(u32::MAX))?;
-            if counted > FRAME_BYTES_MAX {
-                return Err(WireError::Length(length));
-            }
-            self.bytes[at..at + 4].copy_from_slice(&length.to_le_bytes());
-            Ok(())
-        });
-        if filled.is_err() {
-            self.bytes.truncate(at);
-        }
-        filled
-    }
-
-    /// Appends HELLO.
-    pub fn hello(&mut self, hello: Hello) {
-        self.raw(StreamId::CONTROL, Kind::Hello, &hello.bytes());
-    }
-
-    /// Appends body bytes as frames of at most [`DATA_BYTES_MAX`].
-    #[inline]
-    pub fn data(&mut self, stream: StreamId, kind: Kind, bytes: &[u8]) {
-        for part in bytes.chunks(DATA_BYTES_MAX) {
-            self.raw(stream, kind, part);
-        }
-    }
-
-    /// Appends a credit of either direction; a credit of nothing is not sent.
-    pub fn credit(&mut self, stream: StreamId, kind: Kind, bytes: u32) {
-        if bytes > 0 {
-            self.raw(stream, kind, &bytes.to_le_bytes());
-        }
-    }
-
-    /// Appends a reset.
-    pub fn reset(&mut self, stream: StreamId, reason: ResetReason) {
-        self.raw(stream, Kind::Reset, &[reason as u8]);
-    }
-
-    /// Appends a frame as it came in.
-    #[inline]
-    pub fn forward(&mut self, frame: &Frame<'_>) {
-        self.raw(frame.stream, frame.kind, frame.body);
-    }
-
-    /// Appends a frame with a body known to fit.
-    #[inline]
-    pub fn raw(&mut self, stream: StreamId, kind: Kind, body: &[u8]) {
-        debug_assert!(body.len() <= FRAME_BYTES_MAX - COUNTED_HEADER_BYTES);
-        // One that did not fit would get a length that every receiver refuses.
-        let counted = u32::try_from(body.len() + COUNTED_HEADER_BYTES).unwrap_or(u32::MAX);
-        self.bytes.extend_from_slice(&header(counted, stream, kind));
-        self.bytes.extend_from_slice(body);
-    }
-
-    /// Returns the bytes that are still to be written.
-    #[must_use]
-    pub fn pending(&self) -> &[u8] {
-        &self.bytes[self.sent..]
-    }
-
-    /// Returns whether nothing is to be written.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.sent >= self.bytes.len()
-    }
-
-    /// Forgets the first `count` pending bytes, which were written.
-    pub fn advance(&mut self, count: usize) {
-        self.sent += count;
-        if self.is_empty() {
-            self.bytes.clear();
-            self.bytes.shrink_to(OUTBOX_KEPT_BYTES);
-            self.sent = 0;
-        } else if self.sent >= OUTBOX_KEPT_BYTES {
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Outbox;
 
     #[test]
     fn a_frame_cut_anywhere_is_not_yet_a_frame() {
@@ -340,30 +227,6 @@ mod tests {
         for length in [0u32, 4, FRAME_BYTES_MAX as u32 + 1, u32::MAX] {
             assert_eq!(Frame::split(&length.to_le_bytes()), Err(WireError::Length(length)));
         }
-    }
-
-    #[test]
-    fn a_frame_that_does_not_fit_leaves_the_outbox_as_it_was() {
-        let mut out = Outbox::default();
-        out.raw(StreamId::from_raw(1), Kind::RequestEnd, &[]);
-        let before = out.pending().to_vec();
-        let result = out.frame(StreamId::from_raw(1), Kind::Request, |body| {
-            body.resize(body.len() + FRAME_BYTES_MAX, 0);
-            Ok(())
-        });
-        assert!(matches!(result, Err(WireError::Length(_))));
-        assert_eq!(out.pending(), before);
-    }
-
-    #[test]
-    fn a_partial_write_keeps_the_rest() {
-        let mut out = Outbox::default();
-        out.data(StreamId::from_raw(3), Kind::ResponseData, &vec![9; 40_000]);
-        let all = out.pending().to_vec();
-        out.advance(10);
-        assert_eq!(out.pending(), &all[10..]);
-        out.advance(all.len() - 10);
-        assert!(out.is_empty());
     }
 
     #[test]

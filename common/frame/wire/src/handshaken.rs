@@ -6,14 +6,14 @@
 //! so a part of a response never looks whole.
 //!
 //! A message is `u8 kind | records`. A HANDSHAKEN record is `32 connection | u16 TLS version | u16
-//! cipher suite | u8 protocol | u8 flags | 18 client | short JA4 | short SNI`, and where the flag
-//! says that there is a certificate `32 fingerprint | short serial | short subject | short issuer`.
-//! An ENDED record is `u64 id | u8 how`.
+//! cipher suite | u8 protocol | u8 flags | 18 client | short SNI | short facts`, the last as
+//! [`crate::facts`] has them. An ENDED record is `u64 id | u8 how`.
 
 use crate::{
     WireError,
     channel::{Connection, RECORD_BYTES},
     cursor::{Cursor, put_short},
+    facts::{FACTS_BYTES_MAX, HandshakeFacts},
     request::Endpoint,
 };
 
@@ -25,20 +25,10 @@ pub const BATCH_COUNT_MAX: usize = crate::channel::BATCH_FDS_MAX;
 pub const ENDED_COUNT_MAX: usize = 256;
 /// Bytes of a server name (RFC 1035, section 2.3.4).
 const SNI_BYTES_MAX: usize = 253;
-/// Bytes of a JA4 fingerprint.
-pub const JA4_BYTES: usize = 36;
-/// Bytes of a distinguished name of a certificate, in the text of RFC 4514. Longer ones are cut by
-/// nobody: who has one is refused by its handshake.
-pub const NAME_BYTES_MAX: usize = 1024;
-/// Bytes of a certificate's serial number (RFC 5280, section 4.1.2.2, and the zero before a number
-/// that would look negative).
-const SERIAL_BYTES_MAX: usize = 21;
 
 const KIND_HANDSHAKEN: u8 = 1;
 const KIND_ENDED: u8 = 2;
-const FLAG_VERIFIED: u8 = 1;
 const FLAG_PROXIED: u8 = 2;
-const FLAG_CERTIFICATE: u8 = 4;
 const ENDED_BYTES: usize = 9;
 
 /// The protocol that client and server agreed on (RFC 7301).
@@ -52,21 +42,6 @@ pub enum Protocol {
     Http1 = 1,
     /// `h2`.
     Http2 = 2,
-}
-
-/// The facts of the certificate that a client has shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ClientCertificate<'a> {
-    /// It is by an authority that the site trusts, and in its time.
-    pub verified: bool,
-    /// SHA-256 of the whole certificate.
-    pub fingerprint: [u8; 32],
-    /// Its serial number, big-endian.
-    pub serial: &'a [u8],
-    /// Its subject.
-    pub subject: &'a [u8],
-    /// Its issuer.
-    pub issuer: &'a [u8],
 }
 
 /// A client whose handshake is done.
@@ -84,12 +59,10 @@ pub struct Client<'a> {
     pub client: Endpoint,
     /// The client comes from such a header.
     pub proxied: bool,
-    /// The fingerprint of the ClientHello; empty where there is none.
-    pub ja4: &'a [u8],
     /// The server name asked for, in lower case without a dot at its end; empty without.
     pub sni: &'a [u8],
-    /// The client's certificate.
-    pub certificate: Option<ClientCertificate<'a>>,
+    /// Fingerprint and certificate.
+    pub facts: HandshakeFacts<'a>,
 }
 
 /// The way in which a client's connection is to end.
@@ -133,27 +106,15 @@ pub fn put(out: &mut Vec<u8>, client: &Client<'_>) -> Result<(), WireError> {
 }
 
 fn put_client(out: &mut Vec<u8>, client: &Client<'_>) -> Result<(), WireError> {
-    let Client { connection, version, cipher, protocol, client: endpoint, proxied, ja4, sni, certificate } = client;
+    let Client { connection, version, cipher, protocol, client: endpoint, proxied, sni, facts } = client;
     connection.put(out);
     out.extend_from_slice(&version.to_le_bytes());
     out.extend_from_slice(&cipher.to_le_bytes());
     out.push(*protocol as u8);
-    let verified = certificate.as_ref().is_some_and(|certificate| certificate.verified);
-    out.push(
-        if verified { FLAG_VERIFIED } else { 0 }
-            | if *proxied { FLAG_PROXIED } else { 0 }
-            | if certificate.is_some() { FLAG_CERTIFICATE } else { 0 },
-    );
+    out.push(if *proxied { FLAG_PROXIED } else { 0 });
     out.extend_from_slice(&endpoint.bytes());
-    put_short(out, bounded(ja4, JA4_BYTES, "JA4")?, "JA4")?;
     put_short(out, bounded(sni, SNI_BYTES_MAX, "SNI")?, "SNI")?;
-    if let Some(ClientCertificate { fingerprint, serial, subject, issuer, .. }) = certificate {
-        out.extend_from_slice(fingerprint);
-        put_short(out, bounded(serial, SERIAL_BYTES_MAX, "serial")?, "serial")?;
-        put_short(out, bounded(subject, NAME_BYTES_MAX, "subject")?, "subject")?;
-        put_short(out, bounded(issuer, NAME_BYTES_MAX, "issuer")?, "issuer")?;
-    }
-    Ok(())
+    put_short(out, facts.bytes(), "facts")
 }
 
 /// Reads a HANDSHAKEN message that was sent with `fds` descriptors.
@@ -195,41 +156,21 @@ fn take<'a>(c: &mut Cursor<'a>) -> Result<Client<'a>, WireError> {
         _ => return Err(WireError::Field("protocol")),
     };
     let flags = c.u8()?;
-    let (verified, shown) = (flags & FLAG_VERIFIED != 0, flags & FLAG_CERTIFICATE != 0);
-    if flags & !(FLAG_VERIFIED | FLAG_PROXIED | FLAG_CERTIFICATE) != 0 || verified && !shown {
+    if flags & !FLAG_PROXIED != 0 {
         return Err(WireError::Field("handshaken flags"));
     }
     let client = Endpoint::take(c)?;
-    let ja4 = c.short_bytes()?;
-    if !ja4.is_empty() && (ja4.len() != JA4_BYTES || !ja4.iter().all(u8::is_ascii_graphic)) {
-        return Err(WireError::Field("JA4"));
-    }
     let sni = bounded(c.short_bytes()?, SNI_BYTES_MAX, "SNI")?;
     if !is_name(sni) {
         return Err(WireError::Field("SNI"));
     }
-    let certificate = if shown { Some(take_certificate(c, verified)?) } else { None };
+    let facts = HandshakeFacts::decode(c.short_bytes()?)?;
     let proxied = flags & FLAG_PROXIED != 0;
-    Ok(Client { connection, version, cipher, protocol, client, proxied, ja4, sni, certificate })
-}
-
-fn take_certificate<'a>(c: &mut Cursor<'a>, verified: bool) -> Result<ClientCertificate<'a>, WireError> {
-    Ok(ClientCertificate {
-        verified,
-        fingerprint: c.array()?,
-        serial: bounded(c.short_bytes()?, SERIAL_BYTES_MAX, "serial")?,
-        subject: printable(bounded(c.short_bytes()?, NAME_BYTES_MAX, "subject")?, "subject")?,
-        issuer: printable(bounded(c.short_bytes()?, NAME_BYTES_MAX, "issuer")?, "issuer")?,
-    })
+    Ok(Client { connection, version, cipher, protocol, client, proxied, sni, facts })
 }
 
 fn bounded<'a>(bytes: &'a [u8], max: usize, name: &'static str) -> Result<&'a [u8], WireError> {
     if bytes.len() <= max { Ok(bytes) } else { Err(WireError::Field(name)) }
-}
-
-/// Refuses control bytes in texts that become header fields.
-fn printable<'a>(bytes: &'a [u8], name: &'static str) -> Result<&'a [u8], WireError> {
-    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) { Ok(bytes) } else { Err(WireError::Field(name)) }
 }
 
 /// Returns whether it is empty, or a host name in lower case without a dot at its end.
@@ -273,16 +214,23 @@ pub fn decode_ended(bytes: &[u8]) -> Result<Vec<Ended>, WireError> {
 }
 
 // A record of the longest kind fits into a message of its own.
-const _: () = assert!(
-    1 + RECORD_BYTES + 24 + 10 + JA4_BYTES + SNI_BYTES_MAX + 32 + SERIAL_BYTES_MAX + 2 * NAME_BYTES_MAX
-        < MESSAGE_BYTES_MAX
-);
+const _: () = assert!(1 + RECORD_BYTES + 24 + 4 + SNI_BYTES_MAX + FACTS_BYTES_MAX < MESSAGE_BYTES_MAX);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::ClientCertificate;
 
-    fn client() -> Client<'static> {
+    const JA4: &[u8] = b"t13d1516h2_8daaf6152771_e5627efa2ab1";
+
+    fn facts() -> Vec<u8> {
+        let certificate = ClientCertificate { subject: b"CN=someone", serial: &[1, 2], ..Default::default() };
+        let mut bytes = Vec::new();
+        HandshakeFacts::encode(&mut bytes, JA4, Some(&certificate)).unwrap();
+        bytes
+    }
+
+    fn client(facts: &[u8]) -> Client<'_> {
         Client {
             connection: Connection { id: 9, listener: 2, trusted: true, ..Connection::default() },
             version: 0x0304,
@@ -290,15 +238,8 @@ mod tests {
             protocol: Protocol::Http2,
             client: Endpoint { addr: [7; 16], port: 99 },
             proxied: true,
-            ja4: b"t13d1516h2_8daaf6152771_e5627efa2ab1",
             sni: b"a.example",
-            certificate: Some(ClientCertificate {
-                verified: true,
-                fingerprint: [3; 32],
-                serial: &[1, 2],
-                subject: b"CN=someone",
-                issuer: b"CN=authority",
-            }),
+            facts: HandshakeFacts::decode(facts).unwrap(),
         }
     }
 
@@ -311,11 +252,13 @@ mod tests {
 
     #[test]
     fn clients_come_back_with_as_many_descriptors_as_records() {
-        let plain = Client { certificate: None, ja4: b"", sni: b"", protocol: Protocol::None, ..client() };
-        let out = message(&[client(), plain.clone()]);
-        assert_eq!(decode(&out, 2).unwrap(), [client(), plain.clone()]);
+        let facts = facts();
+        let client = client(&facts);
+        let plain = Client { facts: HandshakeFacts::default(), sni: b"", protocol: Protocol::None, ..client.clone() };
+        let out = message(&[client.clone(), plain.clone()]);
+        assert_eq!(decode(&out, 2).unwrap(), [client.clone(), plain]);
         assert!(decode(&out, 1).is_err() && decode(&out, 3).is_err());
-        let first = message(&[client()]).len();
+        let first = message(&[client]).len();
         for cut in 0..out.len() {
             let whole = cut == first;
             assert_eq!(decode(&out[..cut], 1).is_ok(), whole, "cut at {cut}");
@@ -326,32 +269,32 @@ mod tests {
     #[test]
     fn what_is_no_fact_is_refused() {
         let bad = [
-            Client { version: 0x0302, ..client() },
-            Client { sni: b"A.example", ..client() },
-            Client { sni: b"a.example.", ..client() },
-            Client { sni: b"a\r\nb", ..client() },
-            Client { ja4: b"t13", ..client() },
-            Client {
-                certificate: Some(ClientCertificate { subject: b"CN=a\nX-User: b", ..client().certificate.unwrap() }),
-                ..client()
-            },
+            Client { version: 0x0302, ..client(b"") },
+            Client { sni: b"A.example", ..client(b"") },
+            Client { sni: b"a.example.", ..client(b"") },
+            Client { sni: b"a\r\nb", ..client(b"") },
         ];
         for client in &bad {
             assert!(decode(&message(std::slice::from_ref(client)), 1).is_err(), "{client:?}");
         }
-        let at = 1 + RECORD_BYTES + 5;
-        let mut out = message(&[Client { certificate: None, ..client() }]);
-        out[at] |= FLAG_VERIFIED;
-        assert_eq!(decode(&out, 1), Err(WireError::Field("handshaken flags")), "verified without a certificate");
+        let mut out = message(&[client(b"")]);
+        out[1 + RECORD_BYTES + 5] |= 1;
+        assert_eq!(decode(&out, 1), Err(WireError::Field("handshaken flags")));
+        let facts = facts();
+        let mut out = message(&[client(&facts)]);
+        let at = out.len() - facts.len() + 2;
+        out[at] = b'\n';
+        assert_eq!(decode(&out, 1), Err(WireError::Field("JA4")));
     }
 
     #[test]
     fn what_is_too_long_is_not_put_and_leaves_the_message_as_it_was() {
-        let mut out = message(&[client()]);
+        let facts = facts();
+        let mut out = message(&[client(&facts)]);
         let before = out.clone();
-        assert!(put(&mut out, &Client { sni: &[b'a'; SNI_BYTES_MAX + 1], ..client() }).is_err());
+        assert!(put(&mut out, &Client { sni: &[b'a'; SNI_BYTES_MAX + 1], ..client(&facts) }).is_err());
         assert_eq!(out, before);
-        let most = (0..).find(|_| put(&mut out, &client()).is_err()).unwrap();
+        let most = (0..).find(|_| put(&mut out, &client(&facts)).is_err()).unwrap();
         assert!(most > BATCH_COUNT_MAX && out.len() <= MESSAGE_BYTES_MAX);
         assert_eq!(decode(&out, most + 1), Err(WireError::Long), "more than a message has descriptors");
     }

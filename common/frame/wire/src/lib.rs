@@ -16,6 +16,7 @@ pub mod direct;
 mod door;
 pub mod encode;
 mod endpoint;
+pub mod facts;
 pub mod fields;
 pub mod files;
 pub mod frame;
@@ -25,6 +26,7 @@ pub mod inbox;
 pub mod launch;
 mod message;
 pub mod order;
+mod outbox;
 pub mod password;
 mod pipe;
 pub mod purge;
@@ -42,13 +44,14 @@ pub mod stream;
 mod strike;
 pub mod verdict;
 
-pub use frame::{Frame, Kind, Outbox};
+pub use frame::{Frame, Kind};
 pub use inbox::Inbox;
+pub use outbox::Outbox;
 pub use stream::{STREAM_SLOTS_MAX, StreamId};
 
 /// The protocol number in HELLO. It changes when any layout on the ring changes: both ends of a
 /// ring are of one build generation, so there is nothing to negotiate.
-pub const PROTOCOL: u16 = 5;
+pub const PROTOCOL: u16 = 6;
 
 /// The reason why bytes from a peer are refused. Each of them ends the conversation (rule "exact
 /// consumption").

@@ -13,8 +13,8 @@ pub enum Forward {
     Idle,
     /// A head has come, its end has not.
     Open,
-    /// END, RESET or VERDICT has come; credit and lease may still, and a verdict about the
-    /// response.
+    /// END, RESET or VERDICT has come; credit and lease may still, what a client sends after a
+    /// switch of protocols, and a verdict about the response.
     Ended,
 }
 
@@ -31,7 +31,7 @@ impl Forward {
             (Self::Open | Self::Ended, Kind::ResponseCredit | Kind::Lease) => self,
             // A reset can cross the response's end, whoever sent the request's end before. A
             // verdict after it is about the response.
-            (Self::Ended, Kind::Reset | Kind::Verdict) => Self::Ended,
+            (Self::Ended, Kind::Reset | Kind::Verdict | Kind::Tunnel) => Self::Ended,
             _ => return Err(WireError::Order(kind)),
         })
     }

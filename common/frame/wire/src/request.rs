@@ -4,6 +4,7 @@
 use crate::{
     WireError,
     cursor::{Cursor, Fixed, put_long, put_short},
+    facts::HandshakeFacts,
     fields::Fields,
 };
 
@@ -139,6 +140,8 @@ pub struct RequestHead<'a> {
     pub host_port: u16,
     /// Server name of the TLS handshake, empty without.
     pub sni: &'a [u8],
+    /// The other facts of the TLS handshake.
+    pub facts: HandshakeFacts<'a>,
     /// Target in origin form (path and query), or `*`, as the application gets it.
     pub target: &'a [u8],
     /// Target in origin form as the client sent it, where `target` is another one; else empty.
@@ -196,6 +199,7 @@ impl<'a> RequestHead<'a> {
         put_short(out, self.method, "method")?;
         put_short(out, self.host, "host")?;
         put_short(out, self.sni, "sni")?;
+        put_short(out, self.facts.bytes(), "facts")?;
         put_short(out, self.upgrade, "upgrade")?;
         put_long(out, self.target, "target")?;
         put_long(out, self.received, "received target")?;
@@ -251,6 +255,7 @@ impl<'a> RequestHead<'a> {
             method: c.short_bytes()?,
             host: c.short_bytes()?,
             sni: c.short_bytes()?,
+            facts: HandshakeFacts::decode(c.short_bytes()?)?,
             upgrade: c.short_bytes()?,
             target: c.long_bytes()?,
             received: c.long_bytes()?,

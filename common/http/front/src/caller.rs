@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
+use fosse_handshake::Handshake;
 use fosse_proxyproto::Header;
 use fosse_source::Source;
 use fosse_wire::channel::Connection;
+use fosse_wire::facts::KeptFacts;
 use fosse_wire::request::Endpoint;
 
 use crate::context::Context;
@@ -12,15 +14,25 @@ use crate::origin::Origin;
 use crate::refused::Refused;
 use crate::shown::Shown;
 
-/// The facts of a TLS handshake that a request says of itself.
+/// The facts of a TLS handshake, as long as its connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Handshake {
+pub struct KeptHandshake {
     /// TLS version as in the handshake (0x0303, 0x0304).
     pub version: u16,
     /// TLS cipher suite.
     pub cipher: u16,
     /// Server name, in lower case; empty without.
     pub name: Box<[u8]>,
+    /// Fingerprint and certificate of the client.
+    pub facts: KeptFacts,
+}
+
+impl KeptHandshake {
+    /// Returns what is known of it.
+    #[must_use]
+    pub const fn get(&self) -> Handshake<'_> {
+        Handshake { version: self.version, cipher: self.cipher, name: &self.name, facts: self.facts.get() }
+    }
 }
 
 /// A connection with what is known of its client before any request.
@@ -31,7 +43,7 @@ pub struct Caller {
     /// The client as far as it is known before any request.
     pub origin: Origin,
     /// The handshake of a client that came over TLS.
-    pub tls: Option<Box<Handshake>>,
+    pub tls: Option<Box<KeptHandshake>>,
     /// It began with a PROXY header.
     pub proxied: bool,
     /// A backend connection belongs to it, because a login is bound to that: fosse-dispatch has to
@@ -68,7 +80,7 @@ impl Caller {
     /// The refusal.
     pub fn take_handshake(
         &mut self,
-        tls: Handshake,
+        tls: KeptHandshake,
         named: Option<&Endpoint>,
         context: &mut Context,
     ) -> Result<(), Refused> {
@@ -81,6 +93,11 @@ impl Caller {
         // A header comes once, and fosse-tls has read it.
         self.proxied = true;
         Ok(())
+    }
+
+    /// Returns its handshake; none without TLS.
+    pub(crate) fn handshake(&self) -> Handshake<'_> {
+        self.tls.as_ref().map(|tls| tls.get()).unwrap_or_default()
     }
 
     /// Returns whether a PROXY header has to come first.

@@ -106,7 +106,8 @@ impl Stream {
         traffic::count_refused(&mut self.exchange, refused.status, context);
         if self.log.is_empty() {
             let (connection, client, peer) = (caller.record.id, self.client(caller), caller.record.peer);
-            let who = Who { request: 0, request_id: None, connection, client, peer, site: "" };
+            let handshake = caller.handshake();
+            let who = Who { request: 0, request_id: None, connection, client, peer, site: "", handshake };
             return context.access.refused(&who, host, refused);
         }
         self.exchange.status = refused.status;

@@ -55,3 +55,4 @@ pub mod stream;
 pub mod terms;
 pub mod tls_channel;
 mod traffic;
+pub mod upgraded;

@@ -29,8 +29,9 @@ pub(crate) const OUTPUT_UNUSED_BYTES: usize = 8 * 1024;
 /// Spare buffers for the next connections that need one.
 pub(crate) const SPARE_BUFFERS_MAX: usize = 64;
 
-/// A spare buffer is not kept above this size: one large head is not paid for for ever.
-pub(crate) const SPARE_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// A spare buffer is not kept above this size: what a connection of HTTP/2 has to write in a turn
+/// fits, and a burst is not paid for for ever.
+pub(crate) const SPARE_BUFFER_BYTES_MAX: usize = 128 * 1024;
 
 /// Bytes of the target in an access log line, with its escapes: with the other texts the line stays
 /// below the 4096 bytes of a pipe's atomic write.
@@ -48,6 +49,11 @@ pub(crate) const FORWARDED_HOPS_MAX: usize = 32;
 /// lanes at most, so all of them together hide no more than the limit once, and what browsers have
 /// costs no message.
 pub(crate) const QUIET_PART: u64 = 64;
+
+/// Requests that used up the rules' time which a flooded connection counts as: its budgets are
+/// hundreds of frames that bring nothing. With accept's limit the sixth within a minute makes a
+/// penalty for its source.
+pub(crate) const FLOOD_OVERRUNS: u64 = 4;
 
 /// Lines about refusals that a source may have in a window, an IPv6 /56 four times and a /48 16
 /// times: a person sees at a glance what they are about, and the lines of others are not beyond the

@@ -78,6 +78,8 @@ impl Refused {
     const LATE: Self = Self::new(408, "the request took too long");
     /// The ring has broken the exchange off.
     pub const NO_RESPONSE: Self = Self::new(502, "no response");
+    /// The server responds to a stream that would switch protocols as if it had, and has not.
+    pub const NO_SWITCH: Self = Self::new(502, "the server did not switch protocols");
     /// The ring is dead.
     pub const NO_RING: Self = Self::new(503, "the lane it was in has ended");
 

@@ -1,5 +1,6 @@
 //! Requests on their way into the ring: who asks, the frame of the head, those of the body.
 
+use fosse_handshake::Handshake;
 use fosse_http1::{Fields, is_request_id};
 use fosse_source::Source;
 use fosse_wire::fields::FieldsWriter;
@@ -61,7 +62,7 @@ impl Stream {
         let pace = Pace::of((terms.site, terms.policy, record.listener), &client, &context.settings);
         // A socket with many streams on it is nobody's to write one of them to.
         let is_sent_here = pace.is_some() || request.version == Version::Http2;
-        let (tls_version, tls_cipher, sni) = caller.handshake();
+        let Handshake { version: tls_version, cipher: tls_cipher, name: sni, facts } = caller.handshake();
         let fixed = RequestHead {
             version: request.version,
             secure,
@@ -84,6 +85,7 @@ impl Stream {
             host: request.host.name(),
             host_port: request.host.port().unwrap_or(0),
             sni,
+            facts,
             target: terms.target.as_deref().unwrap_or(request.target),
             received: if terms.target.is_some() { request.target } else { b"" },
             location: terms.location.as_deref().unwrap_or_default(),
@@ -131,7 +133,8 @@ impl Stream {
         let theirs = if fixed.trusted { request.fields.first("x-request-id") } else { None };
         let request_id = theirs.filter(|id| is_request_id(id));
         let RequestHead { request: number, client, peer, connection, .. } = *fixed;
-        let who = Who { request: number, request_id, connection, client, peer, site };
+        let handshake = Handshake::of_request(fixed);
+        let who = Who { request: number, request_id, connection, client, peer, site, handshake };
         context.access.begin(&mut self.log, &who, request);
     }
 
@@ -157,6 +160,22 @@ impl Stream {
         Ok(())
     }
 
+    /// Passes bytes on that the client has sent after a switch of protocols, no more than there is
+    /// credit for.
+    pub fn pass_tunnel(&mut self, data: &[u8], context: &Context, out: &mut Outbox) {
+        let exchange = &mut self.exchange;
+        if !context.credit_unlimited {
+            exchange.request_credit -= u32::try_from(data.len()).unwrap_or(u32::MAX);
+        }
+        exchange.bytes_in += u64::try_from(data.len()).unwrap_or(0);
+        out.data(self.id, Kind::Tunnel, data);
+    }
+
+    /// Ends the client's side after a switch of protocols.
+    pub fn end_tunnel(&self, out: &mut Outbox) {
+        out.raw(self.id, Kind::Tunnel, b"");
+    }
+
     /// Ends the request. Trailers of the client have been checked and are left out, which RFC 9110,
     /// section 6.5.1, allows: no rule looks at them, and applications do not ask for any.
     ///
@@ -170,13 +189,6 @@ impl Stream {
         self.exchange.forward_done = true;
         self.exchange.request_done_ms = context.now_ms;
         Ok(())
-    }
-}
-
-impl Caller {
-    /// Returns TLS version, cipher suite and server name of its handshake.
-    fn handshake(&self) -> (u16, u16, &[u8]) {
-        self.tls.as_ref().map_or((0, 0, b""), |tls| (tls.version, tls.cipher, &tls.name))
     }
 }
 

@@ -198,6 +198,20 @@ impl Stream {
         Ok(is_page_written)
     }
 
+    /// Begins what follows a 101 that lends nothing: bytes of the server without an announced end.
+    /// They have no rate.
+    ///
+    /// # Errors
+    /// As [`Stream::begin_response`].
+    pub fn begin_tunnel(&mut self, head: &ResponseHead<'_>, context: &mut Context) -> Result<(), WireError> {
+        self.begin_response(head, false)?;
+        self.exchange.left = BodyLeft::Unknown;
+        // As its client sees it (RFC 8441, section 5).
+        self.exchange.status = 200;
+        self.end_pace(context);
+        Ok(())
+    }
+
     #[inline(always)]
     fn hear_data<'f>(&mut self, data: &'f [u8]) -> Result<Heard<'f>, WireError> {
         let length = u32::try_from(data.len()).map_err(|_| WireError::Credit)?;

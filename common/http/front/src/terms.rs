@@ -59,6 +59,7 @@ impl Stream {
             host_port: request.host.port().unwrap_or(0),
             request: context.request_to_come(),
             target: request.target,
+            handshake: caller.handshake(),
             headers: request.fields,
         };
         let policy = settings.router.policy(site, facts).map_err(|_| Refused::UNDECIDED);

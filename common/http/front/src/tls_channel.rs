@@ -9,7 +9,7 @@ use fosse_wire::handshaken::{self, ENDED_COUNT_MAX, Ended, How};
 use fosse_wire::request::Endpoint;
 use rustix::io::Errno;
 
-use crate::caller::Handshake;
+use crate::caller::KeptHandshake;
 
 /// The channel, with the ends that fosse-tls has not been sent.
 #[derive(Debug, Default)]
@@ -28,8 +28,8 @@ pub struct Handshaken {
     pub client: Endpoint,
     /// The client comes from such a header.
     pub proxied: bool,
-    /// The facts that a request says of the handshake.
-    pub tls: Handshake,
+    /// The facts of its handshake.
+    pub tls: KeptHandshake,
     /// Its plaintext.
     pub plain: OwnedFd,
 }
@@ -70,7 +70,12 @@ impl TlsChannel {
             record: client.connection,
             client: client.client,
             proxied: client.proxied,
-            tls: Handshake { version: client.version, cipher: client.cipher, name: client.sni.into() },
+            tls: KeptHandshake {
+                version: client.version,
+                cipher: client.cipher,
+                name: client.sni.into(),
+                facts: client.facts.kept(),
+            },
             plain,
         });
         Ok(Some(clients.collect()))

@@ -2,7 +2,7 @@
 //! in another.
 
 use fosse_counters::{Counters, parse as count};
-use fosse_front::caller::{Caller, Handshake};
+use fosse_front::caller::{Caller, KeptHandshake};
 use fosse_front::context::Context;
 use fosse_front::refused::Refused;
 use fosse_front::request::Request;
@@ -23,7 +23,12 @@ fn connection() -> (Caller, Context, Outbox) {
     settings.blob.sites = vec![ParseSite { tls_terms: 1, ..ParseSite::default() }];
     let context = Context::new("fosse-front", settings, Counters::private(), 0);
     let mut caller = Caller::new(Connection { id: 7, ..Connection::default() }, &context);
-    let tls = Handshake { version: 0x0304, cipher: 0x1301, name: Box::from(&b"a.example"[..]) };
+    let tls = KeptHandshake {
+        version: 0x0304,
+        cipher: 0x1301,
+        name: Box::from(&b"a.example"[..]),
+        ..KeptHandshake::default()
+    };
     caller.tls = Some(Box::new(tls));
     (caller, context, Outbox::default())
 }

@@ -49,6 +49,9 @@ pub enum Fault {
     /// :protocol where it was not offered, or with another method than CONNECT (RFC 8441, section
     /// 4).
     BadProtocol,
+    /// An extended CONNECT with Content-Length, or with trailers: it has no body (RFC 9113, section
+    /// 8.5).
+    SwitchWithBody,
     /// A second header block that does not end the stream (RFC 9113, section 8.1).
     UnendedTrailers,
     /// A pseudo-header field in trailers (RFC 9113, section 8.1).
@@ -82,6 +85,7 @@ impl Fault {
             Self::LengthDisagrees => "the body is not as long as Content-Length says",
             Self::BadConnect => "CONNECT has a scheme or a path, or no authority",
             Self::BadProtocol => ":protocol where it may not be",
+            Self::SwitchWithBody => "CONNECT has a body",
             Self::UnendedTrailers => "trailers do not end the stream",
             Self::PseudoInTrailers => "a pseudo-header field in trailers",
             Self::ForbiddenTrailer => "a field in trailers that belongs into the head",

@@ -248,6 +248,9 @@ impl<'s> HeadText<'s> {
             if !self.has_host {
                 return Err(Fault::MissingAuthority);
             }
+            if self.places[PROTOCOL].is_some() && self.announced.is_some() {
+                return Err(Fault::SwitchWithBody);
+            }
             let Scratch { text, cookies, .. } = self.scratch;
             if !cookies.is_empty() {
                 put(text, b"cookie", cookies);

@@ -20,7 +20,7 @@ pub const WINDOW_BYTES_INITIAL: u32 = 16_384;
 
 /// Bytes that a client may send on all streams together before it hears of more: it bounds what is
 /// on its way, and nothing that is kept, since each stream's bytes have their own window.
-pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 
 /// Bytes of output beyond which no more data is put into it: what a socket takes at once. What a
 /// more urgent stream has waits for no more than these.

@@ -17,6 +17,8 @@ pub(crate) struct Stream {
     pub(crate) window_in: i64,
     /// Bytes that may be sent to the client.
     pub(crate) window_out: i64,
+    /// Its bytes are another protocol's: nothing but DATA comes on it (RFC 9113, section 8.5).
+    pub(crate) switches: bool,
     /// Bytes of the body that Content-Length announced and that have not come.
     pub(crate) announced: Option<u64>,
     pub(crate) priority: Option<Priority>,

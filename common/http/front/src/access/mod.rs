@@ -4,6 +4,7 @@ mod record;
 
 use std::os::fd::OwnedFd;
 
+use fosse_handshake::Handshake;
 use fosse_settings::Parse;
 use fosse_wire::request::Endpoint;
 
@@ -66,6 +67,8 @@ pub(crate) struct Who<'a> {
     pub peer: Endpoint,
     /// Name of the site.
     pub site: &'a str,
+    /// TLS handshake of the client.
+    pub handshake: Handshake<'a>,
 }
 
 impl AccessLog {

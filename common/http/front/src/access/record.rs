@@ -4,7 +4,8 @@
 use std::io::Write as _;
 
 use fosse_eventloop::Timestamp;
-use fosse_settings::{AccessField as Field, AccessFormat, Parse};
+use fosse_handshake::Handshake;
+use fosse_settings::{AccessField as Field, AccessFormat, Parse, TlsFact};
 use fosse_wire::request::{Endpoint, Version};
 use fosse_wire::response::{BACKEND_NONE, Cause};
 
@@ -173,9 +174,29 @@ fn json_head(line: &mut Vec<u8>, form: Form, who: &Who<'_>, request: &Request<'_
     form.text(line, Field::Method, request.method);
     form.text(line, Field::Target, request.target);
     form.text(line, Field::Version, version(request).as_bytes());
+    if who.handshake.is_some() {
+        json_handshake(line, form, &who.handshake);
+    }
     for (field, name) in [(Field::Referer, "referer"), (Field::UserAgent, "user-agent")] {
         if let Some(value) = form.has(field).then(|| request.fields.first(name)).flatten() {
             form.text(line, field, value);
+        }
+    }
+}
+
+fn json_handshake(line: &mut Vec<u8>, form: Form, handshake: &Handshake<'_>) {
+    let facts = [
+        (Field::TlsVersion, TlsFact::Version),
+        (Field::TlsCipher, TlsFact::Cipher),
+        (Field::TlsServerName, TlsFact::ServerName),
+        (Field::TlsJa4, TlsFact::Ja4),
+        (Field::TlsClientSubject, TlsFact::ClientSubject),
+        (Field::TlsClientFingerprint, TlsFact::ClientFingerprint),
+    ];
+    for (field, fact) in facts.into_iter().filter(|(field, _)| form.has(*field)) {
+        let text = handshake.text(fact);
+        if !text.is_empty() {
+            form.text(line, field, &text);
         }
     }
 }
@@ -277,6 +298,7 @@ fn combined_escape(line: &mut Vec<u8>, byte: u8) {
 mod tests {
     use super::*;
     use fosse_http1::{HeadLimits, RequestHead};
+    use fosse_wire::facts::{ClientCertificate, HandshakeFacts, JA4_BYTES};
 
     fn form(format: AccessFormat) -> Form {
         Form::new(&Parse { access_log_format: format, access_log_fields: Field::ALL.to_vec(), ..Parse::default() })
@@ -306,7 +328,14 @@ mod tests {
         let head = RequestHead::parse(&head, &HeadLimits::DEFAULT).unwrap();
         let client = Endpoint { addr: [0xff; 16], port: 1 };
         let request_id = Some(&[b'x'; fosse_http1::REQUEST_ID_BYTES_MAX][..]);
-        let who = Who { request: u64::MAX, request_id, connection: u64::MAX, client, peer: client, site: &name };
+        let subject = &[b'"'; fosse_wire::facts::NAME_BYTES_MAX];
+        let certificate = ClientCertificate { subject, ..Default::default() };
+        let mut facts = Vec::new();
+        HandshakeFacts::encode(&mut facts, &[b'"'; JA4_BYTES], Some(&certificate)).unwrap();
+        let facts = HandshakeFacts::decode(&facts).unwrap();
+        let handshake = Handshake { version: 0x0303, cipher: 0xcca9, name: &name.as_bytes()[..253], facts };
+        let (request, connection) = (u64::MAX, u64::MAX);
+        let who = Who { request, request_id, connection, client, peer: client, site: &name, handshake };
         let mut exchange = Exchange { backend: 0, backend_us: u32::MAX, bytes_in: u64::MAX, ..Exchange::none() };
         (exchange.denied, exchange.rule, exchange.bytes_out) = (true, u32::MAX, u64::MAX);
         exchange.cause = Cause::Denied(fosse_wire::verdict::Cause::BodyEncoding);

@@ -12,6 +12,7 @@ use fosse_source::Source;
 use fosse_wire::channel::Tally;
 use fosse_wire::request::Endpoint;
 
+use crate::limits::FLOOD_OVERRUNS;
 use crate::refused::Refused;
 use crate::settings::Settings;
 pub use counts::Counts;
@@ -88,10 +89,20 @@ impl Sources {
     /// Notes that a request of this client used up the rules' time. Those who never get a penalty
     /// are not told of.
     pub fn overran(&mut self, listener: u16, client: &Endpoint, settings: &Settings) {
+        self.offended(1, listener, client, settings);
+    }
+
+    /// Notes that a client has flooded a connection; accept hears of it as of several such
+    /// requests.
+    pub fn flooded(&mut self, listener: u16, client: &Endpoint, settings: &Settings) {
+        self.offended(FLOOD_OVERRUNS, listener, client, settings);
+    }
+
+    fn offended(&mut self, times: u64, listener: u16, client: &Endpoint, settings: &Settings) {
         let vouched =
             settings.trusts(listener, &client.addr) || self.grounds.verdict(listener, client) == Verdict::Allowed;
         if let Some(source) = Source::of_address(&client.addr).filter(|_| !vouched) {
-            *self.overruns.entry(source).or_insert(0) += 1;
+            *self.overruns.entry(source).or_insert(0) += times;
         }
     }
 

@@ -112,6 +112,7 @@ impl Connection {
             sends: true,
             window_in: i64::from(WINDOW_BYTES_INITIAL) + early,
             window_out: i64::from(self.peer.window_bytes),
+            switches: facts.switches,
             announced: facts.announced.filter(|_| !facts.is_too_long),
             priority: facts.priority,
             ..Stream::default()
@@ -129,8 +130,11 @@ impl Connection {
     fn take_trailers<'b>(&mut self, place: usize, ends: bool, block: &[u8], now_ms: u64) -> Told<'b> {
         let mut trailers = Trailers::default();
         self.decoder.decode(block, LIST_BYTES_MAX, |name, value| trailers.see(name, value))?;
-        if !self.streams.live(place).is_some_and(|stream| stream.receives) {
+        let Some(stream) = self.streams.live(place).filter(|stream| stream.receives) else {
             return self.fail(place, Code::StreamClosed, None, now_ms).map(Some);
+        };
+        if stream.switches {
+            return self.fail(place, Code::Protocol, Some(crate::Fault::SwitchWithBody), now_ms).map(Some);
         }
         if trailers.bytes() > TRAILER_BYTES_MAX {
             return self.fail(place, Code::EnhanceYourCalm, None, now_ms).map(Some);

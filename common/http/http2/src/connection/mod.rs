@@ -113,8 +113,6 @@ enum Leaving {
 
 /// The payload of the PING behind the first GOAWAY.
 const LEAVING_PING: &[u8; 8] = b"leaving.";
-/// Capacity that an empty output keeps.
-const OUTPUT_KEPT_BYTES: usize = 4096;
 
 impl Connection {
     /// Makes the state of a new connection; this side's settings lie in its output.
@@ -148,15 +146,20 @@ impl Connection {
         &self.output[self.sent..]
     }
 
+    /// Returns the memory of the output, which its owner may lend and take back while that is
+    /// empty: few connections have output at a time.
+    pub const fn memory(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
     /// Forgets the first `count` bytes of output, which were written.
     pub fn advance(&mut self, count: usize) {
         self.sent += count;
         if self.sent >= self.output.len() {
             self.output.clear();
             self.last_frame = None;
-            self.output.shrink_to(OUTPUT_KEPT_BYTES);
             self.sent = 0;
-        } else if self.sent >= OUTPUT_BYTES_FULL {
+        } else if self.sent >= OUTPUT_BYTES_FULL && self.sent >= self.output.len() - self.sent {
             self.output.drain(..self.sent);
             self.last_frame = None;
             self.sent = 0;

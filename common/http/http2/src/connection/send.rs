@@ -97,6 +97,12 @@ impl Connection {
         put_window(&mut self.output, stream.id, bytes);
     }
 
+    /// Returns the bytes that the client may still send of a request.
+    #[must_use]
+    pub fn window(&self, place: usize) -> i64 {
+        self.streams.window_in(place)
+    }
+
     /// Returns whether anything may still come or go on a stream.
     #[must_use]
     pub fn is_live(&self, place: usize) -> bool {

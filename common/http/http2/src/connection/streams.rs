@@ -75,6 +75,11 @@ impl Streams {
         self.all.get(place).map_or(0, |stream| stream.waiting.bytes.len())
     }
 
+    /// Returns how many bytes may still come on the stream at a place.
+    pub(super) fn window_in(&self, place: usize) -> i64 {
+        self.all.get(place).map_or(0, |stream| stream.window_in)
+    }
+
     /// Returns the stream at a place, whatever has become of it.
     pub(super) fn at(&mut self, place: usize) -> Option<&mut Stream> {
         self.all.get_mut(place)
