@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use fosse_fdpass::{Received, receive, send};
 use fosse_wire::channel::Connection;
-use fosse_wire::handshaken::{self, BATCH_COUNT_MAX, Client, ClientCertificate, Ended, Protocol};
+use fosse_wire::facts::KeptFacts;
+use fosse_wire::handshaken::{self, BATCH_COUNT_MAX, Client, Ended, Protocol};
 use fosse_wire::request::Endpoint;
 use rustix::io::Errno;
 
@@ -18,10 +19,8 @@ pub(crate) struct Handshaken {
     pub(crate) protocol: Protocol,
     pub(crate) client: Endpoint,
     pub(crate) proxied: bool,
-    pub(crate) ja4: String,
     pub(crate) sni: Box<str>,
-    /// The SHA-256 of the certificate that it has shown.
-    pub(crate) fingerprint: Option<[u8; 32]>,
+    pub(crate) facts: KeptFacts,
     pub(crate) plain: OwnedFd,
 }
 
@@ -34,14 +33,8 @@ impl Handshaken {
             protocol: self.protocol,
             client: self.client,
             proxied: self.proxied,
-            ja4: self.ja4.as_bytes(),
             sni: self.sni.as_bytes(),
-            // One that is not verified ends its handshake.
-            certificate: self.fingerprint.map(|fingerprint| ClientCertificate {
-                verified: true,
-                fingerprint,
-                ..ClientCertificate::default()
-            }),
+            facts: self.facts.get(),
         }
     }
 }

@@ -3,14 +3,15 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use fosse_counters::tls as count;
 use fosse_hello::{Hello, HelloError, ja4};
+use fosse_wire::facts::{HandshakeFacts, KeptFacts};
 use fosse_wire::handshaken::Protocol;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 
 use crate::certificates::Certificates;
 use crate::client::{Client, Context, Open, Shaking, Stage, Step, Watched};
+use crate::client_certificate::Shown;
 use crate::front::Handshaken;
 use crate::keys::Keys;
 use crate::limits::{HANDSHAKE_BYTES_MAX, PLAIN_BUFFER_BYTES};
@@ -161,7 +162,9 @@ impl Handshakes {
         let Shaking { session, ja4, sni, client_is_done } = *shaking;
         context.counters.add(count::HANDSHAKES, 1);
         context.counters.add(count::RESUMED, u64::from(session.is_resumed()));
-        let handshaken = facts(client, &session, (ja4, sni), theirs);
+        // A session that is taken up again has the certificate of before, which was readable then.
+        let facts = facts(&session, &ja4)?;
+        let handshaken = handshaken(client, &session, (sni, facts), theirs);
         let mut open = Open {
             session,
             plain: Some(Watched::new(ours, token)),
@@ -213,7 +216,7 @@ fn shaken(client: &mut Client, taken: &Taken, length: usize, slot: u32, context:
 }
 
 /// Says what is known of a client whose handshake is done.
-fn facts(client: &Client, session: &Session, (ja4, sni): (String, Box<str>), plain: OwnedFd) -> Handshaken {
+fn handshaken(client: &Client, session: &Session, (sni, facts): (Box<str>, KeptFacts), plain: OwnedFd) -> Handshaken {
     let (version, cipher) = session.version();
     Handshaken {
         connection: client.record,
@@ -226,11 +229,21 @@ fn facts(client: &Client, session: &Session, (ja4, sni): (String, Box<str>), pla
         },
         client: client.endpoint,
         proxied: client.proxied,
-        ja4,
         sni,
-        fingerprint: session.certificate().map(sha256),
+        facts,
         plain,
     }
+}
+
+/// Returns what applications may hear of a client; `None` for one whose certificate cannot be read.
+fn facts(session: &Session, ja4: &str) -> Option<KeptFacts> {
+    let mut bytes = Vec::new();
+    match session.certificate() {
+        Some(certificate) => Shown::of_der(certificate)?.encode(ja4, &mut bytes),
+        None => HandshakeFacts::encode(&mut bytes, ja4.as_bytes(), None),
+    }
+    .ok()?;
+    HandshakeFacts::decode(&bytes).ok().map(HandshakeFacts::kept)
 }
 
 /// Returns the alert for a client that speaks no version of ours, of whom rustls says that its
@@ -256,10 +269,4 @@ fn wait(client: &mut Client, bytes: &[u8]) -> Step {
 fn refuse(context: &Context, counter: usize) -> Step {
     context.counters.add(counter, 1);
     Step::Gone
-}
-
-fn sha256(certificate: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, certificate).as_ref());
-    hash
 }

@@ -9,6 +9,7 @@
 
 mod certificates;
 mod client;
+pub mod client_certificate;
 mod front;
 mod fronts;
 mod handshakes;

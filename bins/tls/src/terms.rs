@@ -13,6 +13,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 
 use crate::certificates::Certificates;
+use crate::client_certificate::Readable;
 use crate::keys::Keys;
 use crate::tickets::Tickets;
 
@@ -36,7 +37,7 @@ impl Terms {
     /// # Errors
     /// What cannot be used, for people.
     pub(crate) fn new(settings: &TlsSettings, certificates: &Arc<Certificates>, keys: &Keys) -> Result<Self, String> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(provider(settings)?);
         let made = |terms, version, clients| {
             let mut config = config(&provider, version, clients, certificates)?;
             config.alpn_protocols = protocols(settings.http2);
@@ -73,6 +74,26 @@ impl Terms {
     }
 }
 
+/// Returns the ciphers that are spoken, in the order of the settings, and the groups.
+fn provider(settings: &TlsSettings) -> Result<CryptoProvider, String> {
+    let mut provider = aws_lc_rs::default_provider();
+    if !settings.ciphers.is_empty() {
+        let of_number = |number: &u16| {
+            let known = aws_lc_rs::ALL_CIPHER_SUITES.iter().find(|suite| u16::from(suite.suite()) == *number);
+            known.copied().ok_or_else(|| format!("no cipher suite {number:#06x}"))
+        };
+        provider.cipher_suites = settings.ciphers.iter().map(of_number).collect::<Result<_, _>>()?;
+    }
+    if !settings.groups.is_empty() {
+        let of_number = |number: &u16| {
+            let known = aws_lc_rs::ALL_KX_GROUPS.iter().find(|group| u16::from(group.name()) == *number);
+            known.copied().ok_or_else(|| format!("no group {number:#06x}"))
+        };
+        provider.kx_groups = settings.groups.iter().map(of_number).collect::<Result<_, _>>()?;
+    }
+    Ok(provider)
+}
+
 /// Returns what clients are offered, the first of which that they speak is taken (RFC 7301).
 fn protocols(http2: bool) -> Vec<Vec<u8>> {
     let offered: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
@@ -98,7 +119,8 @@ fn config(
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
             let is_optional = matches!(clients, ClientCertificates::Optional(_));
             let verifier = if is_optional { verifier.allow_unauthenticated() } else { verifier };
-            builder.with_client_cert_verifier(verifier.build().map_err(|error| error.to_string())?)
+            let verifier = verifier.build().map_err(|error| error.to_string())?;
+            builder.with_client_cert_verifier(Arc::new(Readable(verifier)))
         }
     };
     let mut config = builder.with_cert_resolver(Arc::clone(certificates) as _);

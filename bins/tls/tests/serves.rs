@@ -3,10 +3,12 @@
 mod edge;
 
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use edge::site::{Site, site};
-use fosse_harness::{is_root, wait_for};
+use fosse_harness::{is_root, stat_field, wait_for};
 use rustix::process::Signal;
 
 #[test]
@@ -132,6 +134,50 @@ fn keys_that_are_killed_cost_no_connection_and_new_handshakes_work_again() {
     assert_eq!(ask("/bytes/2"), 200, "the connection goes on");
     wait_for("new keys", || site.try_get("/bytes/5").ok());
     assert_eq!(ask("/bytes/3"), 200, "in the same lane");
+}
+
+/// Ends what others do, also where a test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_front_behind_tls_waits_for_more_where_tls_is_busy() {
+    if !is_root() {
+        return eprintln!("skipped: not root");
+    }
+    let site = site();
+    // Policy by its number and nice value, as sched(7) has them.
+    let is_scheduled_as = |program: &str, wanted: (i64, i64)| {
+        let pid = site.edge.process(program).pid;
+        ((stat_field(pid, 41), stat_field(pid, 19)) == wanted).then_some(())
+    };
+    let programs = ["tls", "parse", "dispatch"];
+    programs.iter().for_each(|program| wait_for("quiet programs", || is_scheduled_as(program, (0, -10))));
+    // Handshakes are tls' work, of which parse has none: it answers each first message, which costs
+    // its client nothing.
+    let mut hello = Vec::new();
+    site.client().conn.write_tls(&mut hello).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let over = Over(&is_over);
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let mut client = TcpStream::connect(site.edge.address()).unwrap();
+                client.write_all(&hello).unwrap();
+                edge::read(&mut client, 1);
+            }
+        });
+        wait_for("a busy tls", || is_scheduled_as("tls", (3, 0)));
+        wait_for("a parse that is scheduled with it", || is_scheduled_as("parse", (3, 0)));
+        wait_for("a dispatch likewise", || is_scheduled_as("dispatch", (0, 0)));
+        drop(over);
+    });
+    programs.iter().for_each(|program| wait_for("quiet programs", || is_scheduled_as(program, (0, -10))));
 }
 
 #[test]

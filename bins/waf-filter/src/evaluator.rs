@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use fosse_handshake::Handshake;
 use fosse_seclang::{Arena, Now, Record, Ruleset, Scratch, Transaction};
-use fosse_settings::WafProfile;
+use fosse_settings::{TlsFact, WafProfile};
 use fosse_wire::{
     StreamId,
     request::{RequestHead, Version},
@@ -66,6 +67,20 @@ impl Evaluator {
     }
 }
 
+/// Facts of a handshake that rules find in ENV, by the names that Apache's mod_ssl has for them;
+/// the last two are not among those.
+const ENVIRONMENT: [(&[u8], TlsFact); 9] = [
+    (b"SSL_PROTOCOL", TlsFact::Version),
+    (b"SSL_CIPHER", TlsFact::Cipher),
+    (b"SSL_TLS_SNI", TlsFact::ServerName),
+    (b"SSL_CLIENT_VERIFY", TlsFact::ClientVerify),
+    (b"SSL_CLIENT_S_DN", TlsFact::ClientSubject),
+    (b"SSL_CLIENT_I_DN", TlsFact::ClientIssuer),
+    (b"SSL_CLIENT_M_SERIAL", TlsFact::ClientSerial),
+    (b"SSL_CLIENT_FINGERPRINT", TlsFact::ClientFingerprint),
+    (b"SSL_JA4", TlsFact::Ja4),
+];
+
 /// Tells a transaction what the head of its request says.
 fn tell(transaction: &mut Transaction<'static>, head: &RequestHead<'_>) {
     transaction.unique_id(&hex(head.request));
@@ -78,6 +93,11 @@ fn tell(transaction: &mut Transaction<'static>, head: &RequestHead<'_>) {
     transaction.request_line(head.line, method, uri, version);
     for (name, value) in head.fields {
         transaction.header(name, value);
+    }
+    if transaction.wants_environment() {
+        let handshake = Handshake::of_request(head);
+        let known = ENVIRONMENT.iter().map(|(name, fact)| (name, handshake.text(*fact)));
+        known.filter(|(_, text)| !text.is_empty()).for_each(|(name, text)| transaction.environment(name, text));
     }
 }
 

@@ -87,7 +87,7 @@ impl Filter {
             Kind::Reset => self.on_reset(frame, out),
             Kind::ResponseCredit => self.on_response_credit(frame, out),
             Kind::ReleaseCredit => self.on_release_credit(frame, out),
-            Kind::RequestCredit | Kind::Lease => {
+            Kind::RequestCredit | Kind::Lease | Kind::Tunnel => {
                 out.to_dispatch.forward(frame);
                 Ok(())
             }

@@ -134,8 +134,9 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         scheduled: Scheduled::ByLoadOrBatch,
         holds: &[
             holds(Kind::Pipe, 2, "log, access log"),
-            holds(Kind::UnixSeqpacket, 1, "tls"),
+            holds(Kind::UnixSeqpacket, 2, "accept, tls"),
             any(Kind::UnixStream, "the ring, clients"),
+            any(Kind::Tcp, "clients without TLS"),
         ],
     },
     Expected {

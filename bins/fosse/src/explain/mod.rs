@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use fosse_args::Args;
 use fosse_die::{Escaped, fatal, usage};
+use fosse_handshake::Handshake;
 use fosse_http1::{HeadLimits, RequestHead};
 use fosse_model::Edge;
 use fosse_plan::Plan;
@@ -159,6 +160,7 @@ pub(crate) fn facts<'a>(head: &'a RequestHead<'_>, client: Option<IpAddr>, liste
         host_port: head.host.port().unwrap_or(0),
         request: 0,
         target: head.target,
+        handshake: Handshake::default(),
         headers: &head.fields,
     }
 }

@@ -46,9 +46,13 @@ impl Made {
         Self { dir: Dir::new(), certificates: Vec::new(), authorities: Vec::new() }
     }
 
-    fn openssl(&self, words: &str) -> Vec<u8> {
-        let run = Command::new("openssl").args(words.split_whitespace()).current_dir(self.dir.path()).output().unwrap();
-        assert!(run.status.success(), "openssl {words}: {}", String::from_utf8_lossy(&run.stderr));
+    pub(crate) fn openssl(&self, words: &str) -> Vec<u8> {
+        self.openssl_with(&words.split_whitespace().collect::<Vec<_>>())
+    }
+
+    pub(crate) fn openssl_with(&self, words: &[&str]) -> Vec<u8> {
+        let run = Command::new("openssl").args(words).current_dir(self.dir.path()).output().unwrap();
+        assert!(run.status.success(), "openssl {words:?}: {}", String::from_utf8_lossy(&run.stderr));
         run.stdout
     }
 
@@ -239,11 +243,11 @@ impl Edge {
             id: client.connection.id,
             version: client.version,
             sni: String::from_utf8(client.sni.to_vec()).unwrap(),
-            ja4: String::from_utf8(client.ja4.to_vec()).unwrap(),
+            ja4: String::from_utf8(client.facts.ja4().to_vec()).unwrap(),
             client: client.client,
             proxied: client.proxied,
             protocol: client.protocol,
-            fingerprint: client.certificate.as_ref().map(|certificate| certificate.fingerprint),
+            fingerprint: client.facts.certificate().map(|certificate| certificate.fingerprint),
             plain,
         })
     }

@@ -34,8 +34,12 @@ pub(crate) fn site() -> Site {
 impl Site {
     /// One with these sites, whose certificate has these names; `app` is a [`Backend`].
     pub(crate) fn new(names: &[&str], top: &str, sites: &str) -> Self {
+        Self::of(Made::new().certificate(KeyKind::EcdsaP256, names), top, sites)
+    }
+
+    /// The same with the first of the certificates that have been made.
+    pub(crate) fn of(made: Made, top: &str, sites: &str) -> Self {
         let backend = Backend::start();
-        let made = Made::new().certificate(KeyKind::EcdsaP256, names);
         let configuration = format!(
             "lanes = 1\n{top}\n[[listen]]\naddress = \"{{address}}\"\ntls = true\n\
              [[certificate]]\nfile = \"{}\"\nkey = \"{}\"\n\
@@ -44,7 +48,8 @@ impl Site {
             made.path("0.key"),
             backend.address(),
         );
-        let edge = Edge::with_config(&configuration, &[]);
+        // Rules may lie beside the certificates.
+        let edge = Edge::with_config(&configuration, &["--dir", &made.path("")]);
         Self { edge, backend, made, configuration }
     }
 

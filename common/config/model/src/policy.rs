@@ -261,6 +261,11 @@ impl<'a> Policy<'a> {
     }
 
     /// Returns the headers by which trusted proxies say who a client is.
+    /// Returns whether clients of the site are asked for certificates.
+    pub(crate) fn asks_for_certificates(&self) -> bool {
+        self.site.tls.enabled.value && self.site.tls.client_ca.value.is_some()
+    }
+
     pub(crate) fn identity_headers(&self) -> &'a [At<FieldName>] {
         let own = self.route.and_then(|route| route.identity_headers.value.as_deref());
         own.unwrap_or(&self.site.identity_headers.value)

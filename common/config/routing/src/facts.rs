@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use fosse_handshake::Handshake;
+
 /// The header fields of a request.
 pub trait Headers {
     /// Returns whether a test holds for the value of some field of a name, in lower case.
@@ -37,6 +39,8 @@ pub struct Facts<'a> {
     pub request: u64,
     /// Target as the client sent it.
     pub target: &'a [u8],
+    /// The client's TLS handshake.
+    pub handshake: Handshake<'a>,
     /// Header fields.
     pub headers: &'a dyn Headers,
 }

@@ -175,6 +175,7 @@ impl Table {
 mod tests {
     use super::*;
     use crate::facts::Headers;
+    use fosse_handshake::Handshake;
     use fosse_settings::Test;
 
     struct NoHeaders;
@@ -196,6 +197,7 @@ mod tests {
             host_port: 0,
             request: 0,
             target: target.as_bytes(),
+            handshake: Handshake::default(),
             headers: &NoHeaders,
         }
     }

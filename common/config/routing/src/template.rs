@@ -82,5 +82,6 @@ fn put(variable: Variable, facts: &Facts<'_>, out: &mut Vec<u8>) {
         Variable::Path => out.extend_from_slice(path::split(facts.target).0),
         Variable::Query => out.extend_from_slice(path::split(facts.target).1),
         Variable::Target => out.extend_from_slice(facts.target),
+        Variable::Tls(fact) => facts.handshake.put(fact, out),
     }
 }

@@ -54,6 +54,18 @@ access_fields! {
     Target = "target",
     /// HTTP version that the client spoke.
     Version = "version",
+    /// Version of TLS that it spoke.
+    TlsVersion = "tls_version",
+    /// Cipher suite, by OpenSSL's name.
+    TlsCipher = "tls_cipher",
+    /// Server name that it asked for in its handshake.
+    TlsServerName = "tls_server_name",
+    /// JA4 fingerprint of its first message.
+    TlsJa4 = "tls_ja4",
+    /// Subject of its certificate.
+    TlsClientSubject = "tls_client_subject",
+    /// SHA-256 of its certificate.
+    TlsClientFingerprint = "tls_client_fingerprint",
     /// Referer field of the request.
     Referer = "referer",
     /// User-Agent field of the request.

@@ -44,7 +44,7 @@ pub use site::{
     Page, ParsePolicy, ParseSite, PathMatch, Prefixes, Rewrite, Route, SendFiles, SiteRoutes, Test, ToHttps,
     Underscores, WafPolicy,
 };
-pub use template::{Part, Template, Variable};
+pub use template::{Part, Template, TlsFact, Variable};
 
 /// A network: 16 bytes of address (IPv4 mapped into IPv6) and the bits that count, 0 to 128.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +87,8 @@ pub struct AcceptListener {
     pub trusted_unix: bool,
     /// Its clients speak TLS: they go to the lane's fosse-tls.
     pub tls: bool,
+    /// They speak HTTP/2 without TLS: they go to the lane's fosse-parse-h2.
+    pub http2: bool,
 }
 
 /// fosse-parse

@@ -46,4 +46,29 @@ pub enum Variable {
     Query,
     /// Path and query as the client sent them.
     Target,
+    /// A fact of the client's TLS handshake.
+    Tls(TlsFact),
+}
+
+/// A fact of a TLS handshake; empty where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TlsFact {
+    /// Version, `TLSv1.3`.
+    Version,
+    /// Cipher suite, by OpenSSL's name.
+    Cipher,
+    /// Server name that the client asked for.
+    ServerName,
+    /// Fingerprint of the client's first message.
+    Ja4,
+    /// `SUCCESS` where it has shown a certificate, which was verified; else `NONE`.
+    ClientVerify,
+    /// Subject of its certificate (RFC 4514).
+    ClientSubject,
+    /// Issuer of its certificate.
+    ClientIssuer,
+    /// Serial number of its certificate, in hexadecimal.
+    ClientSerial,
+    /// SHA-256 of its certificate, in hexadecimal.
+    ClientFingerprint,
 }

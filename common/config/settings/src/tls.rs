@@ -16,6 +16,10 @@ pub struct TlsSettings {
     pub sites: Vec<TlsSite>,
     /// The site for names that none names.
     pub default_site: Option<u32>,
+    /// Numbers of cipher suites, the best first; empty for all.
+    pub ciphers: Vec<u16>,
+    /// Numbers of groups of key exchange; empty for the usual ones.
+    pub groups: Vec<u16>,
     /// Oldest version of TLS with clients whose name is of no site.
     pub minimum_version: TlsVersion,
     /// Treatment of names that no certificate has, and of clients that say none.

@@ -48,7 +48,24 @@ fn one(listen: &Listen, problems: &mut Problems) {
         ListenAddress::Unix(_) => tcp_only(listen, problems),
         ListenAddress::Tcp(_) => unix_only(listen, problems),
     }
+    http2(listen, address, problems);
     trusted(listen, address, problems);
+}
+
+/// Notes HTTP/2 without TLS where it would be public, or where TLS says what is spoken.
+fn http2(listen: &Listen, address: &ListenAddress, problems: &mut Problems) {
+    if listen.http2.written() != Some(&true) {
+        return;
+    }
+    if listen.tls.sound() == Some(&true) {
+        let cure = "remove the line: with tls it is offered by itself, unless [tls] says http2 = false";
+        problems.note_with_cure(&listen.http2.span, "http2 is for listeners without tls", cure);
+    } else if let ListenAddress::Tcp(tcp) = address
+        && !is_loopback(tcp)
+    {
+        let what = "HTTP/2 without TLS, and other machines can reach it";
+        problems.note_with_cure(&listen.http2.span, what, "listen on 127.0.0.1, [::1] or a unix socket, or use tls");
+    }
 }
 
 fn tcp_only(listen: &Listen, problems: &mut Problems) {

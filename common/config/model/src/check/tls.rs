@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::address::ListenAddress;
-use crate::choices::ClientCertificates;
+use crate::address::{ListenAddress, is_loopback};
+use crate::choices::{ClientCertificates, TlsVersion};
 use crate::model::{Edge, Listen, SiteTls};
 use crate::problem::Problems;
+use crate::section::At;
 
 /// Notes listeners that have TLS and nothing to show, certificates that nobody sees, and sites that
 /// say one thing and another.
@@ -15,8 +16,10 @@ pub(super) fn tls(edge: &Edge, problems: &mut Problems) {
     for site in edge.site.iter() {
         if let Some(tls) = site.tls.sound() {
             of_site(tls, problems);
+            without_certificate(tls, edge, problems);
         }
     }
+    lists(edge, problems);
 }
 
 fn listener(listen: &Listen, problems: &mut Problems) {
@@ -59,6 +62,52 @@ fn certificates(edge: &Edge, problems: &mut Problems) {
         if certificate.key.sound() == Some(file) {
             let what = "the file of the certificate is named as that of its key";
             problems.note_with_cure(&certificate.key.span, what, "give the key a file of its own");
+        }
+    }
+}
+
+/// Notes sites that ask for certificates where everybody comes in who does not ask for TLS.
+fn without_certificate(tls: &SiteTls, edge: &Edge, problems: &mut Problems) {
+    let is_required = tls.client_certificates.sound() == Some(&ClientCertificates::Required);
+    let asks = matches!(tls.client_ca.sound(), Some(Some(_))) && is_required && tls.enabled.sound() == Some(&true);
+    let public = |listen: &Listen| match listen.address.sound() {
+        Some(ListenAddress::Tcp(address)) if !is_loopback(address) => Some(*address),
+        _ => None,
+    };
+    let is = |key: &At<bool>, wanted| key.sound() == Some(&wanted);
+    let plain = edge.listen.iter().filter(|listen| is(&listen.tls, false) && is(&listen.behind_tls, false));
+    let Some(address) = plain.filter_map(|listen| public(listen)).next().filter(|_| asks) else { return };
+    if tls.redirect.sound() == Some(&false) {
+        let what = format!("client_ca is for TLS, and with redirect = false {address} serves the site without");
+        problems.note_with_cure(&tls.redirect.span, what, "remove the line");
+    } else if !edge.listen.iter().any(|listen| listen.tls.sound() != Some(&false) && public(listen).is_some()) {
+        let what = format!("client_ca is for TLS, and {address} serves the site without");
+        problems.note_with_cure(&tls.client_ca.span, what, "add tls = true to that [[listen]], or another one with it");
+    }
+}
+
+/// Notes lists of ciphers that leave a version without any, and what is listed twice.
+fn lists(edge: &Edge, problems: &mut Problems) {
+    let Some(tls) = edge.tls.sound() else { return };
+    twice("ciphers", tls.ciphers.sound().map_or(&[], Vec::as_slice), problems);
+    twice("groups", tls.groups.sound().map_or(&[], Vec::as_slice), problems);
+    let Some(ciphers) = tls.ciphers.sound().filter(|ciphers| !ciphers.is_empty()) else { return };
+    let has = |is_tls13| ciphers.iter().any(|cipher| cipher.sound().is_none_or(|one| one.0.is_tls13 == is_tls13));
+    if !has(true) {
+        let sites = edge.site.iter().filter_map(|site| site.tls.sound()).map(|tls| &tls.minimum_version);
+        let of_site = sites.filter(|version| version.sound() == Some(&Some(TlsVersion::Tls13))).map(|one| &one.span);
+        let of_all = Some(&tls.minimum_version).filter(|version| version.sound() == Some(&TlsVersion::Tls13));
+        if let Some(span) = of_all.map(|version| &version.span).into_iter().chain(of_site).next() {
+            let what = "minimum_version is that of TLS 1.3, and ciphers names none of its suites";
+            problems.note_with_cure(span, what, "add TLS_AES_128_GCM_SHA256 to ciphers");
+        }
+    }
+}
+
+fn twice<T: PartialEq>(key: &str, list: &[At<T>], problems: &mut Problems) {
+    for (at, one) in list.iter().enumerate() {
+        if one.sound().is_some_and(|value| list[..at].iter().any(|earlier| earlier.sound() == Some(value))) {
+            problems.note_with_cure(&one.span, format!("{key} names it twice"), "remove one");
         }
     }
 }

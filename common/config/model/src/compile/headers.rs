@@ -1,6 +1,6 @@
 //! Changes of header fields: those of the site, then those of the route, then what browsers obey.
 
-use fosse_settings::{HeaderChange, HeaderEdit, Part, Template};
+use fosse_settings::{HeaderChange, HeaderEdit, Part, Template, TlsFact, Variable};
 
 use super::cors;
 use crate::choices::SecurityHeaders;
@@ -29,10 +29,28 @@ const STRICT: &[(&str, &str)] = &[
 /// Makes a change of a value.
 type Change = fn(Template) -> HeaderChange;
 
+/// Headers that say who a client has shown to be, where a site asks for certificates. They are set,
+/// empty ones to nothing: whatever a client sends under these names does not pass.
+const OF_CERTIFICATE: [(&str, TlsFact); 5] = [
+    ("X-SSL-Client-Verify", TlsFact::ClientVerify),
+    ("X-SSL-Client-S-DN", TlsFact::ClientSubject),
+    ("X-SSL-Client-I-DN", TlsFact::ClientIssuer),
+    ("X-SSL-Client-Serial", TlsFact::ClientSerial),
+    ("X-SSL-Client-Fingerprint", TlsFact::ClientFingerprint),
+];
+
 /// Returns the changes of the headers that the application gets.
 pub(super) fn of_requests(policy: &Policy<'_>) -> Vec<HeaderEdit> {
     let (site, route) = policy.edits(|site| &site.request_headers.value, |route| &route.request_headers.value);
-    joined(site, route)
+    let mut edits = joined(site, route);
+    let of_certificate = OF_CERTIFICATE.iter().filter(|_| policy.asks_for_certificates());
+    for (name, fact) in of_certificate {
+        if !edits.iter().any(|edit| edit.name.eq_ignore_ascii_case(name)) {
+            let change = HeaderChange::Set(Template(vec![Part::Variable(Variable::Tls(*fact))]));
+            edits.push(HeaderEdit { name: (*name).to_owned(), change });
+        }
+    }
+    edits
 }
 
 /// Returns the changes of the headers that clients get.

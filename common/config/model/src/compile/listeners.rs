@@ -77,6 +77,7 @@ pub(crate) fn accept(edge: &Edge, accounts: &Accounts, problems: &mut Problems) 
             address_connections_max: listen.address_connections_max.value,
             peer_uids: peers.map(|peer| accounts.uid(peer, problems)).collect(),
             tls: listen.tls.value,
+            http2: listen.http2.value,
             trusted: networks(listen),
             trusted_unix: listen.trusted.iter().any(|source| source.value == Source::Unix),
         });

@@ -71,7 +71,8 @@ pub(crate) fn plan(edge: &Edge, texts: &Texts<'_>, accounts: &Accounts, problems
     let of_tls = tls.iter().flat_map(|tls| [(Program::Tls, encode(&tls.tls)), (Program::Certs, encode(&tls.certs))]);
     let optional = filter.into_iter().chain(checks).chain(names).chain(users).chain(cache).chain(coder).chain(of_tls);
     add_blobs(&mut plan, encoded.into_iter().chain(optional), problems);
-    plan.http2 = tls.as_ref().is_some_and(|tls| tls.tls.http2);
+    let speaks_http2 = edge.listen.iter().any(|listen| listen.http2.value);
+    plan.http2 = speaks_http2 || tls.as_ref().is_some_and(|tls| tls.tls.http2);
     plan.tls_files = tls.map(|tls| tls.files).unwrap_or_default();
     plan
 }

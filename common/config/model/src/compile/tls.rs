@@ -81,6 +81,8 @@ fn of_tls(edge: &Edge, authorities: &HashMap<String, u32>) -> settings::TlsSetti
         listeners: edge.listen.iter().zip(default_sites).map(|(listen, site)| listener(listen, site)).collect(),
         sites: edge.site.iter().map(|site| of_site(site, edge, authorities, &mut terms)).collect(),
         default_site: edge.site.iter().position(|site| site.default.value).and_then(|at| u32::try_from(at).ok()),
+        ciphers: edge.tls.ciphers.iter().map(|cipher| cipher.value.0.number).collect(),
+        groups: edge.tls.groups.iter().map(|group| group.value.0.number).collect(),
         minimum_version: version(edge.tls.minimum_version.value),
         unknown_names: match edge.tls.unknown_names.value {
             UnknownNames::Refuse => settings::UnknownNames::Refuse,
@@ -102,7 +104,7 @@ fn of_tls(edge: &Edge, authorities: &HashMap<String, u32>) -> settings::TlsSetti
 fn configuration(tls: &settings::TlsSettings) -> u64 {
     // The same in every process: the hasher has fixed keys.
     let mut hasher = DefaultHasher::new();
-    (tls.minimum_version, tls.default_site).hash(&mut hasher);
+    (tls.minimum_version, tls.default_site, &tls.ciphers, &tls.groups).hash(&mut hasher);
     for site in &tls.sites {
         (&site.hosts, site.enabled, site.terms, site.minimum_version, site.client_certificates).hash(&mut hasher);
     }

@@ -51,7 +51,7 @@ section! {
         /// and nginx.
         access_log_format: AccessFormat, Default("\"json\"");
         /// Fields of the JSON objects; their order in a line is fixed. fosse-log(5) lists them.
-        access_log_fields: Vec<At<AccessField>>, Absent("a line has all of them"), 1..=24;
+        access_log_fields: Vec<At<AccessField>>, Absent("a line has all of them"), 1..=30;
         /// Requests that take as long as this get an event line with the time of each part.
         slow_request_seconds: Option<Seconds>, Absent("slow requests are not logged"), 0..=3600;
         /// File in the log directory for the audit log, one JSON object per request in which rules

@@ -8,7 +8,10 @@ section! {
     /// Changes of headers: of [site.request_headers], [site.response_headers] and both of
     /// [site.route]. Values may hold variables: {client_address}, {client_port}, {host},
     /// {authority} (the host with its port), {scheme}, {method}, {request_id}, {path}, {query},
-    /// {target} (path and query as the client sent them) and {header.NAME} (of the request); "{{"
+    /// {target} (path and query as the client sent them), {header.NAME} (of the request), and of
+    /// the handshake of a client that came over TLS {tls_version}, {tls_cipher}, {tls_server_name},
+    /// {tls_ja4}, {tls_client_verify} (SUCCESS or NONE), {tls_client_subject}, {tls_client_issuer},
+    /// {tls_client_serial} and {tls_client_fingerprint} (SHA-256); "{{"
     /// is a brace. A value that is empty then, or that no header may have, writes no header.
     /// Headers that belong to the connection (Connection, Content-Length and their like) are
     /// written by fosse alone.

@@ -40,6 +40,10 @@ section! {
         proxy_protocol: bool, Default("false");
         /// Clients speak TLS: a [[certificate]] is shown to them.
         tls: bool, Default("false");
+        /// Clients speak HTTP/2 from the first byte on, without TLS (h2c by prior knowledge): for a
+        /// proxy or a tunnel on this machine. The address is a unix socket or a loopback address;
+        /// HTTP/1.1 is not spoken there.
+        http2: bool, Default("false");
         /// Port at which clients reach this listener with tls, where it is another one: a firewall
         /// that leads 443 to 8443, say. Redirects to https name it.
         public_port: Option<u32>, Absent("the port of address"), 1..=65535;

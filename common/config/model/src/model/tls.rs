@@ -1,9 +1,9 @@
 //! TLS: certificates, and the terms on which clients are served.
 
 use crate::choices::{ClientCertificates, TlsVersion, UnknownNames};
-use crate::names::FilePath;
+use crate::names::{CipherName, FilePath, GroupName};
 use crate::section::Presence::{Absent, Default, Required};
-use crate::section::section;
+use crate::section::{At, section};
 use crate::value::Seconds;
 
 section! {
@@ -27,6 +27,14 @@ section! {
     Tls "[tls]" {
         /// Oldest version of TLS: "1.2" or "1.3".
         minimum_version: TlsVersion, Default("\"1.2\"");
+        /// Cipher suites, the best first: the first that a client speaks is taken. Names are those
+        /// of OpenSSL or of IANA. None of those that there are is weak: the list is for who must
+        /// not speak some of them.
+        ciphers: Vec<At<CipherName>>, Absent("all that there are, AES of 256 bits first"), 1..=16;
+        /// Groups of key exchange, of which the first in the order of the client is taken:
+        /// X25519MLKEM768, SecP256r1MLKEM768 (both of them safe from quantum computers), X25519,
+        /// secp256r1 and secp384r1.
+        groups: Vec<At<GroupName>>, Absent("all but SecP256r1MLKEM768"), 1..=16;
         /// Treatment of clients that name a host that no certificate has, or none: "refuse" ends
         /// the handshake (unrecognized_name), "default" shows the first certificate.
         unknown_names: UnknownNames, Default("\"refuse\"");
@@ -51,10 +59,15 @@ section! {
         /// Oldest version of TLS.
         minimum_version: Option<TlsVersion>, Absent("that of [tls]");
         /// File in PEM with the certificates of the authorities from which those of clients
-        /// descend.
+        /// descend. The application gets X-SSL-Client-Verify (SUCCESS or NONE), and of a
+        /// certificate X-SSL-Client-S-DN, X-SSL-Client-I-DN, X-SSL-Client-Serial and
+        /// X-SSL-Client-Fingerprint (its SHA-256), unless request_headers says otherwise. What
+        /// clients themselves send as X-SSL- anything, or as Client-Cert, is removed, whatever the
+        /// site.
         client_ca: Option<FilePath>, Absent("clients are asked for no certificate");
         /// Clients without a certificate: "required" refuses them, "optional" lets them in, and the
-        /// application hears who has shown one.
+        /// application hears who has shown one. Nobody is asked for one by listeners without TLS:
+        /// of these, public ones must not serve a site that requires them.
         client_certificates: ClientCertificates, Default("\"required\"");
     }
 }

@@ -1,6 +1,6 @@
 //! Texts with variables, and what they are written into: header fields, targets, locations.
 
-use fosse_settings::{Part, Template, Variable};
+use fosse_settings::{Part, Template, TlsFact, Variable};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -23,6 +23,15 @@ const VARIABLES: &[(&str, Variable)] = &[
     ("path", Variable::Path),
     ("query", Variable::Query),
     ("target", Variable::Target),
+    ("tls_version", Variable::Tls(TlsFact::Version)),
+    ("tls_cipher", Variable::Tls(TlsFact::Cipher)),
+    ("tls_server_name", Variable::Tls(TlsFact::ServerName)),
+    ("tls_ja4", Variable::Tls(TlsFact::Ja4)),
+    ("tls_client_verify", Variable::Tls(TlsFact::ClientVerify)),
+    ("tls_client_subject", Variable::Tls(TlsFact::ClientSubject)),
+    ("tls_client_issuer", Variable::Tls(TlsFact::ClientIssuer)),
+    ("tls_client_serial", Variable::Tls(TlsFact::ClientSerial)),
+    ("tls_client_fingerprint", Variable::Tls(TlsFact::ClientFingerprint)),
 ];
 
 /// Fields that frame a message or belong to one connection (RFC 9110, section 7.6.1): they are

@@ -122,6 +122,6 @@ name = "app"
 servers = ["unix:/app"]"#, &[
         "fosse.toml:2:21: access_log_fields chooses fields of JSON objects, and access_log_format is \"combined\"; remove one of the two",
         "fosse.toml:2:22: access_log_fields: the access log has no field \"tiem\"; did you mean \"time\"?",
-        "fosse.toml:2:40: access_log_fields: the access log has no field \"cookie\"; known are time, request, request_id, connection, client, peer, site, host, method, target, version, referer, user_agent, status, bytes_in, bytes_out, us, server, server_us, retries, cause, rule, end, why",
+        "fosse.toml:2:40: access_log_fields: the access log has no field \"cookie\"; known are time, request, request_id, connection, client, peer, site, host, method, target, version, tls_version, tls_cipher, tls_server_name, tls_ja4, tls_client_subject, tls_client_fingerprint, referer, user_agent, status, bytes_in, bytes_out, us, server, server_us, retries, cause, rule, end, why",
     ]),
 ];

@@ -123,4 +123,20 @@ freebind = 1"#, &[
         "fosse.toml:13:21: keepalive_seconds must be between 3 and 32767 seconds",
         "fosse.toml:14:12: freebind takes true or false, this is a number",
     ]),
+    (r#"[[listen]]
+address = "192.0.2.1:81"
+public = true
+http2 = true
+[[listen]]
+address = "127.0.0.1:82"
+http2 = true
+tls = true
+[[listen]]
+address = "unix:/run/h2.sock"
+http2 = "yes""#, &[
+        "fosse.toml:13:9: HTTP/2 without TLS, and other machines can reach it; listen on 127.0.0.1, [::1] or a unix socket, or use tls",
+        "fosse.toml:16:9: http2 is for listeners without tls; remove the line: with tls it is offered by itself, unless [tls] says http2 = false",
+        "fosse.toml:17:7: tls, and there is no certificate; add [[certificate]] with file and key",
+        "fosse.toml:20:9: http2 takes true or false, this is a string",
+    ]),
 ];

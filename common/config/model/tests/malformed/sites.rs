@@ -222,7 +222,7 @@ value = "{nothing}""#, &[
         "fosse.toml:20:1: [[site.request_headers.replace]] needs value; it takes a text, which may hold variables such as \"{host}\", and groups such as \"{1}\"",
         "fosse.toml:21:10: header: \"Content-Length\" belongs to the connection, and is written by fosse alone; remove it",
         "fosse.toml:22:9: regex: \"(\" is no regular expression: unclosed group",
-        "fosse.toml:26:9: value: there is no variable \"nothing\"; known are client_address, client_port, host, authority, scheme, method, request_id, path, query, target, header.NAME",
+        "fosse.toml:26:9: value: there is no variable \"nothing\"; known are client_address, client_port, host, authority, scheme, method, request_id, path, query, target, tls_version, tls_cipher, tls_server_name, tls_ja4, tls_client_verify, tls_client_subject, tls_client_issuer, tls_client_serial, tls_client_fingerprint, header.NAME",
     ]),
     (r#"[[site]]
 hosts = ["a.org"]

@@ -63,12 +63,77 @@ tls.redirect = "https""#, &[
         "fosse.toml:11:19: minimum_version takes \"1.2\" or \"1.3\", this is a number with a fraction",
         "fosse.toml:12:17: unknown_names takes \"refuse\" or \"default\", not \"first\"",
         "fosse.toml:13:21: handshake_seconds must be between 1 and 600 seconds",
-        "fosse.toml:14:1: unknown key \"ciphers\" in [tls]; known are minimum_version, unknown_names, http2, handshake_seconds",
+        "fosse.toml:14:11: ciphers takes a list, this is a string; put it in square brackets",
         "fosse.toml:18:27: client_certificates, and nothing says from whom they may be; add client_ca = \"FILE\"",
         "fosse.toml:23:23: minimum_version, and the site has no TLS; remove the line, or enabled",
         "fosse.toml:24:16: redirect, and the site has no TLS; remove the line, or enabled",
         "fosse.toml:25:17: client_ca, and the site has no TLS; remove the line, or enabled",
         "fosse.toml:29:16: redirect takes true or false, this is a string",
+    ]),
+    (r#"[tls]
+ciphers = ["HIGH:!aNULL", "TLS_AES_128_GCM_SHA265", "RC4", "tls_ecdhe_rsa_with_aes_128_gcm_sha256", "ECDHE-RSA-AES128-GCM-SHA256"]
+groups = ["X25519", "x25519", "ffdhe2048"]"#, &[
+        "fosse.toml:11:12: ciphers: \"HIGH:!aNULL\" is a list of OpenSSL; write each cipher suite as a text of its own",
+        "fosse.toml:11:27: ciphers: \"TLS_AES_128_GCM_SHA265\" is no cipher suite that is spoken here; did you mean \"TLS_AES_128_GCM_SHA256\"?",
+        "fosse.toml:11:53: ciphers: \"RC4\" is no cipher suite that is spoken here; known are TLS_AES_256_GCM_SHA384, TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256, ECDHE-ECDSA-AES256-GCM-SHA384, ECDHE-ECDSA-AES128-GCM-SHA256, ECDHE-ECDSA-CHACHA20-POLY1305, ECDHE-RSA-AES256-GCM-SHA384, ECDHE-RSA-AES128-GCM-SHA256, ECDHE-RSA-CHACHA20-POLY1305",
+        "fosse.toml:11:101: ciphers names it twice; remove one",
+        "fosse.toml:12:21: groups names it twice; remove one",
+        "fosse.toml:12:31: groups: \"ffdhe2048\" is no group that is spoken here; known are X25519MLKEM768, SecP256r1MLKEM768, X25519, secp256r1, secp384r1",
+    ]),
+    (r#"[tls]
+ciphers = ["TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"]
+groups = ["P-256", "prime256v1"]"#, &[
+        "fosse.toml:11:38: ciphers names it twice; remove one",
+        "fosse.toml:12:20: groups names it twice; remove one",
+    ]),
+    (r#"[tls]
+ciphers = ["ECDHE-ECDSA-AES128-GCM-SHA256"]
+[[site]]
+hosts = ["tls.example"]
+respond = 200
+tls.minimum_version = "1.3""#, &[
+        "fosse.toml:15:23: minimum_version is that of TLS 1.3, and ciphers names none of its suites; add TLS_AES_128_GCM_SHA256 to ciphers",
+    ]),
+    (r#"[tls]
+ciphers = ["ECDHE-ECDSA-AES128-GCM-SHA256"]
+minimum_version = "1.3""#, &[
+        "fosse.toml:12:19: minimum_version is that of TLS 1.3, and ciphers names none of its suites; add TLS_AES_128_GCM_SHA256 to ciphers",
+    ]),
+    (r#"[[listen]]
+address = "192.0.2.1:80"
+public = true
+[[site]]
+hosts = ["a.example"]
+respond = 200
+tls.client_ca = "ca.pem""#, &[
+        "fosse.toml:16:17: client_ca is for TLS, and 192.0.2.1:80 serves the site without; add tls = true to that [[listen]], or another one with it",
+    ]),
+    (r#"[[listen]]
+address = "192.0.2.1:443"
+public = true
+tls = true
+[[listen]]
+address = "192.0.2.1:80"
+public = true
+[[certificate]]
+file = "a.pem"
+key = "a.key"
+[[site]]
+hosts = ["a.example"]
+respond = 200
+tls.redirect = false
+tls.client_ca = "ca.pem"
+[[site]]
+hosts = ["b.example"]
+respond = 200
+tls.redirect = false
+tls.client_ca = "ca.pem"
+tls.client_certificates = "optional"
+[[site]]
+hosts = ["c.example"]
+respond = 200
+tls.client_ca = "ca.pem""#, &[
+        "fosse.toml:23:16: client_ca is for TLS, and with redirect = false 192.0.2.1:80 serves the site without; remove the line",
     ]),
     (r#"[[listen]]
 address = "127.0.0.1:81"

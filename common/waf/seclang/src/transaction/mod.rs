@@ -184,6 +184,16 @@ impl<'r> Transaction<'r> {
         self.variables.add_named((Variable::RequestHeaders, Variable::RequestHeadersNames), name, value);
     }
 
+    /// Returns whether any rule looks at what the server knows of a request (ENV).
+    pub fn wants_environment(&self) -> bool {
+        self.variables.rules.uses(Variable::Env)
+    }
+
+    /// Adds something that the server knows of the request (ENV), as modules of Apache do.
+    pub fn environment(&mut self, name: &[u8], value: Vec<u8>) {
+        self.variables.env.push((name.to_vec(), value));
+    }
+
     /// Takes a piece of the request body, between phases 1 and 2.
     pub fn request_body(&mut self, piece: &[u8]) -> Taken {
         let action = self.variables.rules.settings.request_body_limit_action;
