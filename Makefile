@@ -48,9 +48,10 @@ check-all: check check-kernels check-systemd check-applications
 
 check-applications:
 	tests/setup.sh
-	tests/setup.sh npm
+	tests/setup.sh npm chromium testssl.sh
 	tests/applications/next/build.sh
 	FOSSE_LARGE_BYTES=1073741824 $(CARGO) test --profile tested --locked -p fosse-applications
+	FOSSE_SCANS=1 $(CARGO) test --profile tested --locked -p fosse-clients --test scanners
 
 check-kernels:
 	tests/setup.sh qemu-system-x86 busybox-static cpio
@@ -65,7 +66,7 @@ bench: all
 	FOSSE_PROGRAMS="$$(tests/programs.sh release)" python3 tests/bench/bench.py $(BENCH_OPTIONS)
 
 bench-tls: all
-	tests/setup.sh nginx-light haproxy wrk nghttp2-client openssl python3-cryptography
+	tests/setup.sh nginx-light haproxy wrk nghttp2-client nghttp2-server openssl python3-cryptography
 	$(CARGO) build --release --locked -p fosse-clients
 	FOSSE_PROGRAMS="$$(tests/programs.sh release)" python3 tests/bench/bench_tls.py $(BENCH_OPTIONS)
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # setup.sh [PACKAGE...]: installs what the tests need and this machine lacks: the Debian packages named, or those of
-# `make check`, and cargo-deny. What cannot be installed is named; tests that need it print `skipped`. Run again, it does nothing.
+# `make check`, a pebble, and cargo-deny. What cannot be installed is named; tests that need it print `skipped`. Run again, it does nothing.
 set -eu
 
 # A package and the file that shows it is there.
@@ -11,6 +11,7 @@ strace /usr/bin/strace
 python3 /usr/bin/python3
 python3-prometheus-client /usr/lib/python3/dist-packages/prometheus_client
 python3-django /usr/lib/python3/dist-packages/django
+python3-grpcio /usr/lib/python3/dist-packages/grpc
 gunicorn /usr/bin/gunicorn
 uwsgi-plugin-python3 /usr/bin/uwsgi_python3
 mandoc /usr/bin/mandoc
@@ -59,6 +60,9 @@ else
     done)
 fi
 
+# Options of apt-get for lists of packages other than this machine's.
+lists=
+
 install_packages() {
     command -v apt-get > /dev/null || { say "no apt-get; install by hand: $*"; return; }
     as_root=
@@ -76,16 +80,35 @@ install_packages() {
         # shellcheck disable=SC2064 # as it is now
         trap "$as_root rm -f $policy" EXIT
     fi
-    $as_root apt-get -qq update < /dev/null || say "apt-get update failed; trying with the lists that are there"
+    # shellcheck disable=SC2086 # words on purpose
+    $as_root apt-get -qq $lists update < /dev/null || say "apt-get update failed; trying with the lists that are there"
     # One that cannot be had must not keep the others away.
-    $as_root apt-get -qq -y --no-install-recommends install "$@" < /dev/null > /dev/null ||
+    # shellcheck disable=SC2086 # words on purpose
+    $as_root apt-get -qq -y $lists --no-install-recommends install "$@" < /dev/null > /dev/null ||
         for package in "$@"; do
-            $as_root apt-get -qq -y --no-install-recommends install "$package" < /dev/null > /dev/null || say "unable to install $package"
+            $as_root apt-get -qq -y $lists --no-install-recommends install "$package" < /dev/null > /dev/null || say "unable to install $package"
         done
+}
+
+# Debian 12's pebble knows no renewal information (RFC 9773); Debian 13's does, and needs nothing else of Debian 13. It comes by
+# lists that are thrown away, so that no other package of this machine ever comes from there.
+install_pebble() {
+    keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    [ -e $keys ] || { say "no debian-archive-keyring; install pebble 2.6 by hand"; return; }
+    newer=$(mktemp -d)
+    mkdir -p "$newer/lists/partial"
+    chmod 755 "$newer"
+    echo "deb [signed-by=$keys] http://deb.debian.org/debian trixie main" > "$newer/trixie.list"
+    lists="-o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts=$newer -o Dir::State::lists=$newer/lists
+           -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
+    install_packages 'pebble=2.6*'
+    lists=
+    rm -rf "$newer"
 }
 
 # shellcheck disable=SC2086 # words on purpose
 [ -z "$missing" ] || install_packages $missing
+[ $# -gt 0 ] || dpkg-query -W -f '${Version}' pebble 2> /dev/null | grep -q '^2\.[6-9]' || install_pebble
 
 # The version is fixed: a newer one may judge differently overnight.
 if [ $# -eq 0 ] && ! cargo deny --version > /dev/null 2>&1; then

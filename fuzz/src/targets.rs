@@ -110,6 +110,7 @@ targets! {
     "static.target", target::r#static::target, edge::paths, edge::PATH;
     "status.request", target::status::request, http::requests, http::TOKENS;
     "store.conversation", target::store::conversation, wire::filters, &[];
+    "tls.certificate", target::tls::certificate, tls::client_certificates, &[];
     "transform.transform", target::transform::transform, edge::transformed, edge::ESCAPES;
     "transform.transform_all", target::transform::transform_all, edge::escaped, edge::ESCAPES;
     "waf_filter.answers", target::waf_filter_responses::answers, edge::judged_answers, &[];

@@ -16,11 +16,29 @@ from pathlib import Path
 
 import measure
 from bench import ROOT, Row, Table, median, ratio, rounds, verdict
-from measure import HandshakeLoad, Http2Load, TlsLoad
+from measure import HandshakeLoad, Http2Load, Load, TlsLoad
 from proxies import PLACEMENTS, Stage, file_limit
 
-CERTIFICATES, RESTING = (1, 1_000, 10_000), (1_000, 9_000)
+# One certificate more is for names that no other has: 10,000 together.
+CERTIFICATES, RESTING = (1, 100, 1_000, 9_999), (1, 1_000, 9_000)
+# A message of gRPC as it is framed: not compressed, its length, 100 bytes.
+MESSAGE = tempfile.NamedTemporaryFile(prefix="fosse-bench-")
+MESSAGE.write(b"\0" + (100).to_bytes(4, "big") + b"x" * 100)
+MESSAGE.flush()
 PROXIES = ("nginx", "haproxy", "fosse")
+
+
+class FeatureRow(Row):
+    """A row in which the proxies do something else than TLS in front alone."""
+
+    def __init__(self, feature, *words, **more):
+        super().__init__(*words, **more)
+        self.feature = feature
+
+
+def grpc(path, **more):
+    """Calls of gRPC with a message of 100 bytes each."""
+    return Http2Load(path, words=["-H", "content-type: application/grpc", "-H", "te: trailers", "-d", MESSAGE.name], **more)
 
 
 def rows(clients):
@@ -37,6 +55,10 @@ def rows(clients):
         Row("http2-one", "HTTP/2, one connection, 100 streams", Http2Load(connections=1, streams=100)),
         Row("1m", "1 MiB bodies in TLS", TlsLoad("/1m", connections=16), cpu=all_of(1.1)),
         Row("1m-http2", "1 MiB bodies in HTTP/2", Http2Load("/1m", connections=16, streams=2)),
+        FeatureRow("grpc", "grpc", "gRPC, unary, 64 connections, 10 calls each", grpc("/unary.grpc")),
+        FeatureRow("grpc", "grpc-stream", "gRPC, 1 MiB from the server", grpc("/stream.grpc", connections=16, streams=2)),
+        FeatureRow("servers", "servers", "TLS to servers, 1 KiB, 64 connections", Load()),
+        FeatureRow("servers", "servers-1m", "TLS to servers, 1 MiB bodies", Load("/1m", connections=16)),
     ]
 
 
@@ -53,7 +75,7 @@ def ratios(results, what, limit):
 def bench_row(stage, placement, row, table, notes, options):
     # The hybrid is not among what nginx and HAProxy can do here.
     able = [name for name in options.proxies if row.name != "hybrid" or name == "fosse"]
-    programs = [getattr(stage, name)(feature="tls") for name in able]
+    programs = [getattr(stage, name)(feature=getattr(row, "feature", "tls")) for name in able]
     if not programs:
         return
     results = rounds(row, programs, stage.placement, options)
@@ -109,16 +131,19 @@ def bench_resting(stage, table, notes, options):
         idle[program.name] = [measure.pss_kib(program.pids())]
     table.add("idle, has served TLS: PSS KiB", "", *cells({n: v[0] for n, v in idle.items()}, "{}"), *ratios(idle, float, None))
     for count in RESTING:
-        cost = {}
+        cost, busy = {}, {}
         for program in programs:
             # The first connections bring buffers that stay: they belong to the process, not to a connection.
             warm = Resting(options.clients, program, 200)
             before = measure.pss_kib(program.pids())
             more = Resting(options.clients, program, count)
             cost[program.name] = [(measure.pss_kib(program.pids()) - before) * 1024 / count]
+            busy[program.name] = [measure.run(program, TlsLoad(), stage.placement, options.seconds) for _ in range(options.rounds)]
             more.close()
             warm.close()
         table.add(f"{count} resting TLS connections: bytes each, user space", "", *cells({n: v[0] for n, v in cost.items()}, "{:.0f}"), *ratios(cost, float, None))
+        cpu = lambda r: r.cpu
+        table.add(f"1 KiB beside {count} resting TLS connections: CPU us/request", "", *cells({n: median(busy, n, cpu) for n in busy}, "{:.1f}"), *ratios(busy, cpu, None))
     stage.stop(programs)
 
 

@@ -79,13 +79,13 @@ class TlsLoad(Load):
 class Http2Load(Load):
     """Requests in streams of HTTP/2, so many at a time in each connection."""
 
-    def __init__(self, path="/1k", connections=64, streams=10):
+    def __init__(self, path="/1k", connections=64, streams=10, words=()):
         super().__init__(path, connections)
-        self.streams = streams
+        self.streams, self.words = streams, words
 
     def command(self, port, placement, seconds):
         return [*placement.pin_client, "h2load", f"-t{placement.client_threads}", f"-c{self.connections}", f"-m{self.streams}", f"-D{seconds}",
-                f"--connect-to=127.0.0.1:{port}", f"https://localhost:{port}{self.path}"]
+                *self.words, f"--connect-to=127.0.0.1:{port}", f"https://localhost:{port}{self.path}"]
 
     def result(self, text, spent):
         return Http2Result(text, spent)

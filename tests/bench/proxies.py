@@ -14,6 +14,13 @@ import certificates
 TEMPLATES = Path(__file__).parent / "templates"
 ROOT = Path(__file__).resolve().parents[2]
 
+# How each proxy reaches the application, where a feature does not say it otherwise.
+WAYS = {
+    "nginx_pass": "proxy_pass http://app;",
+    "haproxy_to": "unix@@dir@/app.sock",
+    "fosse_to": '"unix:@dir@/app.sock"',
+}
+
 # What proxies do in a row beside passing requests on: lines of the configuration of each.
 FEATURES = {
     "": {},
@@ -34,6 +41,15 @@ FEATURES = {
         "fosse_listen": "tls = true",
         "fosse_edge": '[tls]\nunknown_names = "default"\n[[certificate]]\nfile = "@dir@/cert.pem"\nkey = "@dir@/key.pem"\n@certificates@',
     },
+    # The same certificate is the servers'; all three verify it.
+    "servers": {
+        "nginx_http": "upstream secure { server 127.0.0.1:@tls_port@; keepalive 256; keepalive_requests 1000000000; }"
+                      " proxy_ssl_verify on; proxy_ssl_trusted_certificate @dir@/cert.pem; proxy_ssl_name localhost; proxy_ssl_server_name on; proxy_ssl_protocols TLSv1.2 TLSv1.3;",
+        "nginx_pass": "proxy_pass https://secure;",
+        "haproxy_to": "127.0.0.1:@tls_port@ ssl verify required ca-file @dir@/cert.pem sni str(localhost) verifyhost localhost",
+        "fosse_to": '"https://localhost:@tls_port@"',
+        "fosse_backend": '[backend.tls]\nca_file = "@dir@/cert.pem"',
+    },
     "encode": {
         "nginx_server": "gzip on; gzip_types text/plain; gzip_comp_level @level@;",
         "haproxy_backend": "filter compression\n    compression algo gzip\n    compression type text/plain",
@@ -42,10 +58,21 @@ FEATURES = {
 }
 
 
+# In TLS and HTTP/2 in front, in HTTP/2 without TLS behind, as gRPC has it most often.
+FEATURES["grpc"] = {
+    **FEATURES["tls"],
+    "nginx_http": FEATURES["tls"]["nginx_http"] + " upstream calls { server 127.0.0.1:@grpc_port@; keepalive 256; keepalive_requests 1000000000; }",
+    "nginx_pass": "grpc_pass grpc://calls;",
+    "haproxy_to": "127.0.0.1:@grpc_port@ proto h2",
+    "fosse_to": '"127.0.0.1:@grpc_port@"',
+    "fosse_backend": 'protocol = "h2"',
+}
+
+
 def filled(name, values, feature=""):
     """A template with its @words@ replaced, and the lines of a feature in it."""
     words = dict.fromkeys(re.findall(r"@(\w+)@", "".join(path.read_text() for path in TEMPLATES.iterdir())), "")
-    words = {word: put(values, line) for word, line in {**words, **FEATURES[feature]}.items() if word not in values}
+    words = {word: put(values, line) for word, line in {**words, **WAYS, **FEATURES[feature]}.items() if word not in values}
     values = {**values, **words}
     return put(values, (TEMPLATES / name).read_text())
 
@@ -191,8 +218,8 @@ class Stage:
         for name, size in [("1k", 1 << 10), ("64k", 1 << 16), ("1m", 1 << 20)]:
             (www / name).write_bytes(b"x" * size)
         (www / "1m.txt").write_bytes(text(1 << 20))
-        (self.dir / "backend.conf").write_text(filled("backend.conf", {"dir": self.dir, "kibibyte": "x" * 1024}))
-        self.backend = self.keep(Program("backend", [*placement.pin_client, "nginx", "-c", str(self.dir / "backend.conf")], log=self.dir / "backend.log"))
+        self.ports = {}
+        self.backend = self.application("backend", f"unix:{self.dir}/app.sock")
         end = time.monotonic() + 10
         while not (self.dir / "app.sock").exists() and time.monotonic() < end:
             time.sleep(0.02)
@@ -200,6 +227,28 @@ class Stage:
     def keep(self, program):
         self.started.append(program)
         return program
+
+    def application(self, name, listen, tls="", port=None):
+        path = self.dir / f"{name}.conf"
+        path.write_text(filled("backend.conf", {"dir": self.dir, "kibibyte": "x" * 1024, "name": name, "listen": listen, "tls": tls}))
+        return self.keep(Program(name, [*self.placement.pin_client, "nginx", "-c", str(path)], port, log=self.dir / f"{name}.log"))
+
+    def servers(self, feature):
+        """Starts the servers of a feature, once; their ports."""
+        if feature == "servers" and "tls_port" not in self.ports:
+            self.certificate()
+            port = self.ports["tls_port"] = free_port()
+            self.application("backend-tls", f"127.0.0.1:{port} ssl", f"ssl_certificate {self.dir}/cert.pem; ssl_certificate_key {self.dir}/key.pem;", port)
+        if feature == "grpc" and "grpc_port" not in self.ports:
+            port = self.ports["grpc_port"] = free_port()
+            calls = self.dir / "calls"
+            calls.mkdir()
+            for name, size in (("unary", 100), ("stream", 1 << 20)):
+                (calls / f"{name}.grpc").write_bytes(b"\0" + size.to_bytes(4, "big") + b"x" * size)
+            (self.dir / "grpc.types").write_text("application/grpc grpc\n")
+            command = ["nghttpd", "--no-tls", "-a", "127.0.0.1", "-d", str(calls), f"--mime-types-file={self.dir}/grpc.types", "--trailer=grpc-status: 0", str(port)]
+            self.keep(Program("calls", [*self.placement.pin_client, *command], port, log=self.dir / "calls.log"))
+        return self.ports
 
     def certificate(self):
         """The certificate of all proxies, and as HAProxy wants it: both in one file."""
@@ -229,7 +278,7 @@ class Stage:
             for n in range(1, names + 1))
         path = self.dir / f"nginx-{port}.conf"
         path.write_text(filled("nginx.conf", {
-            "dir": self.dir, "port": port, "cores": cores, "servers": servers,
+            **self.servers(feature), "dir": self.dir, "port": port, "cores": cores, "servers": servers,
             "locations": locations, "level": level, "reuseport": " reuseport" if cores > 1 else ""}, feature))
         return self.keep(Program("nginx", [*self.placement.pin_proxy, "nginx", "-c", str(path)], port, log=self.dir / "nginx.log"))
 
@@ -237,14 +286,14 @@ class Stage:
         port = free_port()
         crt_list = f"crt {self.certificates(names)}" if names else ""
         path = self.dir / f"haproxy-{port}.cfg"
-        path.write_text(filled("haproxy.cfg", {"dir": self.dir, "port": port, "cores": self.placement.workers, "crt_list": crt_list}, feature))
+        path.write_text(filled("haproxy.cfg", {**self.servers(feature), "dir": self.dir, "port": port, "cores": self.placement.workers, "crt_list": crt_list}, feature))
         return self.keep(Program("haproxy", [*self.placement.pin_proxy, "haproxy", "-db", "-f", str(path)], port, log=self.dir / "haproxy.log"))
 
     def fosse(self, sites=0, deny=0, routes="", feature="", coding="gzip 5", beside="", names=0):
         port, self.edges, cores = free_port(), self.edges + 1, self.placement.workers
         name = f"fosse-{port}"
         values = {
-            "dir": self.dir, "port": port, "cores": cores, "name": name, "deny": self.deny(deny),
+            **self.servers(feature), "dir": self.dir, "port": port, "cores": cores, "name": name, "deny": self.deny(deny),
             # Other edges on this machine must not share a UID with ours.
             "uid_base": 500000 + 2000 * (port % 1000) + self.edges,
             # One address would be one lane: only a trusted source is spread over all of them.

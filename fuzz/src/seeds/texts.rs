@@ -60,6 +60,7 @@ pub fn blobs() -> Vec<Vec<u8>> {
         trusted: vec![net],
         trusted_unix: true,
         tls: true,
+        http2: true,
     };
     let accept = Accept { connections_max: 70_000, listeners: vec![listener] };
     let parse = Parse { sites: vec![ParseSite::default()], default_site: Some(1), ..Parse::default() };

@@ -78,3 +78,9 @@ pub fn signed() -> Vec<Vec<u8>> {
     let tls12 = [&[1; 64][..], &[3, 0, 0x1d, 32], &[9; 32]].concat();
     vec![tls13(32), tls13(48), tls12]
 }
+
+/// The certificate in DER.
+pub fn client_certificates() -> Vec<Vec<u8>> {
+    let read = fosse_certs::chain::certificates(include_bytes!("pem/leaf.pem"), 1);
+    read.unwrap_or_default().into_iter().map(|der| der.to_vec()).collect()
+}

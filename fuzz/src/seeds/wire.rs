@@ -7,6 +7,7 @@ use fosse_wire::channel::{self, Connection};
 use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
 use fosse_wire::cursor::Cursor;
 use fosse_wire::encode::{Coding, EncodeHead};
+use fosse_wire::facts::{ClientCertificate, HandshakeFacts};
 use fosse_wire::frame::{Hello, ResetReason};
 use fosse_wire::handshaken;
 use fosse_wire::launch::{Launch, Program};
@@ -71,15 +72,17 @@ pub fn frames() -> Vec<Vec<u8>> {
     let mut hello = Outbox::default();
     hello.hello(Hello { credit_unlimited: true, ..Hello::default() });
     let mut all = vec![hello.pending().to_vec()];
+    let facts = facts();
     all.push(one(
         Kind::Request,
-        Box::new(|bytes| {
+        Box::new(move |bytes| {
             let head = RequestHead {
                 body: BodyLength::Exact(5),
                 client: fosse_wire::request::Endpoint { addr: [1; 16], port: 80 },
                 method: b"GET",
                 host: b"a.example",
                 sni: b"a.example",
+                facts: HandshakeFacts::decode(&facts).unwrap_or_default(),
                 target: b"/?a=b",
                 line: b"GET /?a=b HTTP/1.1",
                 ..RequestHead::default()
@@ -146,6 +149,7 @@ pub fn frames() -> Vec<Vec<u8>> {
     let encode = EncodeHead { coding: Coding::Brotli, level: 4, bytes_min: 9, response, ..Default::default() };
     all.push(one(Kind::Encode, Box::new(move |bytes| encode.encode(bytes))));
     all.push(one(Kind::Lease, Box::new(|_| Ok(()))));
+    all.push(one(Kind::Tunnel, Box::new(|_| Ok(()))));
     all.push(all.concat());
     all
 }
@@ -208,8 +212,17 @@ pub fn messages() -> Vec<Vec<u8>> {
     with_first(&[0, 1, 2], &all)
 }
 
+/// What a handshake says of a client.
+fn facts() -> Vec<u8> {
+    let certificate = ClientCertificate { subject: b"CN=a", serial: b"1", ..Default::default() };
+    let mut bytes = Vec::new();
+    let _ = HandshakeFacts::encode(&mut bytes, b"t13d1516h2_8daaf6152771_e5627efa2ab1", Some(&certificate));
+    bytes
+}
+
 /// What tls says of a client, and what it hears of its end.
 fn of_tls(connection: Connection) -> [Vec<u8>; 2] {
+    let facts = facts();
     let client = handshaken::Client {
         connection,
         version: 0x0304,
@@ -217,9 +230,8 @@ fn of_tls(connection: Connection) -> [Vec<u8>; 2] {
         protocol: handshaken::Protocol::Http1,
         client: connection.peer,
         proxied: false,
-        ja4: b"t13d1516h2_8daaf6152771_e5627efa2ab1",
         sni: b"a.example",
-        certificate: Some(handshaken::ClientCertificate { subject: b"CN=a", ..Default::default() }),
+        facts: HandshakeFacts::decode(&facts).unwrap_or_default(),
     };
     let mut bytes = Vec::new();
     handshaken::begin(&mut bytes);

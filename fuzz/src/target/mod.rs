@@ -44,6 +44,7 @@ pub mod spool;
 pub mod r#static;
 pub mod status;
 pub mod store;
+pub mod tls;
 pub mod transform;
 pub mod waf_filter;
 pub mod waf_filter_responses;

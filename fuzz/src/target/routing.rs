@@ -74,6 +74,7 @@ fn facts<'a>(head: &'a RequestHead<'_>, target: &'a [u8]) -> Facts<'a> {
         host_port: 0,
         request: 0,
         target,
+        handshake: fosse_handshake::Handshake::default(),
         headers: &head.fields,
     }
 }

@@ -54,7 +54,7 @@ fn body(frame: &Frame<'_>) {
         Kind::Verdict => {
             same(verdict::Verdict::decode(bytes).ok().map(|v| move |o: &mut Vec<u8>| v.encode(o).unwrap()), bytes)
         }
-        Kind::RequestData | Kind::ResponseData | Kind::Lease => {}
+        Kind::RequestData | Kind::ResponseData | Kind::Lease | Kind::Tunnel => {}
     }
 }
 

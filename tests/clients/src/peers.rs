@@ -84,18 +84,36 @@ impl Peer {
     /// Where it does not start.
     #[must_use]
     pub fn fosse(app: &Path) -> Self {
+        Self::fosse_with(app, "")
+    }
+
+    /// Does the same with another table of its configuration.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    #[must_use]
+    pub fn fosse_with(app: &Path, table: &str) -> Self {
         raise_descriptors();
         let dir = Dir::new();
         certificate(dir.path());
         let app = app.display();
         let text = format!(
-            "lanes = 1\n[[listen]]\naddress = \"{{address}}\"\ntls = true\naddress_connections_max = 20000\n\
+            "lanes = 1\n{table}\n[[listen]]\naddress = \"{{address}}\"\ntls = true\naddress_connections_max = 20000\n\
              [[certificate]]\nfile = \"{{dir}}/cert.pem\"\nkey = \"{{dir}}/key.pem\"\n\
              [[site]]\nhosts = [\"{HOST}\"]\nbackend = \"app\"\nwaf = \"off\"\n\
              [[backend]]\nname = \"app\"\nservers = [\"unix:{app}\"]\n"
         );
         let edge = Edge::in_directory(dir, &text, &[]);
         Self { name: "fosse", port: edge.address().port(), running: Running::Edge(Box::new(edge)) }
+    }
+
+    /// Returns the edge that it is, where it is fosse.
+    #[must_use]
+    pub fn edge(&self) -> Option<&Edge> {
+        match &self.running {
+            Running::Server(..) => None,
+            Running::Edge(edge) => Some(edge),
+        }
     }
 
     /// Returns what fosse has said that must never be; nothing of others.

@@ -29,13 +29,15 @@ fn is_served_beside(wanted: impl Fn(&Attack) -> bool) {
         println!("skipped: fosse runs as root here");
         return;
     }
-    let fosse = Peer::fosse(&app.path());
     println!("{HEAD}");
     for attack in attack::all().iter().filter(|attack| wanted(attack)) {
+        // One of its own each: whoever floods again and again is refused at the door.
+        let fosse = Peer::fosse(&app.path());
         let outcome = attack.run(&fosse.target(), Some(fosse.pid()), TIME);
         println!("{outcome}");
         assert!(outcome.honest.requests > 0 && outcome.honest.failed == 0, "{outcome}");
         assert!(outcome.memory.1.saturating_sub(outcome.memory.0) < MEMORY_KIB_MAX, "{outcome}");
-        assert_eq!(fosse.alarms(), Vec::<String>::new(), "{outcome}");
+        let alarms: Vec<String> = fosse.alarms().into_iter().filter(|line| !line.contains("penalised")).collect();
+        assert_eq!(alarms, Vec::<String>::new(), "{outcome}");
     }
 }

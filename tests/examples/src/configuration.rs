@@ -41,6 +41,23 @@ pub fn values(text: &str, key: &str) -> Vec<String> {
     text.lines().filter_map(of_key).flatten().collect()
 }
 
+/// Commands that make the certificates of a configuration, each for all of its hosts.
+#[must_use]
+pub fn self_signed(whole: &str) -> Vec<String> {
+    let names: Vec<String> = values(whole, "hosts").iter().map(|host| format!("DNS:{host}")).collect();
+    let tables = whole.split("[[certificate]]").skip(1).map(|rest| rest.split("\n[").next().unwrap_or_default());
+    let pairs = tables.flat_map(|table| values(table, "file").into_iter().zip(values(table, "key")));
+    let made = pairs.map(|(file, key)| {
+        format!(
+            "mkdir -p $(dirname {file}) $(dirname {key}) && umask 077 && openssl req -x509 -newkey ec \
+             -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=example -addext subjectAltName={} \
+             -keyout {key} -out {file} 2> /dev/null",
+            names.join(","),
+        )
+    });
+    made.collect()
+}
+
 /// What stands between quotes.
 fn strings(rest: &str) -> Vec<String> {
     rest.split('#').next().unwrap_or_default().split('"').skip(1).step_by(2).map(str::to_owned).collect()
@@ -56,6 +73,8 @@ mod tests {
         assert!(whole.starts_with("[[site]]\nhosts = [\"a\"]\nbackend = \"x\"\n\n[[listen]]\n"), "{whole}");
         assert!(whole.ends_with("[[backend]]\nname = \"x\"\nservers = [\"unix:/run/x.sock\"]\n"), "{whole}");
         assert_eq!(completed(&whole), whole);
+        let made = self_signed("[[certificate]]\nfile = \"/a\"\nkey = \"/b\"\n\n[[site]]\nhosts = [\"c\"]\n");
+        assert!(made.len() == 1 && made[0].contains("=DNS:c -keyout /b -out /a "), "{made:?}");
         assert_eq!(values("servers = [\"unix:/a\", \"unix:/b\"] # \"c\"", "servers"), ["unix:/a", "unix:/b"]);
     }
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use fosse_examples::configuration::{completed, values};
+use fosse_examples::configuration::{completed, self_signed, values};
 use fosse_examples::{Example, Kind, Outcome, Stage, Step, User, core_rule_set, examples, fits, steps};
 
 /// What is not run, each with the reason: page, how the example or the command in it begins, why.
@@ -43,11 +43,6 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("man/fosse.toml.5", "fosse.toml:14:11: there is no backend", "a message; the tests of fosse-config-model have it"),
     ("man/fosse.toml.5", "/files/a.zip?expires=1767225600&signature=64 small", "the shape of a link"),
     ("man/fosse.1", "fosse up --listen 127.0.0.1:8080 --backend 127.0.0.1:8000 --waf detect", "see the next line"),
-    (
-        "man/fosse-tls.8",
-        "[[listen]]\naddress = \"0.0.0.0:443\"\n",
-        "names files of certbot; bins/tls/tests serve with such a listener",
-    ),
     (
         "man/fosse.1",
         "fosse rules test crs/tests",
@@ -175,6 +170,9 @@ fn run(stage: &Stage, example: &Example) -> Result<(), String> {
                 );
                 succeeds("the directory", &stage.run(&User::Root, &made))?;
             }
+            for made in self_signed(&completed(&example.text)) {
+                succeeds("the certificate", &stage.run(&User::Root, &made))?;
+            }
             succeeds("the configuration", &stage.run(&User::Root, "fosse check"))?;
             if ONLY_CHECKED.iter().any(|(on, line, _)| *on == example.page && example.text.contains(line)) {
                 return Ok(());
@@ -254,9 +252,12 @@ fn serves(stage: &Stage, user: &User, command: &str) -> Result<(), String> {
     let proxy = if configuration.contains("proxy_protocol = true") { "--haproxy-protocol " } else { "" };
     let by = values(&configuration, "peer_uids").into_iter().next();
     let by = by.map(|name| format!("setpriv --reuid {name} --regid {name} --clear-groups ")).unwrap_or_default();
+    let direct = address.replace("0.0.0.0", "127.0.0.1");
     let place = match address.strip_prefix("unix:") {
         Some(path) => format!("--unix-socket {path} http://localhost/"),
-        None => format!("http://{}/", address.replace("0.0.0.0", "127.0.0.1")),
+        // Nobody has signed the certificate, and the name is not to be found.
+        None if configuration.contains("tls = true") => format!("-k --connect-to ::{direct} https://{host}/"),
+        None => format!("http://{direct}/"),
     };
     // The application here serves one page. A site that does without it, or wants another one, has
     // some response of its own.

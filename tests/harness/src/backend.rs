@@ -10,7 +10,7 @@
 //! | `/status/N` | status N and a short body |
 //! | `/sleep/MS/...` | as the rest of the path, MS milliseconds later |
 //! | `/close/...` | as the rest of the path, then the connection is closed |
-//! | `/upgrade` | 101 to websocket (for the sample key of RFC 6455, section 1.3), `hello`, then every byte back |
+//! | `/upgrade` | 101 to websocket (for the sample key of RFC 6455, section 1.3, and that of fosse-http2), `hello`, then every byte back |
 //! | `/upgrade/late` | the same, but the bytes only after the client has sent its end |
 //! | `/login/...` | 401 until a user has logged in over this connection, see [`Login`]; then as the rest of the path, with `X-User` |
 //! | `/body` | the request's body |
@@ -109,16 +109,25 @@ impl Backend {
     }
 }
 
-/// The response to the sample key, and the first bytes of the other protocol.
-const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nhello";
+/// The response to a key that is known, and the first bytes of the other protocol.
+fn upgraded(key: Option<&str>) -> String {
+    let accept = match key {
+        Some("Zm9zc2Ugc3BlYWtzIGgyLg==") => "eIgfXRBva1+SQVRxFWFJl9wshI8=",
+        _ => "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    };
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\nhello"
+    )
+}
 
 fn serve(stream: UnixStream, requests: &AtomicUsize) {
     let mut reader = Reader::new(stream);
     let mut login = Login::default();
     while let Some(request) = Request::read(&mut reader, requests) {
         if let target @ ("GET /upgrade" | "GET /upgrade/late") = request.head.first.trim_end_matches(" HTTP/1.1") {
-            let _ = upgrade(&mut reader, target.ends_with("/late"));
+            let said = upgraded(request.header("sec-websocket-key"));
+            let _ = upgrade(&mut reader, &said, target.ends_with("/late"));
             break;
         }
         let (response, close) = request.respond(&mut login);
@@ -130,9 +139,9 @@ fn serve(stream: UnixStream, requests: &AtomicUsize) {
 }
 
 /// Speaks the other protocol: returns every byte, as it comes or `late`.
-fn upgrade(reader: &mut Reader<UnixStream>, late: bool) -> std::io::Result<()> {
+fn upgrade(reader: &mut Reader<UnixStream>, said: &str, late: bool) -> std::io::Result<()> {
     let mut out = reader.source.try_clone()?;
-    out.write_all(UPGRADED)?;
+    out.write_all(said.as_bytes())?;
     let mut all = Vec::new();
     let _ = reader.body(Framing::UntilEnd, &mut |piece| {
         all.extend_from_slice(piece);

@@ -11,9 +11,9 @@
 //! [`programs`] builds every program once for the whole test run. [`Edge`] is a running edge in a
 //! directory of its own, on a free port, killed when the value is dropped. [`Stage`] is one program
 //! by itself, with the test at its descriptors, and [`Session`] a session with it. [`Backend`] is
-//! an application on a unix socket that says what it got. [`Client`] speaks raw bytes; [`http`]
-//! reads them strictly. Everything that waits has a limit and panics with what is known when it is
-//! over.
+//! an application on a unix socket that says what it got, [`Pebble`] a CA, and [`server`] starts
+//! whatever else is installed. [`Client`] speaks raw bytes; [`http`] reads them strictly.
+//! Everything that waits has a limit and panics with what is known when it is over.
 
 #![forbid(unsafe_code)]
 
@@ -25,8 +25,10 @@ pub mod http;
 mod launch;
 mod login;
 mod page;
+pub mod pebble;
 mod process;
 mod programs;
+pub mod server;
 mod session;
 pub mod sockets;
 mod stage;
@@ -36,6 +38,7 @@ pub use client::{Client, Response, get, request};
 pub use dir::Dir;
 pub use edge::{Edge, fosse, is_root, uid_base};
 pub use page::Page;
+pub use pebble::Pebble;
 pub use process::{Process, children, is_alive, stat_field};
 pub use programs::programs;
 pub use session::Session;

@@ -417,7 +417,7 @@ fn who_uses_up_the_rules_time_again_and_again_is_penalised_and_nobody_else() {
             (status == stage.refused(429)).then_some(())
         });
         assert!(denied > 20, "{denied} requests alone");
-        stage.edge.wait_for_log("event=penalised client=198.51.100.7 why=\"the rules ran out of time");
+        stage.edge.wait_for_log("event=penalised client=198.51.100.7 why=\"its requests used up the rules' time");
         assert_eq!(stage.status("198.51.100.7"), stage.refused(429));
         assert_eq!(stage.status("198.51.100.8"), 200);
     }

@@ -22,6 +22,7 @@ const WITHOUT_TARGET: [(&str, &str); 29] = [
     ("fdpass", "its bytes are handed on as they are"),
     ("fosse", "a person's command: its configuration is model's, its tests are ftw's"),
     ("front", "its bytes are those of a program: parse.inbound and parse.outbound go all the way through it"),
+    ("handshake", "its facts are wire's"),
     ("inherit", "descriptors of one's own process; their content is settings' and plan's"),
     ("load", "its rule files are gather's, its lists cidr's, its task plan's"),
     ("lockdown", "gives things up"),
@@ -34,7 +35,6 @@ const WITHOUT_TARGET: [(&str, &str); 29] = [
     ("stage", "its frames are wire's"),
     ("start", "its plan is plan's, its messages are wire's"),
     ("sys", "system calls"),
-    ("tls", "its first messages are hello's, its messages wire's, its records rustls'"),
 ];
 
 /// Every crate of bins/ and common/, as targets name it.
