@@ -5,10 +5,28 @@ use fosse_settings::DispatchPolicy;
 
 use super::headers::Edits;
 
+/// Names of fields by which clients lie about where they come from, or which certificate they have
+/// (RFC 9440, section 4, and what servers and proxies call it).
+const ABOUT_CLIENT: [&str; 14] = [
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "client-cert",
+    "client-cert-chain",
+    "ssl-client-cert",
+    "ssl-client-verify",
+    "ssl-client-subject-dn",
+    "ssl-client-issuer-dn",
+    "x-client-cert",
+    "x-client-verify",
+    "x-arr-clientcert",
+];
+
 /// Fields that never pass: hop by hop (RFC 9110, section 7.6.1), framing, those written here, and
-/// those clients use to lie about where they come from, what they ask for, or which certificate
-/// they have (RFC 9440, section 4, and what servers and proxies call it).
-pub(super) static DROPPED: NameSet<31> = NameSet::new([
+/// those clients use to lie about themselves or about what they ask for.
+pub(super) static DROPPED: NameSet<31> = NameSet::new(and_about_client([
     "host",
     "connection",
     "content-length",
@@ -22,25 +40,19 @@ pub(super) static DROPPED: NameSet<31> = NameSet::new([
     "expect",
     "http2-settings",
     "forwarded",
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
     "x-original-url",
     "x-rewrite-url",
     "x-original-host",
     "x-request-id",
-    "client-cert",
-    "client-cert-chain",
-    "ssl-client-cert",
-    "ssl-client-verify",
-    "ssl-client-subject-dn",
-    "ssl-client-issuer-dn",
-    "x-client-cert",
-    "x-client-verify",
-    "x-arr-clientcert",
-]);
+]));
+
+const fn and_about_client(others: [&'static str; 17]) -> [&'static str; 31] {
+    let mut all = [""; 31];
+    let (first, rest) = all.split_at_mut(others.len());
+    first.copy_from_slice(&others);
+    rest.copy_from_slice(&ABOUT_CLIENT);
+    all
+}
 
 /// Fields whose names begin so do not pass either.
 pub(super) const FORWARDING: &[u8] = b"x-forwarded-";
@@ -49,22 +61,7 @@ pub(super) const FORWARDING: &[u8] = b"x-forwarded-";
 pub(super) const OF_HANDSHAKE: &[u8] = b"x-ssl-";
 
 /// Fields of these sets that a trusted proxy wrote about its client, and that pass.
-pub(super) static OF_TRUSTED: NameSet<14> = NameSet::new([
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "client-cert",
-    "client-cert-chain",
-    "ssl-client-cert",
-    "ssl-client-verify",
-    "ssl-client-subject-dn",
-    "ssl-client-issuer-dn",
-    "x-client-cert",
-    "x-client-verify",
-    "x-arr-clientcert",
-]);
+pub(super) static OF_TRUSTED: NameSet<14> = NameSet::new(ABOUT_CLIENT);
 
 /// Those that are written here whoever sent them: parse has looked at them and decided.
 pub(super) static DECIDED: NameSet<2> = NameSet::new(["x-forwarded-for", "x-forwarded-proto"]);
