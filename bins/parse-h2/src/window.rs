@@ -30,9 +30,11 @@ impl Ahead {
             return 0;
         }
         let wanted = (WINDOW_BYTES_INITIAL + self.bytes).min(AHEAD_STREAM_BYTES_MAX - self.bytes);
-        let room = budget.room(*self.owner.get_or_insert(source));
+        // Whoever it was charged to gets it back.
+        let owner = *self.owner.get_or_insert(source);
+        let room = budget.room(owner);
         let more = wanted.min(u32::try_from(room).unwrap_or(u32::MAX));
-        budget.add(source, usize::try_from(more).unwrap_or(0));
+        budget.add(owner, usize::try_from(more).unwrap_or(0));
         self.bytes += more;
         more
     }
