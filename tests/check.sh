@@ -7,6 +7,8 @@ exec < /dev/null
 
 # Some programs become other users and find their way by /proc and cwd: nothing here may hide behind umask.
 umask 022
+# What is built once and thrown away has no use for what would build it again faster, and that takes gigabytes.
+export CARGO_INCREMENTAL=0
 failed=() began=$SECONDS
 
 # step NAME COMMAND...
