@@ -110,6 +110,12 @@ impl<'a> Certificate<'a> {
         self.x509.tbs_certificate.subject.to_string()
     }
 
+    /// Returns the name of its issuer, for people.
+    #[must_use]
+    pub(crate) fn issuer(&self) -> String {
+        self.x509.tbs_certificate.issuer.to_string()
+    }
+
     /// Returns whether the other one has its issuer's name.
     #[must_use]
     pub(crate) fn names_issuer(&self, issuer: &Certificate<'_>) -> bool {

@@ -16,6 +16,14 @@ pub fn certificates(pem: &[u8], most: usize) -> Result<Vec<CertificateDer<'stati
     if contains(pem, b"PRIVATE KEY-----") {
         return Err("there is a private key in it; leave that to the file that key names".to_owned());
     }
+    certificates_beside_key(pem, most)
+}
+
+/// Reads all certificates of a file in PEM that may have a key as well, as those of the store do.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn certificates_beside_key(pem: &[u8], most: usize) -> Result<Vec<CertificateDer<'static>>, String> {
     let mut all = Vec::new();
     for der in CertificateDer::pem_slice_iter(pem) {
         let der = der.map_err(|_| "the PEM of a certificate is malformed".to_owned())?;
@@ -45,6 +53,10 @@ pub struct Checked {
     pub names: Vec<String>,
     /// The second, since 1970, after which it is over.
     pub not_after: u64,
+    /// The name of its issuer.
+    pub issuer: String,
+    /// The first of them that does not hold now, in words, and why: clients refuse it.
+    pub untimely: Option<String>,
     /// Certificates that clients are sent: without the root, which they have, and of which they
     /// believe none that is sent.
     pub sent: usize,
@@ -66,7 +78,7 @@ pub fn check(chain: &[CertificateDer<'static>], key: Option<&PrivateKey>, now: D
     (2..).zip(chain.windows(2)).try_for_each(|(number, pair)| issued(number, pair))?;
     let has_root = chain.len() > 1 && chain.last().is_some_and(Certificate::is_its_own_issuer);
     let sent = chain.len() - usize::from(has_root);
-    (1..).zip(&chain[..sent]).try_for_each(|(number, one)| holds(one, number, now))?;
+    (1..).zip(&chain[..sent]).try_for_each(|(number, one)| strong(one, number))?;
     if !leaf.is_for_servers() {
         return Err("the certificate is not for servers (extendedKeyUsage lacks serverAuth)".to_owned());
     }
@@ -76,7 +88,8 @@ pub fn check(chain: &[CertificateDer<'static>], key: Option<&PrivateKey>, now: D
         return Err(format!("the certificate names no host; {cure}"));
     }
     let not_after = chain[..sent].iter().map(|one| one.validity().1.as_secs()).min().unwrap_or(0);
-    Ok(Checked { names, not_after, sent })
+    let untimely = (1..).zip(&chain[..sent]).find_map(|(number, one)| untimely(one, number, now));
+    Ok(Checked { names, not_after, issuer: leaf.issuer(), untimely, sent })
 }
 
 /// Checks that the second of two certificates has issued the first.
@@ -103,19 +116,25 @@ fn belongs(chain: &[Certificate<'_>], key: &PrivateKey) -> Result<(), String> {
     }
 }
 
-fn holds(one: &Certificate<'_>, number: usize, now: Duration) -> Result<(), String> {
-    let which = if number == 1 { "the certificate".to_owned() } else { format!("certificate {number}") };
+/// Returns why a certificate does not hold at a time. Everything else of the edge is fine then, and
+/// so it is for whoever starts it to know, and not for it to stay away: after a reboot, with a
+/// clock that is wrong, every certificate may be out of its time.
+fn untimely(one: &Certificate<'_>, number: usize, now: Duration) -> Option<String> {
     let ((not_before, not_after), (from, to)) = (one.validity(), one.validity_shown());
+    let which = which(number);
     if now > not_after {
-        return Err(format!("{which} has expired on {to}; renew it"));
+        return Some(format!("{which} has expired on {to}; renew it"));
     }
-    if now < not_before {
-        return Err(format!("{which} does not hold before {from}; look at the clock of this machine"));
-    }
-    if let Some(hash) = one.weak_hash() {
-        return Err(format!("{which} is signed with {hash}, which no client accepts; have it issued again"));
-    }
-    Ok(())
+    (now < not_before).then(|| format!("{which} does not hold before {from}; look at the clock of this machine"))
+}
+
+fn strong(one: &Certificate<'_>, number: usize) -> Result<(), String> {
+    let weak = |hash| format!("{} is signed with {hash}, which no client accepts; have it issued again", which(number));
+    one.weak_hash().map_or(Ok(()), |hash| Err(weak(hash)))
+}
+
+fn which(number: usize) -> String {
+    if number == 1 { "the certificate".to_owned() } else { format!("certificate {number}") }
 }
 
 /// Returns whether a name of a configuration is one that a certificate has: as it is, or by a star

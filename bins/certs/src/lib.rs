@@ -7,8 +7,12 @@ mod certificate;
 pub mod chain;
 pub mod images;
 pub mod key;
+mod listing;
 pub mod options;
 pub mod policy;
+mod revoked;
+pub mod sound;
+mod stored;
 
 /// The name in messages.
 pub const PROGRAM: &str = "fosse-certs";

@@ -24,7 +24,7 @@ pub(crate) fn address(written: &str) -> Result<String, String> {
     match written.split_once("://") {
         Some(("http", authority)) => of_url(written, authority),
         Some(("https" | "wss", _)) => Err(format!(
-            "'{written}': TLS to servers is not in this version, and --tls-cert is for that to clients; write http:// or ADDRESS:PORT"
+            "'{written}': TLS to servers is for fosse.toml(5), and --tls-cert is for that to clients; write http:// or ADDRESS:PORT"
         )),
         Some((scheme, _)) => Err(format!("'{written}': {scheme}:// is no scheme that is spoken here; write http://")),
         None => of_authority(written, None),
@@ -166,7 +166,7 @@ mod tests {
         for (written, why) in [
             (
                 "https://127.0.0.1:5000",
-                "'https://127.0.0.1:5000': TLS to servers is not in this version, and --tls-cert is for that to clients; write http:// or ADDRESS:PORT",
+                "'https://127.0.0.1:5000': TLS to servers is for fosse.toml(5), and --tls-cert is for that to clients; write http:// or ADDRESS:PORT",
             ),
             (
                 "http://127.0.0.1:5000/app",

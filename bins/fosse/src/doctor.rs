@@ -161,7 +161,7 @@ fn source_addresses(configuration: &Configuration, found: &mut Findings) {
 fn servers(configuration: &Configuration, plan: &Plan, found: &mut Findings) {
     let accounts = check::accounts();
     for server in configuration.backend.iter().flat_map(|backend| backend.all_servers()) {
-        let (name, address) = (server.address.value.written(), &server.address.value);
+        let (name, address) = (server.address.value.written(), &server.address.address);
         if let Some(problem) = sockets::problem_of(address, plan, &accounts) {
             found.problem(format_args!("{name} {problem}"));
         } else if let Err(error) = connect(address) {

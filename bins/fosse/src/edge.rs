@@ -1,5 +1,6 @@
 //! A running edge seen from outside: its status socket, and the process that listens there.
 
+pub(crate) mod certificates;
 pub(crate) mod connections;
 pub(crate) mod purge;
 pub(crate) mod servers;

@@ -6,7 +6,7 @@ use crate::commands::FOSSE;
 use crate::output::print;
 use crate::{
     PROGRAM, access, audit, check, completions, doctor,
-    edge::{connections, purge, servers},
+    edge::{certificates, connections, purge, servers},
     explain, reload, reopen, rules, status, text, up,
 };
 
@@ -29,6 +29,7 @@ pub(crate) fn run(words: &Args) -> i32 {
         (_, "connections") => connections::show(words),
         (_, "disconnect") => connections::disconnect(words),
         (_, "drain" | "ready" | "weight") => servers::run(words),
+        (_, "certs") => certificates::run(words),
         (_, "purge") => purge::run(words),
         (_, "version") => print(&format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION"))),
         _ => helped(words),

@@ -16,7 +16,8 @@ use crate::configuration::Configuration;
 use crate::{PROGRAM, programs};
 
 /// Options of fosse-start with a value.
-const WITH_VALUE: &[&str] = &["--config", "--config-fd", "--programs", "--dir", "--log-dir", "--ready-fd"];
+const WITH_VALUE: &[&str] =
+    &["--config", "--config-fd", "--programs", "--dir", "--log-dir", "--certificates-dir", "--ready-fd"];
 /// Those that are not for a check: a configuration on a descriptor cannot have changed.
 const NOT_FOR_A_CHECK: &[&str] = &["--config-fd", "--programs", "--ready-fd", "--syslog-prefix"];
 
@@ -38,7 +39,8 @@ pub(crate) fn check(pid: u32) -> Option<i32> {
     let beside = || fs::read_link(format!("/proc/{pid}/exe")).ok()?.parent().map(Path::to_path_buf);
     let directory = named.map(|path| cwd.join(path)).or_else(beside).or_else(|| programs::directory(None).ok())?;
     let mut start = Command::new(directory.join("fosse-start"));
-    start.arg("--check").current_dir(cwd);
+    // A certificate that has expired must not keep a change out that has nothing to do with it.
+    start.args(["--check", "--permit-untimely"]).current_dir(cwd);
     in_environment(&mut start, pid);
     for (option, value) in options.iter().filter(|(option, _)| !NOT_FOR_A_CHECK.contains(option)) {
         start.arg(option).args(value);

@@ -18,9 +18,9 @@ const PACKAGE_GROUP: &str = "fosse";
 /// make its socket later, and as often as it likes.
 pub(crate) fn report(edge: &Edge, plan: &Plan, accounts: &Accounts) {
     for server in edge.backend.iter().flat_map(|backend| backend.all_servers()) {
-        let address = &server.address.value;
-        if let Some(problem) = problem_of(address, plan, accounts) {
-            say(PROGRAM, Severity::Warning, format_args!("{} {problem}", address.written()));
+        let url = &server.address.value;
+        if let Some(problem) = problem_of(&url.address, plan, accounts) {
+            say(PROGRAM, Severity::Warning, format_args!("{} {problem}", url.written()));
         }
     }
 }

@@ -11,7 +11,8 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use crate::{PROGRAM, programs};
 
 /// The flags that are fosse-start's too.
-const PASSED_ON: &[&str] = &["--dir", "--log-dir", "--ready-fd", "--sandbox-strict", "--sandbox-trap", "--no-sandbox"];
+const PASSED_ON: &[&str] =
+    &["--dir", "--log-dir", "--certificates-dir", "--ready-fd", "--sandbox-strict", "--sandbox-trap", "--no-sandbox"];
 
 /// Returns fosse-start with every flag of the command line that is its own too.
 pub(crate) fn command(words: &Args) -> Command {

@@ -106,7 +106,7 @@ fn up_speaks_of_its_flags_and_not_of_a_configuration() {
     for (words, expected) in [
         (
             ["--listen", "8080", "--backend", "https://127.0.0.1:1"],
-            "--backend 'https://127.0.0.1:1': TLS to servers is not",
+            "--backend 'https://127.0.0.1:1': TLS to servers is for",
         ),
         (["--listen", "*:80", "--backend", "unix:/a"], "--listen '*:80': write 0.0.0.0:80"),
         (["--listen", ":0", "--backend", "unix:/a"], "--listen '0' is no port"),

@@ -5,11 +5,11 @@ use std::{collections::HashMap, os::fd::OwnedFd, time::Duration};
 use fosse_bundle::{Part, Parts};
 use fosse_die::warning;
 use fosse_eventloop::slab::Key;
-use fosse_plan::Plan;
+use fosse_plan::{ACME_ID_BYTES, Plan};
 use fosse_wire::launch::Program;
 use rustix::process::{Resource, getrlimit};
 
-use crate::{PROGRAM, limits};
+use crate::{PROGRAM, certificates::copy::Copied, limits};
 
 /// A configuration with the settings made of it.
 #[derive(Debug)]
@@ -35,15 +35,32 @@ pub(crate) struct Generation {
     pub users: Option<OwnedFd>,
     /// Certificates and private keys, where some listener has TLS.
     pub tls: Option<TlsImages>,
+    /// The files of authorities, where certificates are ordered.
+    pub authorities: Option<Authorities>,
 }
 
-/// The two images that fosse-certs makes.
+/// A set of certificates: the images that fosse-certs makes.
 #[derive(Debug)]
 pub(crate) struct TlsImages {
+    /// Counted from 1 over the edge's life.
+    pub set: u32,
     /// Certificates, which are public.
     pub chains: OwnedFd,
     /// Private keys, for fosse-keys alone.
     pub keys: OwnedFd,
+    /// The words about each certificate, for fosse-status.
+    pub listing: OwnedFd,
+    /// The files that it was made of; `None` where a predecessor has read them.
+    pub files: Option<Copied>,
+}
+
+/// The parts of a generation that are for fosse-acme.
+#[derive(Debug)]
+pub(crate) struct Authorities {
+    /// Settings of its connect.
+    pub connect: OwnedFd,
+    /// Roots and keys, each with the descriptor that it gets.
+    pub files: Vec<(u8, OwnedFd)>,
 }
 
 impl Generation {
@@ -57,11 +74,12 @@ impl Generation {
         deadline_ms(now_ms, self.plan.drain_seconds_max)
     }
 
-    fn new(plan: Plan) -> Self {
+    /// Returns a generation that has a plan and nothing of it yet.
+    pub(crate) fn new(plan: Plan) -> Self {
         let (blobs, addresses) = (HashMap::new(), Vec::new());
-        let (pages, keys, users, tls) = (None, None, None, None);
+        let (pages, keys, users, tls, authorities) = (None, None, None, None, None);
         let (number, rules, zygote, keeps_records) = (0, None, None, false);
-        Self { plan, number, blobs, rules, zygote, keeps_records, addresses, pages, keys, users, tls }
+        Self { plan, number, blobs, rules, zygote, keeps_records, addresses, pages, keys, users, tls, authorities }
     }
 
     /// Seals each part of a plan and of what was loaded for it. The generation has no number yet.
@@ -145,9 +163,30 @@ impl Generation {
         self.blobs.contains_key(&Program::Encode)
     }
 
+    /// Returns the number of its set of certificates, where it has one.
+    pub(crate) fn set(&self) -> Option<u32> {
+        self.tls.as_ref().map(|images| images.set)
+    }
+
+    /// Returns the name in the store of one of its certificates by ACME.
+    pub(crate) fn acme_id(&self, certificate: u16) -> Option<[u8; ACME_ID_BYTES]> {
+        self.plan.acme.get(usize::from(certificate)).map(|one| one.id)
+    }
+
+    /// Returns the number of the certificate by ACME that has this name in the store.
+    pub(crate) fn acme_number(&self, id: [u8; ACME_ID_BYTES]) -> Option<u16> {
+        self.plan.acme.iter().position(|one| one.id == id).and_then(|number| u16::try_from(number).ok())
+    }
+
     /// Returns whether some listener has TLS.
     pub(crate) fn has_tls(&self) -> bool {
         self.blobs.contains_key(&Program::Tls)
+    }
+
+    /// Returns whether fosse-certs has something to read: certificates for clients, or authorities
+    /// of servers.
+    pub(crate) fn has_certificates(&self) -> bool {
+        self.blobs.contains_key(&Program::Certs)
     }
 
     /// Returns whether some listener speaks HTTP/2, with TLS or without.
@@ -163,7 +202,11 @@ impl Generation {
             (self.has_encode(), Program::Encode),
             (self.has_tls(), Program::Tls),
             (self.has_tls(), Program::Keys),
+            (!self.plan.acme.is_empty(), Program::Keygen),
+            (!self.plan.acme.is_empty(), Program::Acme),
             (self.has_http2(), Program::ParseH2),
+            (self.blobs.contains_key(&Program::ConnectTls), Program::ConnectTls),
+            (self.blobs.contains_key(&Program::DispatchH2), Program::DispatchH2),
             (self.blobs.contains_key(&Program::Prober), Program::Prober),
             (self.blobs.contains_key(&Program::Resolve), Program::Resolve),
             (self.blobs.contains_key(&Program::Password), Program::Password),

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod certificates;
 mod check;
 mod children;
 mod exits;

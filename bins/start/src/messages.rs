@@ -6,6 +6,7 @@ use fosse_wire::{launch::Program, start::ToStart};
 use rustix::io::Errno;
 
 use crate::{
+    certificates::orders,
     children::process::{End, pid_of},
     exits,
     lanes::stages,
@@ -41,6 +42,17 @@ pub(crate) fn act_on(state: &mut State, reload: &mut Reload, key: Key, message: 
         }
         ToStart::Drained => {}
         ToStart::Strike(strike) if process.program == Program::Accept => state.penalties.keep(strike),
+        ToStart::KeyWanted { certificate } if process.program == Program::Acme => {
+            orders::key_wanted(state, reload, key, certificate);
+        }
+        ToStart::Chain { certificate } if process.program == Program::Acme => {
+            return orders::chain(state, reload, key, certificate);
+        }
+        ToStart::CertificatesWanted { tag } if process.program == Program::Status => state.certificates.want(tag),
+        ToStart::Adopted { set } if process.program == Program::Tls => {
+            let lane = process.lane.and_then(|number| state.lanes.find_mut(number));
+            lane.into_iter().for_each(|lane| lane.adopted = set);
+        }
         ToStart::KeepsRecords if process.zygote && !process.ready => {
             state.generation.keeps_records |= state.generation.zygote == Some(key);
         }

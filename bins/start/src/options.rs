@@ -23,6 +23,9 @@ use crate::{
 const CONFIG: Flag =
     Flag { name: "--config", takes: Takes::Path("FILE"), help: "the configuration [/etc/fosse/fosse.toml]" };
 
+/// The place of certificates by ACME where none is named.
+const CERTIFICATES_DIRECTORY: &str = "/var/lib/fosse/certificates";
+
 const USAGE: Usage = Usage {
     name: PROGRAM,
     summary: "starts, watches and replaces the programs of an edge",
@@ -38,6 +41,16 @@ const USAGE: Usage = Usage {
             help: "directory of rule files and address lists [that of the configuration]",
         },
         Flag { name: "--log-dir", takes: Takes::Path("DIR"), help: "directory of log files [/var/log/fosse]" },
+        Flag {
+            name: "--certificates-dir",
+            takes: Takes::Path("DIR"),
+            help: "directory of certificates by ACME [/var/lib/fosse/certificates]",
+        },
+        Flag {
+            name: "--permit-untimely",
+            takes: Takes::Nothing,
+            help: "with --check: a certificate that does not hold now is a warning, as at a start",
+        },
         Flag { name: "--next-uids", takes: Takes::Nothing, help: "take other user IDs where another edge has these" },
         Flag { name: "--ready-fd", takes: Takes::Text("N"), help: "descriptor that gets a newline when all is ready" },
         Flag { name: "--syslog-prefix", takes: Takes::Nothing, help: "begin event lines with their priority" },
@@ -83,6 +96,10 @@ pub(crate) struct Options {
     /// Directory below which log files are made; none where neither `--log-dir` nor the default is
     /// there.
     log_dir: Option<OwnedFd>,
+    /// Directory of certificates that are got by ACME.
+    certificates_directory: String,
+    /// A check passes although a certificate does not hold now, as a start does.
+    pub permit_untimely: bool,
     /// Looks whether the configuration can serve, and serves nothing.
     pub check: bool,
     /// Takes the next user IDs that are free, where those of the configuration are another edge's.
@@ -130,6 +147,8 @@ impl Options {
             directories,
             programs: directory(&programs),
             log_dir: log_dir.map_or_else(|| directory_if_there(logs::DEFAULT_DIRECTORY), |path| Some(directory(&path))),
+            certificates_directory: args.value("--certificates-dir").unwrap_or(CERTIFICATES_DIRECTORY).to_owned(),
+            permit_untimely: args.has("--permit-untimely"),
             check,
             next_uids,
             ready_fd,
@@ -173,6 +192,11 @@ impl Options {
                 rustix::io::fcntl_dupfd_cloexec(fd, 3)
             }
         }
+    }
+
+    /// Returns the directory of certificates that are got by ACME.
+    pub(crate) fn certificates_directory(&self) -> &str {
+        &self.certificates_directory
     }
 
     /// Returns the directory below which log files are made.

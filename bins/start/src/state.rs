@@ -4,6 +4,7 @@
 use fosse_eventloop::EventLoop;
 
 use crate::{
+    certificates::sets::Certificates,
     children::{Children, process::Process, scheduling::Wanted},
     exits::kernel_log::KernelLog,
     generation::Generation,
@@ -27,6 +28,7 @@ pub(crate) struct State {
     pub services: Services,
     pub lanes: Lanes,
     pub generation: Generation,
+    pub certificates: Certificates,
     pub listeners: Listeners,
     pub penalties: Penalties,
     pub reload_report: ReloadReport,
@@ -53,6 +55,7 @@ impl State {
             services: Services::default(),
             lanes: Lanes::default(),
             generation: Generation::none(),
+            certificates: Certificates::default(),
             listeners,
             penalties: Penalties::default(),
             reload_report: ReloadReport::after(0),
@@ -69,6 +72,7 @@ impl State {
         self.children.uncounted = uncounted;
         self.reload_report = ReloadReport::after(reloads);
         (self.generation, self.listeners, self.penalties, self.lanes) = (generation, listeners, penalties, lanes);
+        self.certificates.go_on_from(self.generation.set().unwrap_or_default());
         self.launcher.fork_server = fork_server;
         self.children.launches.go_on_from(next_launch);
         for process in processes {

@@ -8,7 +8,7 @@ use fosse_wire::start::ReloadProgress;
 use rustix::io::Errno;
 
 use crate::{
-    PROGRAM,
+    PROGRAM, certificates,
     exits::reap,
     messages,
     notify::Notify,
@@ -113,6 +113,7 @@ impl Supervisor {
         if self.state.shutdown.is_none() {
             self.advance_reload();
         }
+        certificates::advance(&mut self.state, &self.reload, &self.options);
         while self.carry_out_next() {}
         view::forget_bound(&mut self.state, &self.reload);
         let due = orders::due(&self.desired(), &self.state.seen());

@@ -51,6 +51,8 @@ pub(crate) enum Heard {
     Purge(PurgeOrder),
     /// It wants to see connections, or the end of some.
     Connections(Wanted),
+    /// It wants to see certificates, or (`true`) their files to be read again.
+    Certificates(bool),
     /// A request that gets this status.
     Refused(u16),
 }
@@ -106,6 +108,7 @@ impl Client {
             Progress::Order(order) => Heard::Order(order),
             Progress::Purge(order) => Heard::Purge(order),
             Progress::Connections(wanted) => Heard::Connections(wanted),
+            Progress::Certificates(reload) => Heard::Certificates(reload),
             Progress::Refused(status) => Heard::Refused(status),
         }
     }

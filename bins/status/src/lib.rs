@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod certificates;
 mod client;
 mod connections;
 mod limits;

@@ -64,3 +64,10 @@ pub(crate) const LIST_BYTES_MAX: usize = 8 << 20;
 
 /// Bytes of a client's request read in one turn.
 pub(crate) const READ_BYTES: usize = 4096;
+
+/// Bytes of what there is to say of certificates: 20,000 of them, each with the names of four
+/// hosts. What is longer is not shown.
+pub(crate) const CERTIFICATES_BYTES_MAX: usize = 16 << 20;
+
+/// Clients that wait for certificates to be read again: hooks of as many renewals that end at once.
+pub(crate) const CERTIFICATES_WANTED_MAX: usize = 64;

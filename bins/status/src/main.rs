@@ -28,6 +28,7 @@ const SPEC: Spec = Spec {
         Expected::required(10, MEMORY, "sums"),
         Expected::optional(11, MEMORY, "states of servers"),
         Expected::optional(12, MEMORY, "questions"),
+        Expected::optional(13, MEMORY, "renewals of certificates"),
     ],
     lingers: false,
 };

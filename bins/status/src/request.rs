@@ -103,6 +103,9 @@ pub enum Progress {
     /// A request for the connections, or for the end of some: `GET /connections.txt`, `POST
     /// /connections/end/ID`, `POST /connections/end-all/ADDRESS/BITS`.
     Connections(Wanted),
+    /// A request for the certificates, or (`true`) to read their files again:
+    /// `GET /certificates.txt`, `POST /certificates/reload`.
+    Certificates(bool),
     /// A complete head that gets this status in place of a page.
     Refused(u16),
 }
@@ -125,6 +128,8 @@ pub fn progress(bytes: &[u8]) -> Progress {
     }
     let head = match method {
         b"GET" if target == b"/connections.txt" => return Progress::Connections(Wanted::List),
+        b"GET" if target == b"/certificates.txt" => return Progress::Certificates(false),
+        b"POST" if target == b"/certificates/reload" => return Progress::Certificates(true),
         b"GET" => false,
         b"HEAD" => true,
         b"POST" if target.starts_with(ENDS) => {
@@ -138,7 +143,13 @@ pub fn progress(bytes: &[u8]) -> Progress {
         }
         _ => return Progress::Refused(405),
     };
-    let target = match target.split(|b| *b == b'?').next().unwrap_or_default() {
+    let Some(target) = page(target) else { return Progress::Refused(404) };
+    Progress::Request(Request { target, head, chunks: version != b"HTTP/1.0" })
+}
+
+/// Returns the page of a target.
+fn page(target: &[u8]) -> Option<Target> {
+    Some(match target.split(|b| *b == b'?').next()? {
         b"/status.json" => Target::Json,
         b"/status.txt" => Target::Lines,
         b"/servers.txt" => Target::Servers,
@@ -146,9 +157,8 @@ pub fn progress(bytes: &[u8]) -> Progress {
         b"/rules.txt" => Target::Rules,
         b"/reload.txt" => Target::Reload,
         b"/metrics" => Target::Metrics,
-        _ => return Progress::Refused(404),
-    };
-    Progress::Request(Request { target, head, chunks: version != b"HTTP/1.0" })
+        _ => return None,
+    })
 }
 
 const ORDERS: &[u8] = b"/servers/";

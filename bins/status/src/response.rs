@@ -33,9 +33,9 @@ impl Response {
         let words = match status {
             404 => {
                 "there is /metrics, and on the unix socket /status.json, /status.txt, /servers.txt, /traffic.txt, /rules.txt, \
-                 /connections.txt and /reload.txt\n"
+                 /connections.txt, /certificates.txt and /reload.txt\n"
             }
-            405 => "GET alone, and POST below /servers/, /purge/ and /connections/\n",
+            405 => "GET alone, and POST below /servers/, /purge/, /connections/ and /certificates/\n",
             431 => "request too long\n",
             _ => "not a request\n",
         };

@@ -1,6 +1,6 @@
 //! Pages in from start, requests in from clients, responses out.
 
-use fosse_counters::{Counters, Question, StatesPage, Sums, Wanted, status as count};
+use fosse_counters::{Counters, Question, RenewalsReader, StatesPage, Sums, Wanted, status as count};
 use fosse_die::warning;
 use fosse_eventloop::{
     Event, Interest,
@@ -9,10 +9,11 @@ use fosse_eventloop::{
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_source::Source;
 use fosse_sys::page::{Page, PageReader};
-use fosse_wire::start::ToChild;
+use fosse_wire::start::{ToChild, ToStart};
 use rustix::{io::Errno, net::sockopt::socket_peercred};
 
 use crate::{
+    certificates::Certificates,
     client::{Client, Heard, Written},
     connections::Connections,
     limits::{ACCEPTS_TURN_MAX, CLIENTS_MAX, LANE_LOOK_MS, RELOAD_BYTES_MAX},
@@ -50,6 +51,8 @@ pub struct Server {
     states: Option<States>,
     /// Orders about what is kept.
     purges: Purges,
+    /// The sets of certificates.
+    certificates: Certificates,
     /// The connections of clients.
     connections: Option<Connections>,
 }
@@ -65,6 +68,7 @@ impl Server {
         let tcp = given.optional(9).map(|fd| Listener::new(Kind::Tcp, fd, token(TOKEN_TCP)));
         let states = given.optional(11).map(Page::map).transpose()?.and_then(StatesPage::new);
         let questions = given.optional(12).map(Page::map).transpose()?.and_then(Question::new);
+        let renewals = given.optional(13).map(PageReader::map).transpose()?.map(RenewalsReader::new);
         // The user who runs the edge, as the kernel knows it.
         let start_uid = process.start_fd().and_then(|start| socket_peercred(start).ok()).map(|peer| peer.uid.as_raw());
         Ok(Self {
@@ -77,6 +81,7 @@ impl Server {
             rate: Rate::default(),
             purges: Purges::new(start_uid, token(TOKEN_CACHE)),
             states: states.zip(start_uid).map(|(page, uid)| States::new(page, uid)),
+            certificates: Certificates::new(start_uid, number_of(process.event_loop.now_ms()), renewals),
             connections: questions.zip(start_uid).map(|(page, uid)| Connections::new(page, uid)),
         })
     }
@@ -149,6 +154,12 @@ impl Server {
                         return self.work_on_purges(process, false);
                     }
                 },
+                Heard::Certificates(reload) => {
+                    match certificates(reload, (key, client), &mut self.certificates, process) {
+                        Some(response) => response,
+                        None => return self.leave_waiting(process, key),
+                    }
+                }
                 Heard::Order(order) => carry_out(&order, client, self.states.as_ref(), &self.pages),
                 Heard::Connections(wanted) => {
                     match ask(wanted, (key, client), &mut self.connections, (&self.pages, now_ms)) {
@@ -161,10 +172,17 @@ impl Server {
             // A client that is never written to again ends with its deadline.
             let _ = process.event_loop.modify(&client.fd, key.token(TOKEN_CLIENT), Interest::OUT);
         }
+        self.write_to(process, key);
+    }
+
+    /// Writes the next piece of a response.
+    fn write_to(&mut self, process: &Process, key: Key) {
+        let now_ms = process.event_loop.now_ms();
         if !self.pages.read_names() {
             // It is ready in the next turn too.
             return;
         }
+        let Some(client) = self.clients.get_mut(key) else { return };
         if let Some(response) = &mut client.response {
             let (age_s, rate) = ((now_ms - self.started_ms) / 1000, self.rate.per_second());
             response.render(&Look { pages: &self.pages, age_s, rate });
@@ -203,6 +221,7 @@ impl Server {
         if let Some(connections) = &mut self.connections {
             connections.leave(key);
         }
+        self.certificates.leave(key);
         if let Some(client) = self.clients.remove(key) {
             let _ = process.event_loop.remove(&client.fd);
         }
@@ -212,6 +231,11 @@ impl Server {
     fn count_clients(&self, process: &Process) {
         process.counters.set(count::CLIENTS, u64::try_from(self.clients.len()).unwrap_or(u64::MAX));
     }
+}
+
+/// Returns a number of 32 bits that one some time before is not.
+const fn number_of(now_ms: u64) -> u32 {
+    (now_ms & u32::MAX as u64) as u32
 }
 
 /// Carries out an order about a server, which only the unix socket takes: there it is known whose
@@ -229,6 +253,25 @@ fn purge(order: PurgeOrder, key: Key, client: &Client, purges: &mut Purges) -> R
         Some(uid) if client.kind == Kind::Unix => purges.order(order, key, uid),
         _ => Err(Response::refusal(404)),
     }
+}
+
+/// Shows the certificates, or asks start to have their files read again, which only the unix socket
+/// takes. Returns the response where it is known at once.
+fn certificates(
+    reload: bool,
+    (key, client): (Key, &Client),
+    certificates: &mut Certificates,
+    process: &Process,
+) -> Option<Response> {
+    let Some(uid) = client.uid().filter(|_| client.kind == Kind::Unix) else { return Some(Response::refusal(404)) };
+    if !reload {
+        return Some(certificates.page());
+    }
+    match certificates.want(key, uid) {
+        Ok(tag) => process.tell_start(ToStart::CertificatesWanted { tag }),
+        Err(refusal) => return Some(refusal),
+    }
+    None
 }
 
 /// Asks about connections, which only the unix socket takes. Returns the response where it is known
@@ -295,6 +338,14 @@ impl Service for Server {
             }
             Order::Give(ToChild::Cache { .. }, fd) => {
                 let replies = self.purges.begin(fd, &process.event_loop)?;
+                self.tell(process, replies);
+            }
+            Order::Give(ToChild::Certificates { set, tag }, fd) => {
+                let replies = self.certificates.serves(set, tag, fd);
+                self.tell(process, replies);
+            }
+            Order::Give(ToChild::CertificatesRefused { tag }, fd) => {
+                let replies = self.certificates.refuse(tag, fd);
                 self.tell(process, replies);
             }
             Order::Tell(ToChild::PageDrop { pid }) => self.pages.drop_process(pid),

@@ -185,6 +185,18 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         ],
     },
     Expected {
+        name: "fosse-dispatch-h2",
+        place: Place::Namespaces,
+        shares_group: false,
+        scheduled: Scheduled::ByLoad,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::UnixSeqpacket, 1, "connect"),
+            any(Kind::UnixStream, "exchanges of dispatch, servers"),
+            any(Kind::Tcp, "servers"),
+        ],
+    },
+    Expected {
         name: "fosse-encode",
         place: Place::Namespaces,
         shares_group: false,
@@ -208,11 +220,25 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         scheduled: Scheduled::ByLoad,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
-            holds(Kind::UnixSeqpacket, 2, "dispatch or prober"),
+            holds(Kind::UnixSeqpacket, 2, "dispatch, prober or acme"),
             holds(Kind::Memory, 1, "addresses of names, until they are mapped"),
             holds(Kind::UnixSeqpacket, FILES_BACKENDS_MAX, "those that serve files"),
+            holds(Kind::UnixSeqpacket, 2, "programs beside it"),
             any(Kind::UnixStream, "attempts"),
             any(Kind::Tcp, "attempts"),
+        ],
+    },
+    Expected {
+        name: "fosse-connect-tls",
+        place: Place::Namespaces,
+        shares_group: false,
+        scheduled: Scheduled::ByLoad,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::UnixSeqpacket, 1, "connect"),
+            holds(Kind::Memory, 1, "certificates, until they are mapped"),
+            any(Kind::UnixStream, "plaintext of connections to servers"),
+            any(Kind::Tcp, "connections to servers"),
         ],
     },
     Expected {
@@ -259,6 +285,20 @@ pub(crate) const PROGRAMS: &[Expected] = &[
             holds(Kind::Memory, 1, "the page of results, until it is mapped"),
             any(Kind::UnixStream, "checks"),
             any(Kind::Tcp, "checks"),
+        ],
+    },
+    Expected {
+        name: "fosse-acme",
+        place: Place::Namespaces,
+        shares_group: false,
+        scheduled: Scheduled::AsStart,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::UnixSeqpacket, 2, "sockets from its connect, and those with questions of authorities"),
+            holds(Kind::File, 17, "its state; roots and keys of authorities, until they are read"),
+            any(Kind::UnixStream, "questions of authorities"),
+            any(Kind::Tcp, "authorities"),
+            any(Kind::Memory, "requests and chains"),
         ],
     },
     Expected {

@@ -12,7 +12,7 @@ use fosse_args::{Flag, HELP, NO_SANDBOX, Positional, SANDBOX_STRICT, SANDBOX_TRA
 use self::{
     access::{PASSWORD, SIGN},
     rules::RULES_COMMANDS,
-    running::{CONNECTIONS, DISCONNECT, DRAIN, PURGE, READY, RELOAD, REOPEN, WEIGHT},
+    running::{CERTS, CONNECTIONS, DISCONNECT, DRAIN, PURGE, READY, RELOAD, REOPEN, WEIGHT},
 };
 
 const CONFIG: Flag =
@@ -46,6 +46,11 @@ const LOG_DIR: Flag = Flag {
     name: "--log-dir",
     takes: Takes::Path("DIR"),
     help: "directory of the access and audit logs that a configuration names [/var/log/fosse]",
+};
+const CERTIFICATES_DIR: Flag = Flag {
+    name: "--certificates-dir",
+    takes: Takes::Path("DIR"),
+    help: "directory of certificates by ACME [/var/lib/fosse/certificates]",
 };
 const RULES: Flag = Flag {
     name: "--rules",
@@ -107,6 +112,7 @@ const UP: Usage = Usage {
         PROGRAMS,
         DIR,
         LOG_DIR,
+        CERTIFICATES_DIR,
         Flag { name: "--ready-fd", takes: Takes::Text("N"), help: "descriptor that gets a newline when all is ready" },
         SANDBOX_STRICT,
         SANDBOX_TRAP,
@@ -123,7 +129,7 @@ const CHECK: Usage = Usage {
     name: "check",
     summary: "check a configuration",
     words: &[Positional::same_as(&CONFIG)],
-    flags: &[CONFIG, PROGRAMS, DIR, LOG_DIR, SANDBOX_STRICT, SANDBOX_TRAP, NO_SANDBOX, HELP],
+    flags: &[CONFIG, PROGRAMS, DIR, LOG_DIR, CERTIFICATES_DIR, SANDBOX_STRICT, SANDBOX_TRAP, NO_SANDBOX, HELP],
     about: "Does what a start does, up to where something would be served: compiles the configuration, reads the\n\
             rule files and address lists it names, compiles the rules. Give it the options of the start. Shows\n\
             every mistake with its line, or what the configuration serves. \"-\" is the standard input.\n\
@@ -246,6 +252,7 @@ pub(crate) const FOSSE: Usage = Usage {
         PASSWORD,
         RELOAD,
         REOPEN,
+        CERTS,
         written::FMT,
         DRAIN,
         READY,
@@ -268,6 +275,7 @@ pub(crate) const FOSSE: Usage = Usage {
         ),
         ("logs", LOGS),
         ("log", LOGS),
+        ("certificates", "did you mean certs?"),
         ("kill", "did you mean disconnect?"),
         ("sessions", "did you mean connections?"),
         ("diagnose", "did you mean doctor?"),

@@ -60,6 +60,24 @@ pub(super) const PURGE: Usage = Usage {
     ..Usage::NOTHING
 };
 
+pub(super) const CERTS: Usage = Usage {
+    name: "certs",
+    summary: "show the certificates of a running edge, or have their files read again",
+    words: &[Positional::optional(Takes::Word(&["reload"]))],
+    flags: &[
+        Flag { name: "--json", takes: Takes::Nothing, help: "as JSON" },
+        CONFIG_OF_EDGE,
+        DIR_OF_EDGE,
+        STATUS_SOCKET,
+        HELP,
+    ],
+    about: "One line for each, the first to end first. With \"reload\" the files are read again, as after certbot has\n\
+            renewed some, and every new handshake has them once it says so; no connection ends for it. Files that\n\
+            are not as they should be change nothing. For root, and the user who runs the edge.\n\
+            Exit status 0 where it is done, 100 where the files were refused, 111 where the edge does not respond.\n",
+    ..Usage::NOTHING
+};
+
 pub(super) const RELOAD: Usage = Usage {
     name: "reload",
     summary: "put a changed configuration in force",

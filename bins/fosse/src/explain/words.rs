@@ -33,10 +33,17 @@ pub(super) fn above_root(site: &WafProfile, path: &[u8]) -> Option<&'static str>
     })
 }
 
+/// The protocol of a backend, where it is another one than HTTP/1.1 or FastCGI.
+const PROTOCOL_HTTP2: &str =
+    "protocol  HTTP/2: requests share connections, and calls of gRPC pass without being held\n";
+
 /// Returns which clients can log in where a login is bound to a connection.
 fn logins(edge: &Edge, backend: &fosse_settings::Backend) -> String {
     if backend.fastcgi.is_some() {
         return "no connection of FastCGI is logged in".to_owned();
+    }
+    if backend.http2 {
+        return "no connection of HTTP/2 is logged in, as many share it".to_owned();
     }
     if backend.proxy_protocol > 0 {
         return "not over several requests, since proxy_protocol closes the connection after each".to_owned();
@@ -70,6 +77,9 @@ pub(super) fn why_site(hosts: &[String], host: &str, is_named: bool) -> String {
 
 /// Returns which route of a site has a policy, and by what.
 pub(super) fn why_route(site: &ParseSite, policy: u32) -> String {
+    if site.routes.challenge == Some(policy) {
+        return "challenges of certificate authorities, before every route: fosse-acme responds to them".to_owned();
+    }
     if site.routes.to_https.iter().any(|one| one.policy == policy) {
         return "the redirect to https, before every route: its listener has no TLS, and another one has".to_owned();
     }
@@ -306,11 +316,12 @@ pub(super) fn goal(
     let count = usize::try_from(backend.server_count).unwrap_or(0);
     let servers: Vec<&str> = dispatch.servers.iter().skip(first).take(count).map(|s| s.name.as_str()).collect();
     let (name, bodies, logins) = (&backend.name, bodies(waf, is_whole), logins(edge, backend));
+    let protocol = if backend.http2 { PROTOCOL_HTTP2 } else { "" };
     let script = backend.fastcgi.as_ref().map(|fastcgi| script(fastcgi, target)).unwrap_or_default();
     let retry = retry(policy, backend) + &mirror(dispatch, policy);
     let source = source_address(edge, name);
     format!(
-        "backend   \"{name}\": {}\n{source}{script}bodies    {bodies}\nlogins    NTLM and Negotiate: {logins}\n{retry}",
+        "backend   \"{name}\": {}\n{protocol}{source}{script}bodies    {bodies}\nlogins    NTLM and Negotiate: {logins}\n{retry}",
         servers.join(", ")
     )
 }

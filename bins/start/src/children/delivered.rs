@@ -34,6 +34,12 @@ pub(crate) enum Subject {
     Page(Key, u32),
     /// status: the process of this number has ended.
     PageEnd(u32),
+    /// status: the set of certificates in force.
+    Certificates,
+    /// acme: the chains of the set of certificates in force.
+    Chains,
+    /// status: why no other one is.
+    CertificatesRefused,
     /// status: the last reload.
     Report,
     /// A filter: the store that keeps its records.

@@ -11,16 +11,28 @@ pub(crate) struct Losses {
     lanes: Vec<u32>,
     /// Programs outside of lanes, each once at most.
     programs: Vec<Program>,
+    /// A lane that took the place of one whose loss is still to be reported.
+    early: Option<u32>,
 }
 
 impl Losses {
-    /// Notes an exit that was reported.
-    pub(crate) fn note(&mut self, program: Program, lane: Option<u32>) {
+    /// Notes an exit that was reported. Returns the lane that has taken the place of its lane
+    /// already: whoever followed the one that crashed may be reaped long before it is.
+    pub(crate) fn note(&mut self, program: Program, lane: Option<u32>) -> Option<u32> {
+        if lane.is_some() && self.early.is_some() {
+            return self.early.take();
+        }
         match lane {
             Some(lane) if self.lanes.len() < LANES_MAX && !self.lanes.contains(&lane) => self.lanes.push(lane),
             None if !self.programs.contains(&program) => self.programs.push(program),
             _ => {}
         }
+        None
+    }
+
+    /// Notes a lane that is ready while nobody knows yet which process of another one was lost.
+    pub(crate) const fn note_early(&mut self, lane: u32) {
+        self.early = Some(lane);
     }
 
     /// Returns whether a program that is ready takes the place of one that was lost.
@@ -49,5 +61,14 @@ mod tests {
         assert_eq!((losses.take_lane(), losses.take_lane()), (Some(3), None));
         assert!(!losses.take_program(Program::Status));
         assert!(losses.take_program(Program::Log) && !losses.take_program(Program::Log));
+    }
+
+    #[test]
+    fn a_lane_may_be_replaced_before_its_loss_is_reported() {
+        let mut losses = Losses::default();
+        losses.note_early(4);
+        assert_eq!(losses.note(Program::Log, None), None);
+        assert_eq!((losses.note(Program::Dispatch, Some(3)), losses.take_lane()), (Some(4), None));
+        assert_eq!((losses.note(Program::Dispatch, Some(4)), losses.take_lane()), (None, Some(4)));
     }
 }

@@ -52,7 +52,7 @@ pub(crate) struct Process {
 
 /// Returns whether a lane goes on without such a process, and gets another.
 pub(crate) const fn is_replaceable(program: Program) -> bool {
-    matches!(program, Program::Encode | Program::Keys)
+    matches!(program, Program::Encode | Program::Keys | Program::ConnectTls | Program::DispatchH2)
 }
 
 impl Process {

@@ -64,7 +64,13 @@ impl Wanted {
 const fn is_on_path(program: Program) -> bool {
     let in_lane = matches!(
         program,
-        Program::Parse | Program::ParseH2 | Program::WafFilter | Program::Dispatch | Program::Connect
+        Program::Parse
+            | Program::ParseH2
+            | Program::WafFilter
+            | Program::Dispatch
+            | Program::Connect
+            | Program::ConnectTls
+            | Program::DispatchH2
     );
     let of_tls = matches!(program, Program::Tls | Program::Keys);
     in_lane || of_tls || matches!(program, Program::Encode | Program::Accept | Program::Static)

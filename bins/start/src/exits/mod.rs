@@ -46,6 +46,7 @@ pub(crate) fn exited(state: &mut State, reload: &mut Reload, key: Key, end: End)
         reload.fail(format!("fosse-{} of the new generation: {end}", process.program.name()));
     }
     services.forget(key);
+    state.certificates.note_exit(key, end);
     compile::one_shot_exited(reload, key, process.program.name(), end);
     report_crash(state, unexpected);
     if process.zygote {
@@ -101,7 +102,7 @@ fn lane_lost(state: &mut State, reload: &mut Reload, (number, key): (u32, Key), 
 /// Returns the exit to report, if start has not asked for it. A stage that may have exited because
 /// a peer crashed is the lane's suspect until the next exits show more.
 fn unexpected(process: &Process, end: End, lanes: &mut Lanes) -> Option<Exit> {
-    let one_shot = matches!(process.program, Program::Config | Program::Load | Program::Certs);
+    let one_shot = matches!(process.program, Program::Config | Program::Load | Program::Certs | Program::Keygen);
     if process.leaving || one_shot || prober::has_followed(process, end) || cache::has_followed(process, end) {
         return None;
     }
@@ -138,7 +139,10 @@ fn report_crash(state: &mut State, exit: Option<Exit>) {
         warning(PROGRAM, format_args!("event=exited program={name}{lane} pid={pid} {end}"));
     }
     // A lane goes on without its encode or its keys, and gets another.
-    state.children.losses.note(program, exit.lane.filter(|_| !is_replaceable(program)));
+    let lost = exit.lane.filter(|_| !is_replaceable(program));
+    if let (Some(lost), Some(by)) = (lost, state.children.losses.note(program, lost)) {
+        info(PROGRAM, format_args!("event=replaced lane={lost} by={by}"));
+    }
     if end.own_fault() {
         state.children.crashed(program, state.event_loop.now_ms());
     }

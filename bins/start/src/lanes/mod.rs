@@ -1,5 +1,6 @@
 //! The lanes: each with its processes, its channel and its state.
 
+pub(crate) mod beside;
 pub(crate) mod connections;
 pub(crate) mod doors;
 pub(crate) mod encode;
@@ -50,6 +51,10 @@ pub(crate) struct Lane {
     /// The channels that connections come over.
     pub doors: Vec<DoorEnds>,
     pub state: LaneState,
+    /// The set of certificates that its keys was last given.
+    pub set: u32,
+    /// The one that its tls makes handshakes with.
+    pub adopted: u32,
     /// The exit of its first process to go, if that was with 111, as stages exit when a peer is
     /// gone. The next exits show which of them crashed: a peer's descriptors close before start
     /// hears of its exit.
@@ -102,6 +107,8 @@ pub(crate) struct Lanes {
     pub states: Option<OwnedFd>,
     /// The page of questions about connections.
     pub questions: Option<OwnedFd>,
+    /// The page of renewals of certificates.
+    pub renewals: Option<OwnedFd>,
     /// The page of what sources were sent of late.
     pub rates: Option<OwnedFd>,
     /// The page of what lanes have of limits that they share.
@@ -125,6 +132,7 @@ impl Lanes {
             checks,
             states,
             questions: None,
+            renewals: None,
             rates: None,
             shares: None,
             addresses,
@@ -224,7 +232,7 @@ impl Lanes {
         self.rests.retain(|(of, behind, _)| (*of, *behind) != (number, door));
     }
 
-    /// Takes its encode or its keys out of a lane that goes on without it. Returns false where it
+    /// Takes a process out of a lane that goes on without it. Returns false where it
     /// does not: a lane that is being started is started whole.
     pub(crate) fn lose_replaceable(&mut self, number: u32, process: Key) -> bool {
         let goes_on = |lane: &&mut Lane| matches!(lane.state, LaneState::Live | LaneState::Draining(_));

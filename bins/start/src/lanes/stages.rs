@@ -15,7 +15,7 @@ use crate::{
     children::{Children, process::Process},
     generation::{Generation, TlsImages},
     lanes::{
-        Lane, LaneState, Lanes,
+        Lane, LaneState, Lanes, beside,
         doors::DoorEnds,
         encode::Sockets,
         fronts::{self, SECOND_FROM, SECOND_TO},
@@ -40,6 +40,8 @@ struct Channels {
     /// `None` where no response is encoded.
     encode: Option<Vec<(u8, OwnedFd)>>,
     connect: Vec<(u8, OwnedFd)>,
+    /// The programs beside connect.
+    beside: Vec<beside::Start>,
     /// Those of tls and keys; `None` where no listener has TLS.
     tls: Option<(Vec<(u8, OwnedFd)>, OwnedFd)>,
 }
@@ -61,8 +63,10 @@ impl Channels {
             dispatch: vec![(0, dispatch_in), (1, dispatch_out), (8, direct_in), (9, requests)],
             encode: None,
             connect: vec![(0, replies), (1, replies_copy)],
+            beside: Vec::new(),
             tls: None,
         };
+        channels.beside = beside::channels(generation, &mut channels.connect)?;
         let mut doors = vec![door];
         if generation.has_http2() {
             doors.push(channels.add_http2(generation.plan.inspect_responses)?);
@@ -70,7 +74,7 @@ impl Channels {
         if generation.has_encode() {
             channels.add_encode(generation.plan.inspect_responses)?;
         }
-        if let Some(images) = &generation.tls {
+        if let Some(images) = generation.tls.as_ref().filter(|_| generation.has_tls()) {
             doors.push(channels.add_tls(images)?);
         }
         Ok((channels, doors))
@@ -105,6 +109,15 @@ impl Channels {
         writer.push((SECOND_TO, to_front));
         self.parse_h2 = Some(vec![(0, responses), (1, out), (8, connections)]);
         Ok(door)
+    }
+
+    /// Gives connect and tls the channels to the services of their generation.
+    fn add_bound(&mut self, bound: &BoundServices, generation: u32) -> Result<(), Errno> {
+        self.connect.extend(bound.channels(generation)?);
+        if let Some((tls, _)) = &mut self.tls {
+            tls.extend(bound.challenges_over_tls(generation)?.map(|to| (13, to)));
+        }
+        Ok(())
     }
 
     /// Gives encode its place beside the way that responses take which are not encoded.
@@ -174,7 +187,7 @@ pub(crate) fn start(
     // Without its keys it would refuse every link.
     channels.dispatch.extend(keys.transpose().map_err(|errno| (Program::Dispatch, errno))?.map(|keys| (14, keys)));
     channels.dispatch.extend(cache::memory_for_lane(lanes, cx.generation).map(|page| (15, page)));
-    channels.connect.extend(bound.channels(cx.generation.number).map_err(before)?);
+    channels.add_bound(bound, cx.generation.number).map_err(before)?;
     let mut processes = Vec::with_capacity(8);
     let started = start_stages(&mut processes, children, (lanes, cx), channels, (number, core));
     // Without a lane those that were begun are killed.
@@ -186,6 +199,8 @@ pub(crate) fn start(
         processes,
         doors,
         state: LaneState::Starting,
+        set: cx.generation.set().unwrap_or_default(),
+        adopted: cx.generation.set().unwrap_or_default(),
         suspect: None,
         is_torn: false,
     });
@@ -231,6 +246,9 @@ fn start_stages(
     if let Some(fds) = channels.encode {
         stage(children, Program::Encode, fds, None)?;
     }
+    for (program, fds) in channels.beside {
+        stage(children, program, fds, None)?;
+    }
     stage(children, Program::Connect, channels.connect, None).map(drop)
 }
 
@@ -257,6 +275,8 @@ fn health(lanes: &Lanes, children: &Children) -> Option<OwnedFd> {
 /// Makes a lane live that the last of its stages makes ready.
 pub(crate) fn stage_ready(lanes: &mut Lanes, children: &mut Children, stage: Key) {
     let Some(number) = children.get(stage).and_then(|process| process.lane) else { return };
+    let is_suspected = |lane: &Lane| matches!(lane.state, LaneState::Dying(_)) && lane.suspect.is_some();
+    let is_early = lanes.iter().any(is_suspected);
     let Some(lane) = lanes.find_mut(number) else { return };
     let is_whole = lane.processes.iter().all(|stage| children.is_ready(*stage));
     if !is_whole || lane.state != LaneState::Starting {
@@ -265,6 +285,8 @@ pub(crate) fn stage_ready(lanes: &mut Lanes, children: &mut Children, stage: Key
     lane.state = LaneState::Live;
     if let Some(lost) = children.losses.take_lane() {
         info(PROGRAM, format_args!("event=replaced lane={lost} by={}", lane.number));
+    } else if is_early {
+        children.losses.note_early(lane.number);
     }
     let dispatch = lane.processes.iter().filter_map(|key| children.get(*key)).find(|p| p.program == Program::Dispatch);
     if let Some(page) = dispatch.and_then(|process| rustix::io::fcntl_dupfd_cloexec(&process.page_fd, 3).ok()) {

@@ -4,13 +4,17 @@ use fosse_wire::launch::Program;
 use rustix::io::Errno;
 
 use crate::{
+    certificates::store::Store,
     children::Children,
-    lanes::{Lanes, encode, keys, stages},
+    lanes::{Lanes, beside, encode, keys, stages},
     launch::{launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions, zygote},
     options::Options,
     reconcile::{lifecycle::Action, view::in_force},
     reload::state::Reload,
-    services::{self, cache, prober, questions, resolve, server_states, shares, source_rates, spool, ticket_seed},
+    services::{
+        self, acme, cache, prober, questions, renewals, resolve, server_states, shares, source_rates, spool,
+        ticket_seed,
+    },
     shutdown,
     state::State,
 };
@@ -28,6 +32,11 @@ pub(crate) fn carry_out(state: &mut State, action: Action, reload: &Reload, opti
         Action::StartBound(number) => return start_bound(state, number),
         Action::StartEncode(lane) => start_again(state, lane, Program::Encode, encode::replace),
         Action::StartKeys(lane) => start_again(state, lane, Program::Keys, keys::replace),
+        Action::StartBeside(lane, program) => {
+            start_again(state, lane, program, |lanes, children, cx, lane| {
+                beside::replace(lanes, children, cx, (lane, program))
+            });
+        }
         Action::Start(program) => start_service(state, program, reload, options),
         Action::CloseLanes => state.lanes.close(u64::MAX),
         Action::Leave(key) => state.children.leave(key),
@@ -51,6 +60,7 @@ fn start_service(state: &mut State, program: Program, reload: &Reload, options: 
         Program::Status => {
             server_states::make_page(&mut state.lanes);
             questions::make_page(&mut state.lanes);
+            renewals::make_page(&mut state.lanes);
             services::start_status(services, children, cx, &state.listeners.status, &state.lanes);
         }
         Program::Store => services.store = services::start(children, cx, program, SpawnOptions::default()),
@@ -58,6 +68,11 @@ fn start_service(state: &mut State, program: Program, reload: &Reload, options: 
         Program::Resolve => resolve::start(services, children, &state.lanes, cx),
         Program::Spool => spool::start(services, children, cx),
         Program::Cache => cache::start(services, children, &state.lanes, cx),
+        Program::Acme => {
+            renewals::make_page(&mut state.lanes);
+            let file = state.certificates.store(options).and_then(Store::open_state);
+            acme::start(services, children, &state.lanes, file, cx);
+        }
         _ => {}
     }
 }
@@ -105,9 +120,12 @@ fn start_bound(state: &mut State, number: u32) -> Result<(), String> {
 }
 
 /// Starts another process in a lane: one from a module of [`crate::lanes`].
-type Replace = fn(&mut Lanes, &mut Children, SpawnContext<'_>, u32) -> Result<(), Errno>;
-
-fn start_again(state: &mut State, lane: u32, program: Program, replace: Replace) {
+fn start_again(
+    state: &mut State,
+    lane: u32,
+    program: Program,
+    replace: impl FnOnce(&mut Lanes, &mut Children, SpawnContext<'_>, u32) -> Result<(), Errno>,
+) {
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     let now_ms = state.event_loop.now_ms();
     match replace(&mut state.lanes, &mut state.children, cx, lane) {
@@ -130,6 +148,8 @@ fn start_lane(state: &mut State, core: u32) -> Result<(), String> {
     questions::make_page(&mut state.lanes);
     cache::make_memory(&mut state.lanes, &state.generation);
     ticket_seed::make(&mut state.lanes, &state.generation);
+    acme::make_channels(&mut state.services, &state.generation)
+        .map_err(|errno| format!("unable to make the channels of challenges: {errno}"))?;
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     let started = stages::start(&mut state.lanes, &mut state.children, &state.services.bound, cx, core);
     started.map_err(|(program, errno)| {

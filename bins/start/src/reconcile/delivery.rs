@@ -187,10 +187,29 @@ fn parcel<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToChild, Parce
             let words = words.unwrap_or(Parcel::Kept(&sources.state.launcher.null));
             (reload_report.message(sources.generation.number), words)
         }
+        Subject::Chains => {
+            let images = sources.generation.tls.as_ref()?;
+            (ToChild::Chains { lane: LANE_NONE, set: images.set }, Parcel::Kept(&images.chains))
+        }
+        Subject::Certificates | Subject::CertificatesRefused => return parcel_of_certificates(sources, subject),
         Subject::Drain => (ToChild::Drain, Parcel::Nothing),
         of_accept => return parcel_for_accept(sources, of_accept),
     };
     Some(parcel)
+}
+
+/// Returns the message and the descriptor of a subject that is about certificates, as [`parcel`].
+fn parcel_of_certificates<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToChild, Parcel<'s>)> {
+    let report = &sources.state.certificates.report;
+    if subject == Subject::CertificatesRefused {
+        let (tag, words) = report.refused.as_ref()?;
+        return Some((ToChild::CertificatesRefused { tag: *tag }, Parcel::Kept(words)));
+    }
+    let images = sources.generation.tls.as_ref();
+    let set = images.map_or(0, |images| images.set);
+    // Of none there is nothing to say.
+    let listing = images.map_or(&sources.state.launcher.null, |images| &images.listing);
+    Some((ToChild::Certificates { set, tag: report.tag }, Parcel::Kept(listing)))
 }
 
 /// Returns the message and the descriptor of a subject that accept alone is told of, as [`parcel`].

@@ -29,8 +29,13 @@ pub(crate) struct Desired {
     pub cores: Vec<u32>,
     /// Each lane of this generation should have an encode.
     pub encodes: bool,
-    /// Each lane of this generation should have a keys.
-    pub signs: bool,
+    /// Each lane of this generation should have a keys, with the set of certificates of this
+    /// number.
+    pub set: Option<u32>,
+    /// The set of certificates of the generation that serves.
+    pub set_in_force: Option<u32>,
+    /// The programs beside connect that each lane of this generation should have.
+    pub beside: Vec<Program>,
     /// Somebody waits for this generation: no pause of a program delays it.
     pub is_urgent: bool,
     /// Lanes that drain may be asked to.
@@ -49,6 +54,9 @@ pub(crate) struct Desired {
     pub line_limit: u64,
     /// The last reload and its state, as status has it.
     pub report: u64,
+    /// The sets of certificates that have come in force, and the refusals of one since the last.
+    pub certificates: u64,
+    pub refusals: Option<u64>,
 }
 
 impl Desired {

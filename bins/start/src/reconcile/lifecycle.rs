@@ -24,6 +24,8 @@ pub(crate) enum Action {
     StartEncode(u32),
     /// Starts another keys for the lane of this number.
     StartKeys(u32),
+    /// Starts another one of a program beside connect for the lane of this number.
+    StartBeside(u32, Program),
     /// Closes the channels that lanes get connections over, so that each finishes what it has.
     CloseLanes,
     /// Asks a process to finish and go.
@@ -134,8 +136,10 @@ fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
         let program = place.program;
         let is_urgent = desired.is_urgent && matches!(program, Program::WafFilter | Program::Accept);
         // Two loggers must not read one pipe, nor two of the others write one page.
-        let is_alone =
-            matches!(program, Program::Log | Program::Prober | Program::Resolve | Program::Status | Program::Cache);
+        let is_alone = matches!(
+            program,
+            Program::Log | Program::Prober | Program::Resolve | Program::Status | Program::Cache | Program::Acme
+        );
         if (is_urgent || seen.may_start(program)) && !(is_alone && seen.has(program)) {
             actions.push(Action::Start(program));
         }
@@ -152,6 +156,8 @@ fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
         Program::Tls,
         Program::Keys,
         Program::ParseH2,
+        Program::ConnectTls,
+        Program::DispatchH2,
     ];
     if desired.is_urgent || stages.into_iter().all(|program| seen.may_start(program)) {
         let missing = seen.lanes.missing_cores(desired.cores.clone(), desired.generation);
@@ -160,8 +166,11 @@ fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
     if desired.encodes {
         actions.extend(lacking(desired, seen, Program::Encode).map(Action::StartEncode));
     }
-    if desired.signs {
-        actions.extend(lacking(desired, seen, Program::Keys).map(Action::StartKeys));
+    if let Some(set) = desired.set {
+        actions.extend(lacking_keys(desired, seen, set).map(Action::StartKeys));
+    }
+    for program in &desired.beside {
+        actions.extend(lacking(desired, seen, *program).map(|lane| Action::StartBeside(lane, *program)));
     }
 }
 
@@ -172,4 +181,22 @@ fn lacking(desired: &Desired, seen: &Seen<'_>, program: Program) -> impl Iterato
     let of_generation = |lane: &Lane| lane.state == LaneState::Live && lane.generation == desired.generation;
     let is_lacking = |lane: &&Lane| of_generation(lane) && !lane.is_torn && !has_one(lane) && seen.may_start(program);
     seen.lanes.iter().filter(is_lacking).map(|lane| lane.number).collect::<Vec<_>>().into_iter()
+}
+
+/// Returns the lanes that have to be given a keys: those that have none, or one of another set. One
+/// that leaves is waited for where another serves, so that a lane never has more than two.
+fn lacking_keys(desired: &Desired, seen: &Seen<'_>, set: u32) -> impl Iterator<Item = u32> {
+    let keys_of = |lane: u32| {
+        seen.members.iter().filter(move |member| member.program == Program::Keys && member.lane == Some(lane))
+    };
+    let is_lacking = |lane: &&Lane| {
+        let stay = keys_of(lane.number).filter(|member| !member.leaving).count();
+        let leave = keys_of(lane.number).count() - stay;
+        stay == 0 || lane.set != set && leave == 0
+    };
+    let of_generation =
+        |lane: &&Lane| lane.state == LaneState::Live && lane.generation == desired.generation && !lane.is_torn;
+    let may_start = seen.may_start(Program::Keys);
+    let lacking = seen.lanes.iter().filter(|_| may_start).filter(of_generation).filter(is_lacking);
+    lacking.map(|lane| lane.number).collect::<Vec<_>>().into_iter()
 }

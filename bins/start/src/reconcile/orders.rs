@@ -36,6 +36,8 @@ pub(crate) fn due(desired: &Desired, seen: &Seen<'_>) -> Vec<Order> {
                 seen.uncounted.iter().for_each(|(number, _)| tell(Subject::PageEnd(*number), 0));
                 existing(seen).for_each(|other| tell(Subject::Page(other.key, other.pid), 0));
                 desired.holder(Program::Cache).into_iter().for_each(|cache| tell(Subject::Cache(cache), 0));
+                tell(Subject::Certificates, desired.certificates);
+                desired.refusals.into_iter().for_each(|edition| tell(Subject::CertificatesRefused, edition));
                 // Last: it responds to nobody before it has every page.
                 tell(Subject::Report, desired.report);
             }
@@ -53,6 +55,9 @@ pub(crate) fn due(desired: &Desired, seen: &Seen<'_>) -> Vec<Order> {
                 // The one that fills for the cache is none of a lane.
                 let cache = desired.holder(Program::Cache).filter(|_| member.lane.is_some());
                 cache.into_iter().for_each(|cache| tell(Subject::Cache(cache), 0));
+            }
+            Program::Acme if !member.leaving => {
+                desired.set_in_force.into_iter().for_each(|set| tell(Subject::Chains, set.into()));
             }
             _ => {}
         }

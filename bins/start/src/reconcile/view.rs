@@ -6,10 +6,11 @@ use fosse_wire::{launch::Program, start::Stream};
 
 use crate::{
     generation::Generation,
+    lanes::beside,
     launch::zygote,
     reconcile::desired::{Desired, Place},
     reload::state::{Reload, ReloadState},
-    services::{bound::BoundService, logs, prober, resolve},
+    services::{acme, bound::BoundService, logs, prober, resolve},
     sockets::socket::Open,
     state::State,
 };
@@ -28,7 +29,9 @@ pub(crate) fn desired(state: &State, reload: &Reload) -> Desired {
         generation: state.generation.number,
         cores: cores(state, reload),
         encodes: state.generation.has_encode(),
-        signs: state.generation.has_tls(),
+        set: state.generation.set().filter(|_| state.generation.has_tls()),
+        set_in_force: in_force.set(),
+        beside: beside::wanted(&state.generation).collect(),
         is_urgent: reload.waits_for_lanes(),
         drains: ending.is_some() || !reload.waits_for_accept(),
         ending,
@@ -41,6 +44,8 @@ pub(crate) fn desired(state: &State, reload: &Reload) -> Desired {
         log_edition: state.services.log_edition,
         line_limit: u64::from(plan.log_second_lines_max) << 1 | u64::from(fosse_die::has_syslog_prefix()),
         report: state.reload_report.edition(),
+        certificates: state.certificates.report.served,
+        refusals: state.certificates.report.refused.as_ref().map(|_| state.certificates.report.refusals),
     }
 }
 
@@ -70,6 +75,7 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
     let has_resolve =
         if reload.waits_for_lanes() { services.resolve.is_some() } else { resolve::is_wanted(generation) };
     let has_cache = if reload.waits_for_lanes() { services.cache.is_some() } else { generation.keeps_responses() };
+    let has_acme = if reload.waits_for_lanes() { services.acme.is_some() } else { acme::is_wanted(generation) };
     let wanted = [
         (runs, Program::Log, services.log),
         (runs && state.listeners.status.iter().any(Option::is_some), Program::Status, services.status),
@@ -79,6 +85,7 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
         (runs && has_prober, Program::Prober, services.prober),
         (runs && has_resolve, Program::Resolve, services.resolve),
         (runs && has_cache, Program::Cache, services.cache),
+        (runs && has_acme, Program::Acme, services.acme),
         (runs && has_accept, Program::Accept, services.accept),
         // Whoever serves leaves only when the one that is to follow has shown that it can.
         (reload.waits_for_lanes() && services.accept.is_some(), Program::Accept, services.next_accept),
@@ -125,10 +132,20 @@ fn others(state: &State, reload: &Reload) -> Vec<Key> {
         ReloadState::Lanes { before } => before.0.zygote,
         _ => None,
     };
-    let connect = state.services.prober_connect.filter(|_| state.services.prober.is_some());
+    let State { services, .. } = state;
+    // A connect that has lost a program beside it goes, and whoever asks it with it: another one of
+    // all is started then.
+    let is_whole = |beside: &Vec<Key>| beside.iter().all(|key| state.children.get(*key).is_some());
+    let has_prober = services.prober.is_some() && is_whole(&services.beside_prober);
+    let connect = services.prober_connect.into_iter().chain(services.beside_prober.iter().copied());
+    let connect = connect.filter(|_| has_prober);
     let bound = bound(state, reload).filter_map(|one| one.process);
-    let fill_lane = state.services.fill_lane.into_iter().flatten().filter(|_| state.services.cache.is_some());
-    of_reload.into_iter().chain(connect).chain(fill_lane).chain(bound).collect()
+    let has_cache = services.cache.is_some() && is_whole(&services.beside_fill);
+    let fill_lane = services.fill_lane.into_iter().flatten().chain(services.beside_fill.iter().copied());
+    let fill_lane = fill_lane.filter(|_| has_cache);
+    let of_acme = services.acme_connect.filter(|_| services.acme.is_some());
+    let of_certificates = state.certificates.processes();
+    of_reload.into_iter().chain(connect).chain(of_acme).chain(fill_lane).chain(bound).chain(of_certificates).collect()
 }
 
 fn cores(state: &State, reload: &Reload) -> Vec<u32> {

@@ -18,15 +18,13 @@ use rustix::{
 };
 
 use crate::{
+    certificates::{copy::Copied, run::Filled},
     children::{Children, process::End},
     generation::Generation,
     launch::{launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions},
     limits,
     options::Options,
-    reload::{
-        certificates::Memories,
-        state::{Compilation, Reload, ReloadState},
-    },
+    reload::state::{Compilation, Reload, ReloadState},
     token,
 };
 
@@ -146,16 +144,17 @@ pub(crate) fn run_certs(
     children: &mut Children,
     cx: SpawnContext<'_>,
     generation: Generation,
-    memories: Memories,
+    files: Copied,
+    options: &Options,
 ) -> Result<(), Errno> {
-    let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3);
-    let task = fosse_sys::memfd::sealed("certs", generation.plan.blob(Program::Certs))?;
-    let Memories { files, images } = memories;
-    let fds = vec![(5, task), (8, files), (9, copy(&images.chains)?), (10, copy(&images.keys)?)];
-    let spawn_options = SpawnOptions { fds, own_stderr: true, ..SpawnOptions::default() };
+    let mut filled = Filled::new(&generation, files)?;
+    // An edge whose other sites are fine serves them; who checks wants to know.
+    let refuses = options.check && !options.permit_untimely;
+    let args = if refuses { vec!["--refuse-untimely".to_owned()] } else { Vec::new() };
+    let spawn_options = SpawnOptions { fds: filled.take_given(), args, own_stderr: true, ..SpawnOptions::default() };
     run_one_shot(reload, children, cx, Program::Certs, spawn_options, (None, None))?;
     if let ReloadState::Compiling(compilation) = &mut reload.state {
-        compilation.certified = Some(Box::new((generation, images)));
+        compilation.certified = Some(Box::new((generation, filled.images)));
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 //! new accept, drain the old one. The first start is a reload from nothing. Whatever fails before
 //! the new lanes are ready changes nothing.
 
-pub(crate) mod certificates;
 pub(crate) mod compile;
 pub(crate) mod report;
 pub(crate) mod state;
@@ -13,7 +12,6 @@ use fosse_die::{info, warning};
 use fosse_plan::Plan;
 use fosse_wire::launch::Program;
 
-use self::certificates::Memories;
 use self::state::{Output, Reload, ReloadState};
 use crate::{
     PROGRAM, check,
@@ -22,7 +20,7 @@ use crate::{
     launch::{launcher::SpawnContext, zygote},
     limits,
     options::Options,
-    services::{bound::Job, cache_disk, logs},
+    services::{acme, bound::Job, cache_disk, logs},
     sockets::socket::{Open, look, remove_files},
     state::State,
 };
@@ -71,8 +69,9 @@ pub(crate) fn takes_over(reload: &mut Reload, state: &mut State) -> bool {
 /// generation begins.
 fn compiled(reload: &mut Reload, state: &mut State, options: &Options) -> Result<(), String> {
     let Some(Output { bytes, plan, configuration, certified }) = reload.take_output() else { return Ok(()) };
-    if let Some((mut generation, images)) = certified.map(|certified| *certified) {
+    if let Some((mut generation, mut images)) = certified.map(|certified| *certified) {
         images.seal()?;
+        images.set = state.certificates.take_number();
         generation.tls = Some(images);
         return begin_generation(reload, state, options, generation);
     }
@@ -97,13 +96,14 @@ fn compiled(reload: &mut Reload, state: &mut State, options: &Options) -> Result
 }
 
 /// Takes the step after fosse-load: fosse-certs reads certificates, where there are any.
-fn loaded(reload: &mut Reload, state: &mut State, options: &Options, next: Generation) -> Result<(), String> {
-    if !next.has_tls() {
+fn loaded(reload: &mut Reload, state: &mut State, options: &Options, mut next: Generation) -> Result<(), String> {
+    next.authorities = acme::open(&next.plan, options).inspect_err(|_| reload.permanent = true)?;
+    if !next.has_certificates() {
         return begin_generation(reload, state, options, next);
     }
-    let memories = Memories::of(&next.plan, options).inspect_err(|_| reload.permanent = true)?;
+    let files = state.certificates.copied(&next.plan, options).inspect_err(|_| reload.permanent = true)?;
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
-    compile::run_certs(reload, &mut state.children, cx, next, memories)
+    compile::run_certs(reload, &mut state.children, cx, next, files, options)
         .map_err(|errno| format!("unable to run fosse-certs: {errno}"))
 }
 
@@ -185,6 +185,7 @@ fn lanes_ready(reload: &mut Reload, state: &mut State) {
     let ReloadState::Lanes { before } = std::mem::take(&mut reload.state) else { return };
     let (generation, listeners) = *before;
     state.launcher.programs.settle();
+    state.certificates.serves();
     // The first one was started with its files.
     if generation.number != 0 {
         state.services.log_edition += 1;
@@ -197,7 +198,9 @@ fn lanes_ready(reload: &mut Reload, state: &mut State) {
     // The old one leaves before the next one is given anything. New connections wait in the listen
     // queue.
     state.services.accept = state.services.next_accept.take();
-    // So do the old prober, the old resolve and the old cache: a page has one writer.
+    // So do the old prober, the old resolve and the old cache: a page has one writer. So does the
+    // old acme, which has a file.
+    (state.services.acme, state.services.acme_connect) = (None, None);
     (state.services.prober, state.services.resolve, state.services.cache) = (None, None, None);
 }
 

@@ -51,11 +51,22 @@ pub(crate) struct BoundService {
     pub process: Option<Key>,
 }
 
+/// The ends of the channels to fosse-acme that lanes get, where its authorities ask that way.
+#[derive(Debug, Default)]
+pub(crate) struct Challenges {
+    /// For connects.
+    pub over_http: Option<OwnedFd>,
+    /// For tls.
+    pub over_tls: Option<OwnedFd>,
+}
+
 /// Those of all generations that live.
 #[derive(Debug, Default)]
 pub(crate) struct BoundServices {
     all: Vec<BoundService>,
     next_number: u32,
+    /// The channels to fosse-acme, for the lanes of the generation of that number.
+    challenges: (u32, Challenges),
 }
 
 impl BoundServices {
@@ -131,10 +142,30 @@ impl BoundServices {
     pub(crate) fn channels(&self, generation: u32) -> Result<Vec<(u8, OwnedFd)>, Errno> {
         let of_it = self.all.iter().filter(|one| one.generation == generation);
         let files = of_it.filter_map(|one| if let Job::Files(files) = &one.job { Some(files) } else { None });
+        // acme is behind them.
+        let challenges = self.challenges(generation).and_then(|challenges| challenges.over_http.as_ref());
         (CHANNEL_FD_FIRST..)
-            .zip(files)
-            .map(|(number, files)| Ok((number, fcntl_dupfd_cloexec(&files.to, 3)?)))
+            .zip(files.map(|files| &files.to).chain(challenges))
+            .map(|(number, to)| Ok((number, fcntl_dupfd_cloexec(to, 3)?)))
             .collect()
+    }
+
+    /// Returns the channel to fosse-acme for a tls of a generation, where there is one.
+    ///
+    /// # Errors
+    /// Those of fcntl(2).
+    pub(crate) fn challenges_over_tls(&self, generation: u32) -> Result<Option<OwnedFd>, Errno> {
+        let to = self.challenges(generation).and_then(|challenges| challenges.over_tls.as_ref());
+        to.map(|to| fcntl_dupfd_cloexec(to, 3)).transpose()
+    }
+
+    fn challenges(&self, generation: u32) -> Option<&Challenges> {
+        Some(&self.challenges.1).filter(|_| self.challenges.0 == generation)
+    }
+
+    /// Gives the lanes of a generation the channels to fosse-acme.
+    pub(crate) fn set_challenges(&mut self, generation: u32, challenges: Challenges) {
+        self.challenges = (generation, challenges);
     }
 
     /// Starts the process of one.

@@ -22,7 +22,7 @@ use crate::{
         process::{End, Process},
     },
     generation::Generation,
-    lanes::Lanes,
+    lanes::{Lanes, beside},
     launch::{
         launcher::SpawnContext,
         spawn::{pair, read_only, spawn},
@@ -61,7 +61,9 @@ pub(crate) fn memory_for_lane(lanes: &Lanes, generation: &Generation) -> Option<
 pub(crate) fn start(services: &mut Services, children: &mut Children, lanes: &Lanes, cx: SpawnContext<'_>) {
     let memory = lanes.kept.as_ref().map(|(memory, _)| memory).ok_or(Errno::NOENT);
     match memory.and_then(|memory| start_all(services, children, (lanes, memory), cx)) {
-        Ok((cache, fill_lane)) => (services.cache, services.fill_lane) = (Some(cache), Some(fill_lane)),
+        Ok((cache, fill_lane, beside)) => {
+            (services.cache, services.fill_lane, services.beside_fill) = (Some(cache), Some(fill_lane), beside);
+        }
         Err(errno) => children.not_started(Program::Cache, errno, cx.event_loop.now_ms()),
     }
 }
@@ -71,7 +73,7 @@ fn start_all(
     children: &mut Children,
     (lanes, memory): (&Lanes, &OwnedFd),
     cx: SpawnContext<'_>,
-) -> Result<(Key, [Key; 2]), Errno> {
+) -> Result<(Key, [Key; 2], Vec<Key>), Errno> {
     let (fills, dispatch_in) = pair(SocketType::STREAM)?;
     let (dispatch_out, responses) = pair(SocketType::STREAM)?;
     let (requests, replies) = pair(SocketType::SEQPACKET)?;
@@ -86,6 +88,8 @@ fn start_all(
     let mut fds = vec![(0, fcntl_dupfd_cloexec(&replies, 3)?), (1, replies)];
     fds.extend(resolve::page_for_reader(lanes, cx.generation).map(|page| (8, page)));
     fds.extend(services.bound.channels(cx.generation.number)?);
+    let starts = beside::channels(cx.generation, &mut fds)?;
+    let beside = beside::start(children, cx, starts)?;
     let connect = spawn(children, cx, Program::Connect, SpawnOptions { fds, ..SpawnOptions::default() })?;
-    Ok((cache, [dispatch, connect]))
+    Ok((cache, [dispatch, connect], beside))
 }

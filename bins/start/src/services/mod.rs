@@ -1,5 +1,7 @@
 //! The services: the programs that an edge has one of, and how each is started.
 
+pub(crate) mod acme;
+mod acme_kept;
 pub(crate) mod bound;
 pub(crate) mod cache;
 pub(crate) mod cache_disk;
@@ -8,6 +10,7 @@ pub(crate) mod logs;
 pub(crate) mod passwords;
 pub(crate) mod prober;
 pub(crate) mod questions;
+pub(crate) mod renewals;
 pub(crate) mod resolve;
 pub(crate) mod server_states;
 pub(crate) mod shares;
@@ -32,7 +35,7 @@ use crate::{
         delivered::{Delivered, Subject},
         process::Process,
     },
-    lanes::Lanes,
+    lanes::{Lanes, beside},
     launch::{launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions},
     sockets::socket::Open,
 };
@@ -57,12 +60,22 @@ pub(crate) struct Services {
     pub prober: Option<Key>,
     /// Its connect.
     pub prober_connect: Option<Key>,
+    /// The programs beside that.
+    pub beside_prober: Vec<Key>,
     /// The resolve that has the configuration in force.
     pub resolve: Option<Key>,
     /// The cache that has the configuration in force.
     pub cache: Option<Key>,
-    /// Its dispatch and connect.
+    /// The acme that has the configuration in force.
+    pub acme: Option<Key>,
+    /// Its connect.
+    pub acme_connect: Option<Key>,
+    /// The parts that outlive it.
+    pub acme_kept: acme_kept::AcmeKept,
+    /// The cache's dispatch and connect.
     pub fill_lane: Option<[Key; 2]>,
+    /// The programs beside that connect.
+    pub beside_fill: Vec<Key>,
     /// Those of each generation.
     pub bound: BoundServices,
 }
@@ -78,6 +91,7 @@ impl Services {
             Program::Store if !is_leaving => self.store = Some(key),
             Program::Prober if !is_leaving => self.prober = Some(key),
             Program::Connect if process.lane.is_none() && !is_leaving => self.prober_connect = Some(key),
+            program if beside::is_one(program) && process.lane.is_none() && !is_leaving => self.beside_prober.push(key),
             Program::Resolve if !is_leaving => self.resolve = Some(key),
             Program::Spool if !is_leaving => self.spool = Some(key),
             _ => {}
@@ -88,7 +102,8 @@ impl Services {
     pub(crate) fn forget(&mut self, key: Key) {
         self.bound.forget(key);
         let Self { log, status, store, spool, accept, next_accept, prober, prober_connect, resolve, cache, .. } = self;
-        for service in [log, status, store, spool, accept, next_accept, prober, prober_connect, resolve, cache] {
+        let services = [log, status, store, spool, accept, next_accept, prober, prober_connect, resolve, cache];
+        for service in services.into_iter().chain([&mut self.acme, &mut self.acme_connect]) {
             if *service == Some(key) {
                 *service = None;
             }
@@ -164,7 +179,9 @@ pub(crate) fn start_status(
     let sockets = open.map(|(number, open)| Ok((number, fcntl_dupfd_cloexec(&open.fd, 3)?)));
     let states = server_states::page_for_status(lanes).map(|page| page.map(|page| (11, page))).transpose();
     let questions = questions::page_for_status(lanes).map(|page| page.map(|page| (12, page))).transpose();
+    let renewals = renewals::page_for_status(lanes).map(|page| Ok((13, page)));
     let copies = sockets.chain([children.uncounted.sums().map(|sums| (10, sums))]).chain(states).chain(questions);
+    let copies = copies.chain(renewals);
     let fds = match copies.collect::<Result<_, Errno>>() {
         Ok(fds) => fds,
         Err(errno) => return children.not_started(Program::Status, errno, cx.event_loop.now_ms()),

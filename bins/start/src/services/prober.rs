@@ -22,7 +22,7 @@ use crate::{
         process::{End, Process},
     },
     generation::Generation,
-    lanes::Lanes,
+    lanes::{Lanes, beside},
     launch::{
         launcher::SpawnContext,
         spawn::{pair, read_only, spawn},
@@ -36,9 +36,12 @@ pub(crate) fn is_wanted(generation: &Generation) -> bool {
     generation.blobs.contains_key(&Program::Prober)
 }
 
-/// Returns whether a process that has exited is a prober's connect that followed it.
+/// Returns whether a process that has exited is a prober's connect that followed it, or what is
+/// beside that.
 pub(crate) fn has_followed(process: &Process, end: End) -> bool {
-    process.program == Program::Connect && process.lane.is_none() && end.follows_another()
+    (process.program == Program::Connect || beside::is_one(process.program))
+        && process.lane.is_none()
+        && end.follows_another()
 }
 
 /// Makes the page of results, before the first lane that reads it.
@@ -82,7 +85,9 @@ fn start_both(
     // None to those that serve files, which have no checks.
     let mut fds = vec![(0, fcntl_dupfd_cloexec(&replies, 3)?), (1, replies)];
     fds.extend(resolve::page_for_reader(lanes, cx.generation).map(|page| (8, page)));
+    let starts = beside::channels(cx.generation, &mut fds)?;
+    let beside = beside::start(children, cx, starts)?;
     let connect = spawn(children, cx, Program::Connect, SpawnOptions { fds, ..SpawnOptions::default() })?;
-    (services.prober, services.prober_connect) = (Some(prober), Some(connect));
+    (services.prober, services.prober_connect, services.beside_prober) = (Some(prober), Some(connect), beside);
     Ok(())
 }

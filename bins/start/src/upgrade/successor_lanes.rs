@@ -26,7 +26,7 @@ impl<'e> Writer<'e> {
     }
 
     fn lane(&mut self, lane: &'e Lane) -> Result<(), WireError> {
-        [lane.number, lane.generation, lane.core].into_iter().for_each(|n| self.number(n));
+        [lane.number, lane.generation, lane.core, lane.set, lane.adopted].into_iter().for_each(|n| self.number(n));
         let (state, until_ms) = match lane.state {
             LaneState::Starting => (0, 0),
             LaneState::Live => (1, 0),
@@ -57,6 +57,7 @@ impl Reader<'_> {
 
     fn lane(&mut self) -> Result<Lane, WireError> {
         let (number, generation, core) = (self.0.u32()?, self.0.u32()?, self.0.u32()?);
+        let (set, adopted) = (self.0.u32()?, self.0.u32()?);
         let (state, until_ms) = (self.0.u8()?, self.0.u64()?);
         let state = match state {
             0 => LaneState::Starting,
@@ -70,7 +71,8 @@ impl Reader<'_> {
             let (door, accept, stage) = (r.door()?, r.list(Self::fd)?.pop(), r.list(Self::fd)?.pop());
             Ok(DoorEnds { door, accept, stage, given })
         })?;
-        Ok(Lane { number, generation, core, processes: Vec::new(), doors, state, suspect: None, is_torn: false })
+        let (processes, suspect, is_torn) = (Vec::new(), None, false);
+        Ok(Lane { number, generation, core, processes, doors, state, set, adopted, suspect, is_torn })
     }
 
     fn door(&mut self) -> Result<Door, WireError> {

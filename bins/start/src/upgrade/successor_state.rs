@@ -37,8 +37,8 @@ use rustix::process::Pid;
 /// The environment variable that names the descriptor of the table.
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
 /// The version of the table: who reads another is no successor.
-pub(crate) const VERSION: &str = "fosseu16";
-const MAGIC: [u8; 8] = *b"fosseu16";
+pub(crate) const VERSION: &str = "fosseu17";
+const MAGIC: [u8; 8] = *b"fosseu17";
 
 /// The state that a predecessor has left.
 pub(crate) struct Inheritance {
@@ -119,7 +119,7 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
     let rules = r.list(Reader::fd)?.pop();
     let addresses = r.list(|r| Ok((u16::try_from(r.0.u32()?).map_err(|_| WireError::Field("listener"))?, r.fd()?)))?;
     let (pages, keys, users) = (r.list(Reader::fd)?.pop(), r.list(Reader::fd)?.pop(), r.list(Reader::fd)?.pop());
-    let tls = r.list(|r| Ok(TlsImages { chains: r.fd()?, keys: r.fd()? }))?.pop();
+    let tls = r.images()?;
     let listeners = r.listeners(&plan)?;
     let keeps_records = r.0.u8()? == 1;
     let pid = pid_of(r.0.u32()?).ok_or(WireError::Field("fork server"))?;
@@ -134,8 +134,8 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
         Ok((generation, r.job()?, pid))
     })?;
     r.0.end()?;
-    let generation =
-        Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses, pages, keys, users, tls };
+    let whole = Generation::new(plan);
+    let generation = Generation { number, blobs, rules, keeps_records, addresses, pages, keys, users, tls, ..whole };
     Ok(Inheritance {
         generation,
         reloads,
@@ -212,8 +212,8 @@ impl<'e> Writer<'e> {
         self.fds(&generation.keys)?;
         self.fds(&generation.users)?;
         self.list(&generation.tls, |w, images| {
-            w.fd(&images.chains);
-            w.fd(&images.keys);
+            w.number(images.set);
+            [&images.chains, &images.keys, &images.listing].into_iter().for_each(|fd| w.fd(fd));
             Ok(())
         })
     }
@@ -294,6 +294,14 @@ impl Reader<'_> {
         mut each: impl FnMut(&mut Self) -> Result<T, WireError>,
     ) -> Result<Vec<T>, WireError> {
         (0..self.0.u32()?).map(|_| each(self)).collect()
+    }
+
+    fn images(&mut self) -> Result<Option<TlsImages>, WireError> {
+        let images = self.list(|r| {
+            let (set, chains, keys, listing) = (r.0.u32()?, r.fd()?, r.fd()?, r.fd()?);
+            Ok(TlsImages { set, chains, keys, listing, files: None })
+        });
+        Ok(images?.pop())
     }
 
     fn job(&mut self) -> Result<Job, WireError> {

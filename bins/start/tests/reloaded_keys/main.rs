@@ -2,4 +2,5 @@
 //! any key changes a part of the plan, and each part of the plan takes effect on a running edge.
 
 mod changes;
+mod ordered;
 mod parts;

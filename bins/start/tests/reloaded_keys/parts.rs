@@ -7,7 +7,7 @@ use std::{
     os::unix::{fs::PermissionsExt as _, net::UnixStream},
 };
 
-use fosse_harness::{Backend, Client, Edge, get, is_root, stat_field, wait_for};
+use fosse_harness::{Backend, Client, Dir, Edge, free_port, get, is_root, stat_field, wait_for};
 use fosse_plan::Plan;
 use fosse_wire::launch::Program;
 use rustix::process::Signal;
@@ -34,6 +34,8 @@ pub(crate) const PARTS: &[&str] = &[
     "cache_bytes",
     "cache_disk",
     "tls_files",
+    "acme",
+    "authorities",
     // Rows of the pages of programs that are started anew.
     "sites",
     "backends",
@@ -45,6 +47,8 @@ pub(crate) const PARTS: &[&str] = &[
     "dispatch",
     "encode",
     "connect",
+    "connect-tls",
+    "dispatch-h2",
     "prober",
     "resolve",
     "load",
@@ -81,6 +85,8 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         cache_bytes,
         cache_disk,
         tls_files,
+        acme,
+        authorities,
         blobs,
     } = one;
     let fields = [
@@ -106,6 +112,8 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         ("cache_bytes", *cache_bytes != other.cache_bytes),
         ("cache_disk", *cache_disk != other.cache_disk),
         ("tls_files", *tls_files != other.tls_files),
+        ("acme", *acme != other.acme),
+        ("authorities", *authorities != other.authorities),
     ];
     let fields = fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
     let blob = |plan: &Plan, program: Program| plan.blobs.iter().find(|(of, _)| *of == program).map(|(_, b)| b.clone());
@@ -175,6 +183,36 @@ fn the_prober_is_started_anew_with_the_new_checks() {
         let probers = running.edge.children_of("prober");
         (probers.len() == 1 && probers[0].pid != before.pid).then_some(())
     });
+}
+
+#[test]
+fn programs_that_speak_with_servers_are_started_anew_with_the_new_terms_and_go_with_the_last_that_need_them() {
+    let running = Running::new();
+    let reload = |servers: &str, keys: &str| {
+        let text = text(&running.backend, "lanes = 1", "", "");
+        running.edge.reload(&format!("{text}[[backend]]\nname = \"secure\"\nservers = [{servers}]\n{keys}\n"));
+    };
+    let pids = || {
+        let pids = |program: &str| running.edge.children_of(program).iter().map(|one| one.pid).collect::<Vec<_>>();
+        [pids("connect-tls"), pids("dispatch-h2")]
+    };
+    let next = |before: [u32; 2]| {
+        wait_for("the next ones alone", || {
+            let [Ok([tls]), Ok([http2])] = pids().map(<[u32; 1]>::try_from) else { return None };
+            (tls != before[0] && http2 != before[1]).then_some([tls, http2])
+        })
+    };
+    assert!(pids().iter().all(Vec::is_empty));
+    let secure = "\"https://127.0.0.1:1\"";
+    reload(secure, "protocol = \"h2\"\n[backend.tls]\nverify = false");
+    let first = next([0; 2]);
+    reload(secure, "protocol = \"h2\"\n[backend.tls]\nserver_name = \"b.example\"\nverify = false");
+    let second = next(first);
+    // Another server, without TLS beside the one that has it.
+    reload(&format!("{secure}, \"127.0.0.1:1\""), "protocol = \"h2\"\n[backend.tls]\nverify = false");
+    next(second);
+    reload("\"127.0.0.1:1\"", "");
+    wait_for("none", || pids().iter().all(Vec::is_empty).then_some(()));
 }
 
 #[test]
@@ -375,7 +413,7 @@ fn the_status_socket_is_that_of_the_last_reload_and_fosse_reload_follows_it() {
 #[test]
 fn the_address_of_status_and_the_rights_of_its_socket_are_those_of_the_last_reload() {
     let running = Running::new();
-    let (port, other) = (fosse_harness::free_port(), fosse_harness::free_port());
+    let (port, other) = (free_port(), free_port());
     let mode = || fs::metadata(running.edge.status_socket()).unwrap().permissions().mode() & 0o777;
     let before = running.pid("status");
     running.reload("lanes = 1\nstatus_socket_mode = \"0666\"", "", "");
@@ -409,10 +447,7 @@ fn user_ids_and_scheduling_of_the_last_reload_are_in_force_or_said_not_to_be() {
     if !is_root() {
         return println!("skipped: not root");
     }
-    let running = Edge::supervised(
-        fosse_harness::Dir::new(),
-        &text(&Backend::start(), "lanes = 1\nuid_base = {uid_base}", "", ""),
-    );
+    let running = Edge::supervised(Dir::new(), &text(&Backend::start(), "lanes = 1\nuid_base = {uid_base}", "", ""));
     let backend = Backend::start();
     let connect = |edge: &Edge| edge.process("connect");
     running.reload(&text(&backend, "lanes = 1\nuid_base = {uid_base}\nscheduling = \"batch\"\ngroup = 54321", "", ""));

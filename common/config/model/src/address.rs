@@ -69,6 +69,39 @@ impl ServerAddress {
     }
 }
 
+/// The port of https (RFC 9110, section 4.2.2).
+const HTTPS_PORT: u16 = 443;
+
+/// A server of a backend, and whether TLS is spoken with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerUrl {
+    /// It was written with https://.
+    pub tls: bool,
+    /// Its address.
+    pub address: ServerAddress,
+}
+
+impl ServerUrl {
+    /// Returns it as it is written.
+    #[must_use]
+    pub fn written(&self) -> String {
+        let scheme = if self.tls { "https://" } else { "" };
+        format!("{scheme}{}", self.address.written())
+    }
+
+    /// Returns the name that the server of an address has by it: what its certificate has to be
+    /// for.
+    #[must_use]
+    pub fn host(&self) -> String {
+        match &self.address {
+            ServerAddress::Tcp(address) => address.ip().to_string(),
+            ServerAddress::Localhost(_) => "localhost".to_owned(),
+            ServerAddress::Named(name, _) => name.as_str().to_owned(),
+            ServerAddress::Unix(_) => String::new(),
+        }
+    }
+}
+
 /// Returns whether only this machine can reach an address.
 pub fn is_loopback(address: &SocketAddr) -> bool {
     address.ip().is_loopback()
@@ -119,9 +152,8 @@ impl FromValue for TcpAddress {
     }
 }
 
-impl FromValue for ServerAddress {
-    const TAKES: &'static str =
-        "an address such as \"unix:/run/app.sock\", \"127.0.0.1:3000\", \"localhost:3000\" or \"app.internal:3000\"";
+impl FromValue for ServerUrl {
+    const TAKES: &'static str = "an address such as \"unix:/run/app.sock\", \"127.0.0.1:3000\", \"localhost:3000\", \"app.internal:3000\" or \"https://app.internal\"";
 
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
         if let Some(port) = bare_port(value) {
@@ -130,23 +162,50 @@ impl FromValue for ServerAddress {
             return None;
         }
         let written = text(key, Self::TAKES, value, problems)?;
-        let read = match written.split_once(':') {
-            Some(("unix", path)) => unix_path(path).map(Self::Unix),
-            Some((host, port)) if host.eq_ignore_ascii_case("localhost") => port_of(written, port).map(Self::Localhost),
-            Some((host, port))
-                if !port.starts_with('/')
-                    && let Some(name) = Name::parse(host) =>
-            {
-                port_of(written, port).map(|port| Self::Named(name, port))
-            }
-            _ => server_address(written),
+        let read = match written.get(..8).filter(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+            Some(_) => https_address(&written[8..]).map(|address| Self { tls: true, address }),
+            None => any_server_address(written).map(|address| Self { tls: false, address }),
         };
         read.map_err(|(what, cure)| problems.note_with_cure(&value.span(), format!("{key}: {what}"), cure)).ok()
     }
 
     fn placeholder() -> Self {
-        Self::Unix(String::new())
+        Self { tls: false, address: ServerAddress::Unix(String::new()) }
     }
+}
+
+/// Reads an address without a scheme.
+fn any_server_address(written: &str) -> Result<ServerAddress, Wrong> {
+    match written.split_once(':') {
+        Some(("unix", path)) => unix_path(path).map(ServerAddress::Unix),
+        Some((host, port)) if host.eq_ignore_ascii_case("localhost") => {
+            port_of(written, port).map(ServerAddress::Localhost)
+        }
+        Some((host, port))
+            if !port.starts_with('/')
+                && let Some(name) = Name::parse(host) =>
+        {
+            port_of(written, port).map(|port| ServerAddress::Named(name, port))
+        }
+        _ => server_address(written),
+    }
+}
+
+/// Reads what comes after https://: an address of TCP, whose port may be left out.
+fn https_address(written: &str) -> Result<ServerAddress, Wrong> {
+    let shown = quoted(&format!("https://{written}"));
+    if written.starts_with("unix:") || written.contains('@') {
+        return Err((format!("{shown} is not an address"), "write https://HOST or https://HOST:PORT".to_owned()));
+    }
+    if let Some((host, _)) = written.split_once(['/', '?', '#']) {
+        let cure = format!("write \"https://{host}\"; paths are for routes");
+        return Err((format!("{shown} is more than a server"), cure));
+    }
+    let has_port = match written.strip_prefix('[') {
+        Some(rest) => rest.contains("]:"),
+        None => written.contains(':'),
+    };
+    if has_port { any_server_address(written) } else { any_server_address(&format!("{written}:{HTTPS_PORT}")) }
 }
 
 /// Returns the number that somebody wrote in place of an address.

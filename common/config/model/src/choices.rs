@@ -61,6 +61,16 @@ words! {
 }
 
 words! {
+    /// The proof that an authority asks for.
+    Challenge {
+        /// A path at port 80 (RFC 8555, section 8.3).
+        Http01 = "http-01",
+        /// A handshake at port 443 (RFC 8737).
+        TlsAlpn01 = "tls-alpn-01",
+    } "\"http-01\" or \"tls-alpn-01\""
+}
+
+words! {
     /// A version of TLS.
     TlsVersion {
         /// RFC 5246
@@ -147,6 +157,18 @@ words! {
 }
 
 words! {
+    /// The protocol that servers speak.
+    BackendProtocol {
+        /// HTTP/1.1.
+        Http1 = "http/1.1",
+        /// HTTP/2.
+        H2 = "h2",
+        /// gRPC, which is HTTP/2.
+        Grpc = "grpc",
+    } "\"http/1.1\", \"h2\" or \"grpc\""
+}
+
+words! {
     /// The PROXY header written to a backend.
     ProxyOut {
         /// None.
@@ -192,4 +214,22 @@ words! {
         /// All.
         Any = "any",
     } "\"safe\", \"idempotent\" or \"any\""
+}
+
+words! {
+    /// Kind of the key of a certificate that is ordered.
+    KeyType {
+        /// ECDSA on P-256
+        EcdsaP256 = "ecdsa-p256",
+        /// ECDSA on P-384
+        EcdsaP384 = "ecdsa-p384",
+        /// RSA of 2048 bits
+        Rsa2048 = "rsa-2048",
+        /// RSA of 3072 bits
+        Rsa3072 = "rsa-3072",
+        /// RSA of 4096 bits
+        Rsa4096 = "rsa-4096",
+        /// Ed25519
+        Ed25519 = "ed25519",
+    } "\"ecdsa-p256\", \"ecdsa-p384\", \"rsa-2048\", \"rsa-3072\", \"rsa-4096\" or \"ed25519\""
 }

@@ -4,9 +4,11 @@
 /// Cure for what others have for TLS.
 const TLS: &str = "write tls = true in a [[listen]], and [[certificate]] with file and key";
 /// Cure for TLS towards servers.
-const TLS_TO_SERVERS: &str = "TLS to servers is not in this version; put a proxy that has it beside them";
+const TLS_TO_SERVERS: &str = "write https:// before its servers, and whom to trust in [backend.tls]";
 /// Cure for certificates that come by themselves.
-const ACME: &str = "not in this version; have certbot or another client write the files that [[certificate]] names";
+const ACME: &str = "write [[acme]], and [[certificate]] with acme = \"NAME\" and names";
+/// Cure for the protocols that clients are offered.
+const PROTOCOLS: &str = "write http2 = true in [tls]";
 /// Cure for what neither a site nor a route does.
 const NOT_YET: &str = "not in this version; the application, or a proxy in front, has to do it";
 /// Cure for headers.
@@ -36,7 +38,8 @@ const MEANT: &[(&str, &[&str], &str)] = &[
 const MISSING: &[(&[&str], &str)] = &[
     (&["ssl", "https", "certificates", "cert"], TLS),
     (&["tls_cert", "tls_key", "ssl_certificate", "ssl_certificate_key", "crt"], TLS),
-    (&["acme", "http2", "h2", "alpn"], ACME),
+    (&["acme", "letsencrypt", "auto_https", "acme_certificate", "acme_issuer"], ACME),
+    (&["http2", "h2", "alpn"], PROTOCOLS),
     (&["headers", "header", "proxy_set_header", "add_header", "header_up", "header_down"], HEADERS),
     (&["return", "redirects", "respond_status"], RESPONSES),
     (&["root", "document_root", "alias", "file_server"], FILES),
@@ -45,7 +48,7 @@ const MISSING: &[(&[&str], &str)] = &[
 
 /// Returns the cure for a key that another program has in this place.
 pub(crate) fn cure(title: &str, written: &str) -> Option<String> {
-    if title == "[[backend]]" && ["tls", "ssl", "https", "certificate"].contains(&written) {
+    if title == "[[backend]]" && ["ssl", "https", "certificate"].contains(&written) {
         return Some(TLS_TO_SERVERS.to_owned());
     }
     let meant = MEANT.iter().find(|(table, words, _)| *table == title && words.contains(&written));

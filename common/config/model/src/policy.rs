@@ -308,6 +308,11 @@ impl<'a> Policy<'a> {
         self.backend(backends).filter(|backend| own.unwrap_or_else(|| backend.buffers_requests()))
     }
 
+    /// Returns whether calls of gRPC are streams for its backend.
+    pub(crate) fn streams_calls(&self, backends: &Backends<'_>) -> bool {
+        self.backend(backends).is_some_and(Backend::speaks_grpc)
+    }
+
     /// Returns whether the filter has anything to do for it.
     pub(crate) fn uses_filter(&self, backends: &Backends<'_>) -> bool {
         self.waf() != Waf::Off || self.whole_for(backends).is_some()

@@ -1,6 +1,6 @@
 //! The servers of a backend, whichever way they are written: in its list, or as tables.
 
-use crate::address::ServerAddress;
+use crate::address::{ServerAddress, ServerUrl};
 use crate::model::Backend;
 use crate::section::At;
 
@@ -8,7 +8,7 @@ use crate::section::At;
 #[derive(Clone, Copy, Debug)]
 pub struct ServerEntry<'a> {
     /// Its address.
-    pub address: &'a At<ServerAddress>,
+    pub address: &'a At<ServerUrl>,
     /// Its part of the requests beside the weights of the others.
     pub weight: u32,
     /// It gets requests only where no other server is up.

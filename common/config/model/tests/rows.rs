@@ -21,9 +21,17 @@ fn every_default_is_accepted_by_its_own_key() {
     for section in SECTIONS {
         for key in section.keys {
             let Presence::Default(value) = key.presence else { continue };
-            if matches!((section.title, key.name), ("[[site]]", "hosts") | ("[[backend]]", "servers") | (_, "backend"))
-            {
-                continue; // are in the frame already; none go only with others
+            if matches!(
+                (section.title, key.name),
+                ("[[site]]", "hosts")
+                    | ("[[backend]]", "servers")
+                    | ("[[certificate]]", "names")
+                    | ("[[acme]]", "agree_to_terms")
+                    | (_, "backend")
+            ) {
+                // Those are in the frame already, none go only with others, or nobody agrees to
+                // terms unasked.
+                continue;
             }
             let line = format!("{} = {value}\n", key.name);
             let text = framed(required, section.title, key.name, &line);
@@ -36,8 +44,16 @@ fn every_default_is_accepted_by_its_own_key() {
 }
 
 /// Returns a configuration with a line in a table.
+#[expect(clippy::too_many_lines, reason = "every table, once, in one place")]
 fn framed(required: &str, title: &str, key: &str, line: &str) -> String {
     match title {
+        "[[acme]]" => format!("{required}[[acme]]\nname = \"ca\"\nagree_to_terms = true\n{line}"),
+        "[[certificate]]" => {
+            let listen =
+                "[[listen]]\naddress = \"127.0.0.1:2\"\ntls = true\n[[acme]]\nname = \"ca\"\nagree_to_terms = true\n";
+            let certificate = format!("[[certificate]]\nacme = \"ca\"\nnames = [\"a.example\"]\n{line}");
+            required.replace("[\"a\"]", "[\"a.example\"]") + listen + &certificate
+        }
         "[[listen]]" if key == "mode" => {
             required.replace("address = \"127.0.0.1:1\"\n", &format!("address = \"unix:/l\"\n{line}"))
         }
@@ -62,6 +78,9 @@ fn framed(required: &str, title: &str, key: &str, line: &str) -> String {
         "[site.basic_auth]" if key == "users" => required.replace("ROUTE", "basic_auth = { users_file = \"u\" }"),
         "[site.basic_auth]" => required.replace("ROUTE", &format!("[site.basic_auth]\nusers_file = \"u\"\n{line}")),
         "[site.signed_links]" => required.replace("ROUTE", &format!("[site.signed_links]\nkeys = [\"k\"]\n{line}")),
+        "[backend.tls]" => {
+            required.replace("unix:/a", "https://localhost").replace("HEALTH", &format!("[backend.tls]\n{line}"))
+        }
         "[backend.health]" => required.replace("HEALTH", &format!("[backend.health]\n{line}")),
         "[backend.fastcgi]" => required.replace(
             "HEALTH",

@@ -1,14 +1,16 @@
 //! fosse-plan: the configuration of fosse-start, in a layout fixed enough for a program that parses
 //! nothing else.
 //!
-//! `magic | version | numbers | listeners | log paths | files | cache | files of TLS | blobs`,
-//! little-endian, consumed exactly. fosse-config writes it under lock-down; start checks every
-//! number against its own limits before it acts on it.
+//! `magic | version | numbers | listeners | log paths | files | cache | files of TLS | acme |
+//! blobs`, little-endian, consumed exactly. fosse-config writes it under lock-down; start checks
+//! every number against its own limits before it acts on it.
 
 #![forbid(unsafe_code)]
 
 use core::time::Duration;
 
+mod acme;
+mod authorities;
 mod files;
 mod listener;
 mod tls_file;
@@ -19,11 +21,13 @@ use fosse_wire::{
     launch::Program,
 };
 
+pub use acme::{ACME_ID_BYTES, AcmePlan};
+pub use authorities::{AUTHORITIES_MAX, AuthoritiesPlan, AuthorityFiles};
 pub use files::FilesPlan;
 pub use listener::{Listener, PATH_BYTES_MAX, Place};
-pub use tls_file::TlsFile;
+pub use tls_file::{SYSTEM_ROOTS, TlsFile};
 
-const MAGIC: [u8; 8] = *b"fossep14";
+const MAGIC: [u8; 8] = *b"fossep16";
 /// Longest configuration, all its files together: some 10,000 sites of 400 bytes. The worst text of
 /// this length (one mistake a byte) takes 1 GiB and two seconds to refuse.
 pub const CONFIGURATION_BYTES_MAX: usize = 4 << 20;
@@ -132,6 +136,10 @@ pub struct Plan {
     pub cache_disk: Option<CacheDiskPlan>,
     /// Files of certificates, keys and authorities, as fosse-certs numbers them.
     pub tls_files: Vec<TlsFile>,
+    /// Certificates that are got by ACME, in the order of their number.
+    pub acme: Vec<AcmePlan>,
+    /// The authorities of which they are ordered; none without such certificates.
+    pub authorities: Option<AuthoritiesPlan>,
     /// Configuration of each program that runs.
     pub blobs: Vec<(Program, Vec<u8>)>,
 }
@@ -175,6 +183,8 @@ impl Plan {
         let cache_disk = self.cache_disk.as_ref().map(|disk| (&*disk.cache_directory, disk.cache_disk_bytes_max));
         put_disk(&mut out, cache_disk)?;
         TlsFile::put_all(&self.tls_files, &mut out)?;
+        AcmePlan::put_all(&self.acme, &mut out)?;
+        AuthoritiesPlan::put_optional(self.authorities.as_ref(), &mut out)?;
         put_count(&mut out, self.blobs.len())?;
         for (program, blob) in &self.blobs {
             out.push(*program as u8);
@@ -220,11 +230,11 @@ impl Plan {
         plan.audit_log = c.short_bytes()?.to_vec();
         plan.status_socket = Place::take_optional(&mut c)?;
         plan.status_address = Place::take_optional(&mut c)?;
-        plan.spool = take_disk(&mut c, SPOOL_BYTES_MAX, "spool")?
-            .map(|(spool_directory, spool_bytes_max)| SpoolPlan { spool_directory, spool_bytes_max });
+        plan.spool = take_spool(&mut c)?;
         plan.files = FilesPlan::take_all(&mut c)?;
         (plan.cache_bytes, plan.cache_disk) = take_cache(&mut c)?;
         plan.tls_files = TlsFile::take_all(&mut c)?;
+        (plan.acme, plan.authorities) = (AcmePlan::take_all(&mut c)?, AuthoritiesPlan::take_optional(&mut c)?);
         plan.blobs = take_blobs(&mut c)?;
         c.end()?;
         Ok(plan)
@@ -247,6 +257,11 @@ fn take_bool(c: &mut Cursor<'_>, what: &'static str) -> Result<bool, WireError> 
 
 fn take_blobs(c: &mut Cursor<'_>) -> Result<Vec<(Program, Vec<u8>)>, WireError> {
     (0..c.u16()?).map(|_| Ok((Program::from_byte(c.u8()?)?, c.long_bytes()?.to_vec()))).collect()
+}
+
+fn take_spool(c: &mut Cursor<'_>) -> Result<Option<SpoolPlan>, WireError> {
+    let disk = take_disk(c, SPOOL_BYTES_MAX, "spool")?;
+    Ok(disk.map(|(spool_directory, spool_bytes_max)| SpoolPlan { spool_directory, spool_bytes_max }))
 }
 
 fn take_cache(c: &mut Cursor<'_>) -> Result<(u64, Option<CacheDiskPlan>), WireError> {
@@ -284,6 +299,19 @@ fn put_count(out: &mut Vec<u8>, count: usize) -> Result<(), WireError> {
 mod tests {
     use super::*;
 
+    fn authorities() -> AuthoritiesPlan {
+        AuthoritiesPlan {
+            ask_over_http: true,
+            ask_over_tls: false,
+            connect: vec![5],
+            files: vec![AuthorityFiles {
+                roots: None,
+                binding_key: Some(TlsFile { path: b"/k".to_vec(), place: b"a:1".to_vec(), is_key: true }),
+            }],
+        }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "every field of a plan, once, in one place")]
     fn sample() -> Plan {
         Plan {
             lanes: 2,
@@ -322,6 +350,8 @@ mod tests {
             cache_disk: Some(CacheDiskPlan { cache_directory: b"/var/cache".to_vec(), cache_disk_bytes_max: 9 }),
             files: vec![FilesPlan { name: b"www".to_vec(), root: b"/srv/www".to_vec(), settings: vec![4, 5] }],
             tls_files: vec![TlsFile { path: b"/k.pem".to_vec(), place: b"fosse.toml:3".to_vec(), is_key: true }],
+            acme: vec![AcmePlan { id: [7; ACME_ID_BYTES], keygen: vec![6] }],
+            authorities: Some(authorities()),
             blobs: vec![(Program::Accept, vec![1, 2, 3])],
             ..Plan::default()
         }

@@ -10,6 +10,15 @@ use crate::take_bool;
 /// Files of one edge: chain and key of 10,000 certificates, and authorities.
 const TLS_FILES_COUNT_MAX: usize = 21_000;
 
+/// Files with the authorities that a system trusts, of which the first that is there counts: those
+/// of Debian and Arch, of Fedora, of openSUSE, of Alpine. A plan names the first one.
+pub const SYSTEM_ROOTS: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
 /// A file of TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsFile {

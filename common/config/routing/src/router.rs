@@ -62,10 +62,13 @@ impl Router {
     pub fn policy<'a>(&self, site: u32, facts: impl FnOnce() -> Facts<'a>) -> Result<u32, Undecided> {
         let routes = usize::try_from(site).ok().and_then(|site| self.routes.get(site));
         let Some(routes) = routes else { return Ok(0) };
-        if !routes.sends_to_https() {
+        if !routes.has_precedents() {
             return routes.choose(facts);
         }
         let facts = facts();
+        if let Some(policy) = routes.challenge(&facts) {
+            return Ok(policy);
+        }
         match routes.to_https(&facts) {
             // A default site has no say in what its clients call it: whether a certificate has that
             // name is not known.

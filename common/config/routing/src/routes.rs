@@ -10,6 +10,10 @@ use crate::facts::Facts;
 use crate::path::{split, understood};
 use crate::pattern::{self, Set, Undecided};
 
+/// The path below which certificate authorities ask (RFC 8555, section 8.3), byte for byte as they
+/// write it.
+const CHALLENGE_PATH: &[u8] = b"/.well-known/acme-challenge/";
+
 /// A route as its path has led to it.
 #[derive(Debug)]
 struct Candidate {
@@ -22,6 +26,8 @@ struct Candidate {
 pub struct Routes {
     /// Policy of requests that none takes.
     fallback: u32,
+    /// Policy for questions of certificate authorities.
+    challenge: Option<u32>,
     to_https: Vec<ToHttps>,
     table: Option<Box<Table>>,
 }
@@ -50,12 +56,17 @@ impl Routes {
     #[must_use]
     pub fn new(site: &SiteRoutes) -> Self {
         let table = (!site.routes.is_empty()).then(|| Box::new(Table::new(&site.routes)));
-        Self { fallback: site.policy, to_https: site.to_https.clone(), table }
+        Self { fallback: site.policy, challenge: site.challenge, to_https: site.to_https.clone(), table }
     }
 
-    /// Returns whether some listener sends clients to https.
-    pub(crate) const fn sends_to_https(&self) -> bool {
-        !self.to_https.is_empty()
+    /// Returns whether something takes requests before the routes do.
+    pub(crate) const fn has_precedents(&self) -> bool {
+        !self.to_https.is_empty() || self.challenge.is_some()
+    }
+
+    /// Returns the policy for a challenge of a certificate authority, where such are expected.
+    pub(crate) fn challenge(&self, facts: &Facts<'_>) -> Option<u32> {
+        self.challenge.filter(|_| facts.target.starts_with(CHALLENGE_PATH))
     }
 
     /// Returns the policy of the redirect to https, where the listener of a request has one and its
@@ -88,6 +99,10 @@ impl Routes {
     pub fn may_choose(&self, target: &[u8], policy: u32) -> bool {
         if self.to_https.iter().any(|one| one.policy == policy) {
             return true;
+        }
+        // Who is asked there looks at tokens, and at nothing else of a path.
+        if self.challenge == Some(policy) {
+            return target.starts_with(CHALLENGE_PATH);
         }
         let Some(table) = &self.table else { return policy == self.fallback };
         // The first that has no condition would have been chosen at the latest.
@@ -219,6 +234,7 @@ mod tests {
                 route(PathMatch::Exact("/api/v2".into()), vec![], 6),
                 route(PathMatch::Any, vec![query("any")], 7),
             ],
+            challenge: None,
             to_https: vec![],
         })
     }
@@ -262,7 +278,7 @@ mod tests {
     #[test]
     fn clients_without_tls_go_to_https_where_their_listener_says_so() {
         let to_https = vec![ToHttps { listener: 2, policy: 9 }];
-        let routes = Routes::new(&SiteRoutes { policy: 5, routes: vec![], to_https });
+        let routes = Routes::new(&SiteRoutes { policy: 5, routes: vec![], challenge: None, to_https });
         let plain = |target| Facts { listener: 2, ..facts(target) };
         assert_eq!(routes.to_https(&plain("/x")), Some(9));
         for other in [
@@ -282,7 +298,7 @@ mod tests {
         let nasty = (0..50).map(|n| PathMatch::Regex(format!("(a|b)*a(a|b){{{}}}{n}$", n % 20 + 10)));
         let routes = (2..).zip(nasty).map(|(policy, path)| route(path, vec![], policy));
         let routes = [route(PathMatch::Prefix("/p".into()), vec![], 1)].into_iter().chain(routes).collect();
-        let routes = Routes::new(&SiteRoutes { policy: 0, routes, to_https: vec![] });
+        let routes = Routes::new(&SiteRoutes { policy: 0, routes, challenge: None, to_https: vec![] });
         let mut state = 1_u32;
         let mut letter = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -86,6 +86,8 @@ pub struct Backend {
     pub via: bool,
     /// Heads of responses may have bare LFs, folds, and the same Content-Length again.
     pub lenient_responses: bool,
+    /// Its servers speak HTTP/2, to which fosse-dispatch-h2 turns what dispatch says.
+    pub http2: bool,
     /// Its servers speak FastCGI; without it HTTP/1.1.
     pub fastcgi: Option<FastCgi>,
 }
@@ -122,4 +124,6 @@ pub struct ServerName {
     pub health_number: Option<u64>,
     /// The number of its address in the page of addresses; `None` where it has one of its own.
     pub address_number: Option<u64>,
+    /// TLS is spoken with it.
+    pub tls: bool,
 }

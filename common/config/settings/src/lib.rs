@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+pub mod acme;
 mod auth;
 mod backend;
 mod cors;
@@ -284,8 +285,31 @@ pub struct Server {
     pub source_address: Vec<[u8; 16]>,
     /// UIDs that may listen on a unix socket; empty for all.
     pub peer_uids: Vec<u32>,
-    /// Longest time for a connect.
+    /// Longest time for a connect, the handshake of TLS included.
     pub connect_seconds: Duration,
+    /// The terms of TLS with it, by their number in the settings of fosse-connect-tls; `None` for
+    /// none.
+    pub tls: Option<u32>,
+    /// It speaks HTTP/2: many exchanges share its connections.
+    pub http2: bool,
+}
+
+/// fosse-dispatch-h2
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DispatchH2 {
+    /// In the order of connect's table.
+    pub servers: Vec<Http2Server>,
+}
+
+/// One server as dispatch-h2 sees it, where it speaks HTTP/2.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Http2Server {
+    /// As in the configuration, for logs.
+    pub name: String,
+    /// It speaks TLS, by which the scheme of its requests is https.
+    pub tls: bool,
+    /// Longest time that a connection without a request is kept.
+    pub idle_seconds: Duration,
 }
 
 /// fosse-load

@@ -31,6 +31,9 @@ pub struct SiteRoutes {
     pub policy: u32,
     /// In the order of the file.
     pub routes: Vec<Route>,
+    /// Number of the policy for challenges of certificate authorities, before all others, where
+    /// they are expected.
+    pub challenge: Option<u32>,
     /// Listeners that send its clients to https before any route takes a request.
     pub to_https: Vec<ToHttps>,
 }
@@ -170,6 +173,8 @@ pub struct WafPolicy {
     pub profile: u32,
     /// Its backend gets every body whole.
     pub buffer_requests: bool,
+    /// Its backend speaks gRPC: a call, which is a stream, is evaluated by its head alone.
+    pub streams_calls: bool,
 }
 
 /// One site as dispatch sees it.

@@ -104,19 +104,91 @@ pub enum ClientCertificates {
     Required(u32),
 }
 
+/// fosse-connect-tls
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectTls {
+    /// All servers in the order of fosse-connect's table, each with the number of its terms;
+    /// `None` for those that speak no TLS.
+    pub servers: Vec<Option<u32>>,
+    /// The terms.
+    pub terms: Vec<ServerTerms>,
+}
+
+/// The terms of TLS with a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ServerTerms {
+    /// Name of its backend, for messages.
+    pub backend: String,
+    /// Name that it is asked for, and that its certificate has to have; an address where it has
+    /// none.
+    pub server_name: String,
+    /// Number, in the image of chains, of the authority that is trusted; `None` where whoever is
+    /// there is believed.
+    pub authority: Option<u32>,
+    /// Oldest version of TLS.
+    pub minimum_version: TlsVersion,
+    /// It is spoken HTTP/2 with; otherwise HTTP/1.1.
+    pub http2: bool,
+    /// Longest time for the handshake.
+    pub connect_seconds: Duration,
+}
+
 /// fosse-certs
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certs {
     /// In the order of the configuration.
     pub certificates: Vec<CertificateFiles>,
-    /// Files with the authorities of certificates of clients, in the order of their number.
+    /// Files with the authorities of certificates of clients, and of servers, in the order of their
+    /// number.
     pub authorities: Vec<CertsFile>,
+    /// Files with lists of revoked certificates, each with the number of the authority by which
+    /// clients are let in that it is held against.
+    pub revoked: Vec<(u32, CertsFile)>,
+    /// Certificates that are got by ACME, in the order of their number.
+    pub acme: Vec<CertsAcme>,
     /// Names that clients ask for, each with the place of the configuration where it stands.
     pub hosts: Vec<(String, String)>,
 }
 
+/// A certificate that is got by ACME. Its file, with key and chain, comes after all others, and is
+/// empty as long as there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertsAcme {
+    /// File and line of the configuration, for messages: `fosse.toml:12`.
+    pub place: String,
+    /// Its names, in lower case.
+    pub names: Vec<String>,
+}
+
+/// fosse-keygen
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keygen {
+    /// Names of hosts that the request is for, in lower case.
+    pub names: Vec<String>,
+    /// The kind of the key.
+    pub key: KeygenKey,
+}
+
+/// A kind of key that is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeygenKey {
+    /// ECDSA on P-256
+    #[default]
+    EcdsaP256,
+    /// ECDSA on P-384
+    EcdsaP384,
+    /// RSA of 2048 bits
+    Rsa2048,
+    /// RSA of 3072 bits
+    Rsa3072,
+    /// RSA of 4096 bits
+    Rsa4096,
+    /// Ed25519
+    Ed25519,
+}
+
 /// A certificate and its key. Files are numbered as start copies them: those of certificates, chain
-/// and key by turns, then those of authorities.
+/// and key by turns, then those of authorities, then lists of what is revoked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateFiles {
     /// The chain, leaf first.
@@ -137,6 +209,7 @@ pub struct CertsFile {
 impl Certs {
     /// Returns all files in the order of their numbers.
     pub fn files(&self) -> impl Iterator<Item = &CertsFile> {
-        self.certificates.iter().flat_map(|one| [&one.file, &one.key]).chain(&self.authorities)
+        let pairs = self.certificates.iter().flat_map(|one| [&one.file, &one.key]);
+        pairs.chain(&self.authorities).chain(self.revoked.iter().map(|(_, file)| file))
     }
 }

@@ -49,6 +49,44 @@ pub enum Outcome {
     Failed = 4,
     /// The connection cannot come from the address that the configuration names.
     NoSource = 5,
+    /// The server's certificate is not by an authority that is trusted.
+    Untrusted = 6,
+    /// The server's certificate has expired, or does not hold yet.
+    Expired = 7,
+    /// The server's certificate is of another name.
+    WrongName = 8,
+    /// Server and fosse do not agree on how to speak TLS.
+    Handshake = 9,
+    /// The time limit ran out during the handshake.
+    HandshakeTimeout = 10,
+    /// The program that makes such connections is not there.
+    Missing = 11,
+}
+
+impl Outcome {
+    /// All outcomes, in the order of their numbers.
+    pub const ALL: [Self; 12] = [
+        Self::Connected,
+        Self::Refused,
+        Self::Timeout,
+        Self::WrongPeer,
+        Self::Failed,
+        Self::NoSource,
+        Self::Untrusted,
+        Self::Expired,
+        Self::WrongName,
+        Self::Handshake,
+        Self::HandshakeTimeout,
+        Self::Missing,
+    ];
+
+    /// From the number on the wire.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for a number outside the table.
+    pub fn of_number(number: u8) -> Result<Self, WireError> {
+        Self::ALL.get(usize::from(number)).copied().ok_or(WireError::Field("outcome"))
+    }
 }
 
 /// connect's reply: `u32 tag | u8 outcome | u8 0 | u16 errno`, with one descriptor exactly where it
@@ -84,15 +122,7 @@ impl Reply {
     pub fn decode(bytes: &[u8], fds: usize) -> Result<Self, WireError> {
         let mut c = Cursor::new(bytes);
         let tag = c.u32()?;
-        let outcome = match c.u8()? {
-            0 => Outcome::Connected,
-            1 => Outcome::Refused,
-            2 => Outcome::Timeout,
-            3 => Outcome::WrongPeer,
-            4 => Outcome::Failed,
-            5 => Outcome::NoSource,
-            _ => return Err(WireError::Field("outcome")),
-        };
+        let outcome = Outcome::of_number(c.u8()?)?;
         let zero = c.u8()?;
         let errno = c.u16()?;
         c.end()?;

@@ -55,11 +55,19 @@ pub enum Program {
     Certs = 19,
     /// HTTP/2 towards clients.
     ParseH2 = 20,
+    /// Makes private keys.
+    Keygen = 21,
+    /// Orders certificates.
+    Acme = 22,
+    /// TLS towards servers.
+    ConnectTls = 23,
+    /// HTTP/2 towards servers.
+    DispatchH2 = 24,
 }
 
 impl Program {
     /// All programs, in the order of their numbers.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::Accept,
         Self::Parse,
         Self::WafFilter,
@@ -81,6 +89,10 @@ impl Program {
         Self::Keys,
         Self::Certs,
         Self::ParseH2,
+        Self::Keygen,
+        Self::Acme,
+        Self::ConnectTls,
+        Self::DispatchH2,
     ];
 
     /// The name of the executable without `fosse-`.
@@ -108,6 +120,10 @@ impl Program {
             Self::Keys => "keys",
             Self::Certs => "certs",
             Self::ParseH2 => "parse-h2",
+            Self::Keygen => "keygen",
+            Self::Acme => "acme",
+            Self::ConnectTls => "connect-tls",
+            Self::DispatchH2 => "dispatch-h2",
         }
     }
 
@@ -116,7 +132,7 @@ impl Program {
     /// # Errors
     /// [`WireError::Field`] for a number outside the table.
     pub fn from_byte(byte: u8) -> Result<Self, WireError> {
-        Self::ALL.get(usize::from(byte)).copied().ok_or(WireError::Field("program"))
+        Self::ALL.into_iter().find(|program| *program as u8 == byte).ok_or(WireError::Field("program"))
     }
 }
 
@@ -219,9 +235,11 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_places_of_programs_agree() {
-        for (at, program) in Program::ALL.into_iter().enumerate() {
-            assert_eq!(program as usize, at);
+    fn each_program_has_a_number_of_its_own_and_comes_back_by_it() {
+        assert!(Program::ALL.is_sorted_by(|one, next| one < next));
+        for program in Program::ALL {
+            assert_eq!(Program::from_byte(program as u8), Ok(program));
         }
+        assert!(Program::from_byte(u8::MAX).is_err());
     }
 }

@@ -7,8 +7,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod beside;
 pub mod blob;
 pub mod cache;
+pub mod challenged;
 pub mod channel;
 pub mod connect;
 pub mod cursor;

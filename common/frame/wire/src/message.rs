@@ -32,3 +32,11 @@ impl Raw {
         Ok(raw)
     }
 }
+
+/// Reads 32 bits of a field of 64.
+///
+/// # Errors
+/// [`WireError::Field`] where it has more.
+pub(crate) const fn narrow(value: u64) -> Result<u32, WireError> {
+    if value > u32::MAX as u64 { Err(WireError::Field("pid")) } else { Ok(value as u32) }
+}

@@ -5,8 +5,8 @@
 //! start watches [`TURNS`] and reads [`STREAM_CONNECTION`] and [`STREAM_SOURCE`] of a process that
 //! crashed; fosse-status shows the rest by the program's table. Readers trust nothing in a page.
 //! What health checks find out has a page of its own, and so have the states that people give to
-//! servers, the addresses of those that have names, what sources were sent,
-//! and what lanes have of a limit of all.
+//! servers, the addresses of those that have names, what sources were sent, what lanes have of a
+//! limit of all, and the renewals of certificates.
 
 #![forbid(unsafe_code)]
 
@@ -23,6 +23,7 @@ mod health;
 mod places;
 mod questions;
 mod rates;
+mod renewals;
 mod servers;
 mod shares;
 mod states;
@@ -34,6 +35,7 @@ pub use connections::*;
 pub use health::*;
 pub use questions::*;
 pub use rates::*;
+pub use renewals::*;
 pub use servers::{SERVERS_SHOWN_MAX, Server, servers};
 pub use shares::*;
 pub use states::*;

@@ -137,6 +137,19 @@ table!(
     counter TIMEOUTS = 2, "attempts that timed out";
     counter WRONG_PEER = 3, "attempts that found another UID than the configured one";
     counter FAILED = 4, "attempts that failed otherwise";
+    counter TLS_REFUSED = 5, "servers with which TLS could not be agreed on, or that could not prove who they are";
+);
+
+table!(
+    /// fosse-connect-tls
+    connect_tls,
+    counter HANDSHAKES = 0, "handshakes with servers";
+    counter RESUMED = 1, "handshakes with servers that took up a session of before";
+    counter REFUSED = 2, "servers that were not to be spoken with";
+    counter TIMEOUTS = 3, "connections closed because a server took too long";
+    counter BYTES_IN = 4, "bytes of records of servers";
+    counter BYTES_OUT = 5, "bytes of records for servers";
+    gauge CONNECTIONS = 6, "connections to servers";
 );
 
 table!(
@@ -170,6 +183,15 @@ table!(
     counter NOT_TAKEN = 6, "changes beyond a limit";
     gauge FILTERS = 7, "filters connected";
     counter BROKEN = 8, "filters that broke the protocol";
+);
+
+table!(
+    /// fosse-dispatch-h2
+    dispatch_h2,
+    counter EXCHANGES = 0, "pairs made for fosse-dispatch";
+    gauge CONNECTIONS = 1, "connections to servers";
+    counter RESETS = 2, "streams that servers have ended before their time";
+    counter BROKEN = 3, "connections that ended because of what a server sent";
 );
 
 table!(
@@ -269,6 +291,7 @@ table!(
     gauge HANDSHAKING = 12, "of those, ones whose handshake is not done";
     counter EXHAUSTED = 13, "connections for which there was no descriptor";
     counter RELIEVED = 14, "connections ended in their handshake because there was no room for others";
+    counter CHALLENGED = 15, "connections of certificate authorities that were handed to fosse-acme";
 );
 
 table!(
@@ -282,8 +305,23 @@ table!(
     gauge KEYS = 5, "private keys";
 );
 
+table!(
+    /// fosse-acme
+    acme,
+    counter REQUESTS = 0, "requests to certificate authorities";
+    counter ISSUED = 1, "certificates that were issued and taken";
+    counter FAILED = 2, "orders of certificates that failed";
+    counter CHALLENGES = 3, "challenges of certificate authorities over HTTP that were met";
+    counter UNKNOWN_TOKENS = 4, "requests over HTTP for challenges that nobody expects";
+    counter UNWRITTEN = 5, "times that what has to survive could not be written";
+    gauge CERTIFICATES = 6, "certificates that are ordered";
+    gauge HELD = 7, "of those, in force";
+    counter HANDSHAKES = 8, "challenges of certificate authorities over TLS that were met";
+    counter FAILED_HANDSHAKES = 9, "handshakes for challenges that nobody expects, or that failed";
+);
+
 /// All tables by program.
-pub const TABLES: [(&str, &[Counter]); 17] = [
+pub const TABLES: [(&str, &[Counter]); 20] = [
     ("accept", accept::TABLE),
     ("parse", parse::TABLE),
     ("waf-filter", waf_filter::TABLE),
@@ -300,6 +338,9 @@ pub const TABLES: [(&str, &[Counter]); 17] = [
     ("encode", encode::TABLE),
     ("tls", tls::TABLE),
     ("keys", keys::TABLE),
+    ("acme", acme::TABLE),
     // Both fronts count the same.
     ("parse-h2", parse::TABLE),
+    ("connect-tls", connect_tls::TABLE),
+    ("dispatch-h2", dispatch_h2::TABLE),
 ];

@@ -120,6 +120,7 @@ calls! {
     RECVFROM "recvfrom" SYS_recvfrom,
     RECVMMSG "recvmmsg" SYS_recvmmsg,
     RECVMSG "recvmsg" SYS_recvmsg,
+    RENAMEAT "renameat" SYS_renameat,
     RENAMEAT2 "renameat2" SYS_renameat2,
     RESTART_SYSCALL "restart_syscall" SYS_restart_syscall,
     RSEQ "rseq" SYS_rseq,

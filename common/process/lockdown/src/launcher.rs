@@ -92,7 +92,8 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::CHOWN, Args::Any, "its owner"),
     Row::platform(call::FCHOWNAT, Args::Any, "the same where there is no chown"),
     Row::seen(call::UNLINK, Args::Any, "socket files that are used no more"),
-    Row::platform(call::UNLINKAT, Args::Any, "the same where there is no unlink"),
+    Row::platform(call::UNLINKAT, Args::Any, "the same where there is no unlink; what is left in the store"),
+    Row::seen(call::RENAMEAT, Args::Any, "the store: a certificate takes the place of the one before whole"),
     // Sockets.
     Row::seen(
         call::SOCKET,

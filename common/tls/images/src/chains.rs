@@ -1,7 +1,10 @@
 //! The chains: `magic | u32 certificates | u32 names | u16 authorities`, then each certificate as
-//! `32 bytes SPKI hash | u8 kind | u64 not after | u8 count | count times: u32 length, DER`, each
-//! name as `u16 length, name | u32 certificate` in the order of the names, and each authority as
-//! `u8 count | count times: u32 length, DER`.
+//! `32 bytes SPKI hash | u8 kind | u64 not after | u16 acme | u8 count | count times: u32 length,
+//! DER`, each name as `u16 length, name | u32 certificate` in the order of the names, and each
+//! authority as `u8 count | count times: u32 length, DER` of its certificates, and the same of its
+//! lists.
+
+use core::ops::RangeInclusive;
 
 use fosse_wire::{
     WireError,
@@ -14,11 +17,17 @@ use crate::{
     NAMES_COUNT_MAX,
 };
 
-const MAGIC: [u8; 8] = *b"fossech1";
+const MAGIC: [u8; 8] = *b"fossech3";
+/// The number of one that is in a file of the configuration.
+const NOT_ACME: u16 = u16::MAX;
 /// Bytes of a name: those of a host, and a star above it.
 const NAME_BYTES_MAX: usize = 255;
 /// Certificates of an authority's file: all that an operating system trusts are 150.
 const AUTHORITY_COUNT_MAX: usize = 255;
+/// Lists of revoked certificates of an authority: one for each that issues for it.
+const LISTS_COUNT_MAX: usize = 255;
+/// Bytes of a list, as much as its file may have. Each certificate takes 40.
+const LIST_BYTES_MAX: usize = 1 << 20;
 
 /// A certificate with what has to be sent along.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +38,8 @@ pub struct Certificate<'a> {
     pub kind: KeyKind,
     /// The second, since 1970, after which it is over.
     pub not_after: u64,
+    /// Its number among those that are got by ACME, if it is one.
+    pub acme: Option<u16>,
     /// DER, the leaf first, then each issuer of the one before.
     pub chain: Vec<&'a [u8]>,
 }
@@ -38,6 +49,8 @@ pub struct Certificate<'a> {
 pub struct Authority<'a> {
     /// DER, in the order of the file.
     pub certificates: Vec<&'a [u8]>,
+    /// Lists of certificates that are revoked, in DER; without any none is.
+    pub revoked: Vec<&'a [u8]>,
 }
 
 /// The chains of a configuration, as slices of their image.
@@ -77,31 +90,10 @@ impl<'a> Chains<'a> {
         &self.names
     }
 
-    /// Returns an authority by its number.
+    /// Returns all authorities, in the order of their numbers.
     #[must_use]
-    pub fn authority(&self, number: u32) -> Option<&Authority<'a>> {
-        self.authorities.get(usize::try_from(number).ok()?)
-    }
-
-    /// Returns the certificates for a canonical host in the order of the configuration: those that
-    /// have its name, or if there are none those that have a star in place of its first label (RFC
-    /// 6125, section 6.4.3). A search of 20,000 names compares 15.
-    pub fn of_name<'s>(&'s self, host: &[u8]) -> impl Iterator<Item = &'s Certificate<'a>> + use<'s, 'a> {
-        let mut found = self.named(host, b"");
-        if found.is_empty()
-            && let Some(dot) = host.iter().position(|byte| *byte == b'.').filter(|dot| *dot > 0)
-        {
-            found = self.named(&host[dot..], b"*");
-        }
-        found.iter().filter_map(|(_, number)| self.certificates.get(usize::try_from(*number).ok()?))
-    }
-
-    /// The rows of the name `before` and `rest` together.
-    fn named(&self, rest: &[u8], before: &[u8]) -> &[(&'a [u8], u32)] {
-        let wanted = || before.iter().chain(rest);
-        let first = self.names.partition_point(|(name, _)| name.iter().lt(wanted()));
-        let same = self.names[first..].iter().take_while(|(name, _)| name.iter().eq(wanted())).count();
-        &self.names[first..first + same]
+    pub fn authorities(&self) -> &[Authority<'a>] {
+        &self.authorities
     }
 
     /// Puts the names into their order and returns the bytes of the image.
@@ -121,6 +113,10 @@ impl<'a> Chains<'a> {
             out.extend_from_slice(&certificate.spki.0);
             out.push(certificate.kind as u8);
             out.extend_from_slice(&certificate.not_after.to_le_bytes());
+            if certificate.acme == Some(NOT_ACME) {
+                return Err(WireError::Field("acme"));
+            }
+            out.extend_from_slice(&certificate.acme.unwrap_or(NOT_ACME).to_le_bytes());
             put_certificates(&mut out, &certificate.chain, CHAIN_COUNT_MAX)?;
         }
         for (name, number) in &self.names {
@@ -130,6 +126,7 @@ impl<'a> Chains<'a> {
         }
         for authority in &self.authorities {
             put_certificates(&mut out, &authority.certificates, AUTHORITY_COUNT_MAX)?;
+            put_all(&mut out, &authority.revoked, 0..=LISTS_COUNT_MAX, (LIST_BYTES_MAX, "list"))?;
         }
         if out.len() > CHAINS_BYTES_MAX { Err(WireError::Field("chains")) } else { Ok(out) }
     }
@@ -156,6 +153,7 @@ impl<'a> Chains<'a> {
                 spki: SpkiHash(c.array::<SPKI_HASH_BYTES>()?),
                 kind: KeyKind::of_byte(c.u8()?)?,
                 not_after: c.u64()?,
+                acme: Some(c.u16()?).filter(|number| *number != NOT_ACME),
                 chain: take_certificates(&mut c, CHAIN_COUNT_MAX)?,
             });
         }
@@ -170,7 +168,8 @@ impl<'a> Chains<'a> {
         }
         for _ in 0..authorities {
             let certificates = take_certificates(&mut c, AUTHORITY_COUNT_MAX)?;
-            chains.authorities.push(Authority { certificates });
+            let revoked = take_all(&mut c, 0..=LISTS_COUNT_MAX, (LIST_BYTES_MAX, "list"))?;
+            chains.authorities.push(Authority { certificates, revoked });
         }
         c.end()?;
         Ok(chains)
@@ -183,31 +182,38 @@ fn check_name(name: &[u8]) -> Result<(), WireError> {
 }
 
 fn put_certificates(out: &mut Vec<u8>, certificates: &[&[u8]], most: usize) -> Result<(), WireError> {
-    let is_sound = (1..=most).contains(&certificates.len());
-    let count = u8::try_from(certificates.len()).ok().filter(|_| is_sound).ok_or(WireError::Field("chain"))?;
-    out.push(count);
-    for der in certificates {
-        check_certificate(der)?;
-        put_long(out, der, "certificate")?;
-    }
-    Ok(())
+    put_all(out, certificates, 1..=most, (CERTIFICATE_BYTES_MAX, "certificate"))
 }
 
 fn take_certificates<'a>(c: &mut Cursor<'a>, most: usize) -> Result<Vec<&'a [u8]>, WireError> {
-    let count = usize::from(c.u8()?);
-    if !(1..=most).contains(&count) {
-        return Err(WireError::Field("chain"));
-    }
-    (0..count)
-        .map(|_| {
-            let der = c.long_bytes()?;
-            check_certificate(der).map(|()| der)
-        })
-        .collect()
+    take_all(c, 1..=most, (CERTIFICATE_BYTES_MAX, "certificate"))
 }
 
-fn check_certificate(der: &[u8]) -> Result<(), WireError> {
-    if (1..=CERTIFICATE_BYTES_MAX).contains(&der.len()) { Ok(()) } else { Err(WireError::Field("certificate")) }
+/// The most bytes of a part, and what it is.
+type Part = (usize, &'static str);
+
+fn put_all(
+    out: &mut Vec<u8>,
+    parts: &[&[u8]],
+    counts: RangeInclusive<usize>,
+    (bytes_max, what): Part,
+) -> Result<(), WireError> {
+    let is_sound = counts.contains(&parts.len()) && parts.iter().all(|der| (1..=bytes_max).contains(&der.len()));
+    out.push(u8::try_from(parts.len()).ok().filter(|_| is_sound).ok_or(WireError::Field(what))?);
+    parts.iter().try_for_each(|der| put_long(out, der, what))
+}
+
+fn take_all<'a>(
+    c: &mut Cursor<'a>,
+    counts: RangeInclusive<usize>,
+    (bytes_max, what): Part,
+) -> Result<Vec<&'a [u8]>, WireError> {
+    let count = usize::from(c.u8()?);
+    if !counts.contains(&count) {
+        return Err(WireError::Field(what));
+    }
+    let is_sound = |der: &[u8]| (1..=bytes_max).contains(&der.len());
+    (0..count).map(|_| Some(c.long_bytes()?).filter(|der| is_sound(der)).ok_or(WireError::Field(what))).collect()
 }
 
 pub(crate) fn put_u32(out: &mut Vec<u8>, count: usize, most: usize, what: &'static str) -> Result<(), WireError> {
@@ -221,20 +227,27 @@ pub(crate) fn take_u32(c: &mut Cursor<'_>, most: usize, what: &'static str) -> R
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn certificate<'a>(number: u8, chain: &[&'a [u8]]) -> Certificate<'a> {
         let spki = SpkiHash([number; SPKI_HASH_BYTES]);
-        Certificate { spki, kind: KeyKind::EcdsaP256, not_after: 9, chain: chain.to_vec() }
+        Certificate {
+            spki,
+            kind: KeyKind::EcdsaP256,
+            not_after: 9,
+            acme: (number == 2).then_some(7),
+            chain: chain.to_vec(),
+        }
     }
 
-    fn sample() -> Chains<'static> {
+    pub(crate) fn sample() -> Chains<'static> {
         let mut chains = Chains::default();
         chains.add(certificate(0, &[b"leaf", b"issuer"]), [&b"www.a.example"[..], b"a.example"]);
         chains.add(certificate(1, &[b"rsa"]), [&b"a.example"[..]]);
         chains.add(certificate(2, &[b"star"]), [&b"*.a.example"[..], b"*.example"]);
-        chains.add_authority(Authority { certificates: vec![b"root", b"other"] });
+        chains.add_authority(Authority { certificates: vec![b"root", b"other"], revoked: vec![b"list"] });
+        chains.add_authority(Authority { certificates: vec![b"another"], revoked: vec![] });
         chains
     }
 
@@ -255,27 +268,6 @@ mod tests {
         }
         bytes.push(0);
         assert_eq!(Chains::decode(&bytes), Err(WireError::Long));
-    }
-
-    #[test]
-    fn a_name_has_its_certificates_in_order_and_a_star_serves_one_label_where_no_name_does() {
-        let mut chains = sample();
-        chains.encode().unwrap();
-        let found = |host: &str| chains.of_name(host.as_bytes()).map(|found| found.spki.0[0]).collect::<Vec<_>>();
-        for (host, expected) in [
-            ("a.example", vec![0, 1]),
-            ("www.a.example", vec![0]),
-            ("x.a.example", vec![2]),
-            ("b.example", vec![2]),
-            ("x.y.a.example", vec![]),
-            ("example", vec![]),
-            (".example", vec![]),
-            (".a.example", vec![]),
-            ("", vec![]),
-            ("*.a.example", vec![2]),
-        ] {
-            assert_eq!(found(host), expected, "{host}");
-        }
     }
 
     #[test]

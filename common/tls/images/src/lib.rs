@@ -10,10 +10,12 @@
 mod chains;
 mod files;
 mod keys;
+mod loaded;
 
 pub use chains::{Authority, Certificate, Chains};
 pub use files::{FILE_BYTES_MAX, FILES_BYTES_MAX, FILES_COUNT_MAX, Files};
 pub use keys::{Key, Keys};
+pub use loaded::{Loaded, LoadedChains};
 
 /// Certificates of one edge: one for each of 10,000 sites, and as many again of another kind.
 pub const CERTIFICATES_COUNT_MAX: usize = 20_000;

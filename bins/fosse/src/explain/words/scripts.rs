@@ -17,6 +17,13 @@ mod tests {
     use crate::explain::tests::{TEXT, explain_of};
 
     #[test]
+    fn says_that_servers_speak_http2() {
+        let said = explain_of(&TEXT.replace("buffer_requests = true", "protocol = \"h2\""), "a.example", "/api/");
+        assert!(said.contains("\nprotocol  HTTP/2: requests share connections"), "{said}");
+        assert!(said.contains("\nlogins    NTLM and Negotiate: no connection of HTTP/2 is logged in"), "{said}");
+    }
+
+    #[test]
     fn says_which_script_runs_for_a_path() {
         let table = "[backend.fastcgi]\nroot = \"/srv/www\"\nscripts = [\"/api/*.php\"]\npath_info = true\n";
         let text = TEXT.replace("buffer_requests = true", table);

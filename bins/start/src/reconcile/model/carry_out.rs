@@ -33,6 +33,7 @@ impl World {
             Action::StartBound(number) => return self.start_bound(number),
             Action::StartEncode(lane) => return self.start_again(lane, Program::Encode),
             Action::StartKeys(lane) => return self.start_again(lane, Program::Keys),
+            Action::StartBeside(lane, program) => return self.start_again(lane, program),
         }
         Ok(())
     }
@@ -116,8 +117,9 @@ impl World {
         });
         let doors = doors.map(|door| DoorEnds::of(door, pair(SocketType::SEQPACKET).unwrap()).unwrap().0).collect();
         let generation = self.state.generation.number;
-        let (state, suspect, is_torn) = (LaneState::Starting, None, false);
-        let lane = Lane { number, generation, core, processes, doors, state, suspect, is_torn };
+        let (set, state) = (self.state.generation.set().unwrap_or_default(), LaneState::Starting);
+        let (adopted, suspect, is_torn) = (set, None, false);
+        let lane = Lane { number, generation, core, processes, doors, state, set, adopted, suspect, is_torn };
         self.state.lanes.push(lane);
         let wanted = self.state.lanes.iter().filter(|lane| lane.generation == generation && lane.state.is_wanted());
         assert!(wanted.count() <= LANES as usize, "more lanes than cores");

@@ -67,10 +67,16 @@ impl Child {
                 _ => {}
             }
             // Of these, several come and the last counts: each store has a session of its own, and
-            // each that checks passwords.
+            // each that checks passwords; what there is to say of certificates is another text each
+            // time.
             let repeats = matches!(
                 message,
-                ToChild::PageDrop { .. } | ToChild::Reload { .. } | ToChild::Records { .. } | ToChild::Passwords { .. }
+                ToChild::PageDrop { .. }
+                    | ToChild::Reload { .. }
+                    | ToChild::Records { .. }
+                    | ToChild::Passwords { .. }
+                    | ToChild::Certificates { .. }
+                    | ToChild::CertificatesRefused { .. }
             );
             assert!(repeats || !self.received.contains(&message), "{program:?} is given twice: {message:?}");
             self.received.push(message);

@@ -59,7 +59,13 @@ impl World {
             let sealed = |name| fosse_sys::memfd::sealed(name, b"settings").unwrap();
             next.blobs.insert(Program::Encode, sealed("encode"));
             next.blobs.insert(Program::Tls, sealed("tls"));
-            next.tls = Some(TlsImages { chains: sealed("chains"), keys: sealed("keys") });
+            next.tls = Some(TlsImages {
+                set: self.state.certificates.take_number(),
+                chains: sealed("chains"),
+                keys: sealed("keys"),
+                listing: sealed("listing"),
+                files: None,
+            });
         }
         if self.has_rules {
             next.rules = Some(fosse_sys::memfd::sealed("rules", b"rules").unwrap());

@@ -3,6 +3,9 @@
 use super::{Change, Line, NAMED_SERVER, REMOTE};
 
 const UNIX_SERVER: Line = ("[[backend]]", "servers", "[\"unix:/run/s.sock\"]");
+/// A server that speaks TLS, and one that does not: the terms are for the one alone.
+const SECURE_SERVER: Line = ("[[backend]]", "servers", "[\"https://app.internal:443\"]");
+const SECURE: &[Line] = &[SECURE_SERVER, REMOTE];
 const HASH: Line = ("[[backend]]", "balance", "\"hash\"");
 const FILES: &[Line] = &[
     ("[[backend]]", "servers", "[]"),
@@ -55,6 +58,7 @@ pub(super) const CHANGES: &[Change] = &[
     ("[[backend]]", "retry_budget_percent", "9", &[]),
     ("[[backend]]", "retry_budget_min", "9", &[]),
     ("[[backend]]", "buffer_requests", "true", &[]),
+    ("[[backend]]", "protocol", "\"h2\"", &[]),
     ("[[backend]]", "proxy_protocol", "\"v2\"", &[]),
     ("[[backend]]", "via", "false", &[]),
     ("[[backend]]", "abort_on_close", "true", &[]),
@@ -74,6 +78,10 @@ pub(super) const CHANGES: &[Change] = &[
     ("[backend.health]", "failures_max", "9", &[]),
     ("[backend.health]", "rest_seconds", "9", &[]),
     ("[backend.health]", "slow_start_seconds", "9", &[]),
+    ("[backend.tls]", "ca_file", "\"ca.pem\"", SECURE),
+    ("[backend.tls]", "server_name", "\"b.example\"", SECURE),
+    ("[backend.tls]", "minimum_version", "\"1.3\"", SECURE),
+    ("[backend.tls]", "verify", "false", SECURE),
     ("[backend.retry]", "on", "[\"timeout\"]", &[]),
     ("[backend.retry]", "status", "[503]", &[]),
     ("[backend.retry]", "methods", "\"any\"", &[]),

@@ -21,6 +21,7 @@ type Change = (&'static str, &'static str, &'static str, &'static [Line]);
 /// A configuration by tables, keys and values; an empty value is a key that is not written.
 const BASE: &[Line] = &[
     ("[[listen]]", "address", "\"127.0.0.1:8080\""),
+    ("[[acme]]", "name", ""),
     ("[[certificate]]", "file", ""),
     ("[[site]]", "hosts", "[\"a.example\"]"),
     ("[[site]]", "backend", "\"app\""),
@@ -36,6 +37,7 @@ const BASE: &[Line] = &[
     ("[[backend]]", "servers", "[\"127.0.0.1:3000\"]"),
     ("[[backend.server]]", "address", "\"127.0.0.1:3004\""),
     ("[[backend.cache_control]]", "paths", ""),
+    ("[backend.tls]", "ca_file", ""),
     ("[backend.health]", "path", "\"/\""),
 ];
 
@@ -75,15 +77,21 @@ const TABLES: &[&str] = &[
     "response_headers",
     "template",
     "include",
+    "acme",
 ];
 
 /// Words that a person has to say: without them the configuration is refused, and so is a reload.
 /// Certificates ask for the one of TLS.
-const WORDS: &[(&str, &str)] =
-    &[("top", "status_public"), ("[[listen]]", "public"), ("[[listen]]", "tls"), ("[[backend]]", "remote")];
+const WORDS: &[(&str, &str)] = &[
+    ("top", "status_public"),
+    ("[[listen]]", "public"),
+    ("[[listen]]", "tls"),
+    ("[[acme]]", "agree_to_terms"),
+    ("[[backend]]", "remote"),
+];
 
 /// Keys that only tie parts of the configuration together.
-const TIES: &[(&str, &str)] = &[("[[backend]]", "name")];
+const TIES: &[(&str, &str)] = &[("[[backend]]", "name"), ("[[acme]]", "name")];
 
 /// Writes a configuration, of whose lines for one key the last one counts.
 fn written(lines: &[Line]) -> String {
@@ -158,9 +166,16 @@ fn a_change_of_any_key_changes_a_part_of_the_plan_that_a_reload_puts_in_force() 
 fn every_key_has_a_change() {
     let name = |title: &'static str, key: &'static str| (if title.starts_with('[') { title } else { "top" }, key);
     let keys = SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| name(section.title, key.name)));
-    let keys: BTreeSet<_> = keys.filter(|(_, key)| !TABLES.contains(key) || ["backend", "tls"].contains(key)).collect();
+    let keys: BTreeSet<_> =
+        keys.filter(|(_, key)| !TABLES.contains(key) || ["backend", "tls", "acme"].contains(key)).collect();
     let changed: BTreeSet<_> = CHANGES.iter().copied().flatten().map(|(table, key, ..)| (*table, *key)).collect();
-    let tables = BTreeSet::from([("top", "backend"), ("top", "tls"), ("[[site]]", "tls")]);
+    let tables = BTreeSet::from([
+        ("top", "acme"),
+        ("top", "backend"),
+        ("top", "tls"),
+        ("[[site]]", "tls"),
+        ("[[backend]]", "tls"),
+    ]);
     assert_eq!(keys.difference(&changed).copied().collect::<BTreeSet<_>>(), tables);
     assert_eq!(changed.difference(&keys).collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{fastcgi, retry, source};
+use super::{backend_tls, fastcgi, http2, retry, source};
 use crate::address::{ServerAddress, is_loopback};
 use crate::model::{AddressFamily, Backend, Balance, ProxyOut};
 use crate::problem::Problems;
@@ -25,11 +25,13 @@ pub(crate) fn backends(backends: &[At<Backend>], problems: &mut Problems) {
         servers(backend, problems);
         source::source_address(backend, problems);
         peer(backend, problems);
+        backend_tls::of_backend(backend, problems);
         pool(backend, problems);
         affinity(backend, problems);
         health(backend, problems);
         retry::of_backend(backend, problems);
         fastcgi::fastcgi(backend, problems);
+        http2::http2(backend, problems);
     }
 }
 
@@ -50,19 +52,19 @@ fn servers(backend: &Backend, problems: &mut Problems) {
     }
     addresses(backend, is_sound, problems);
     for (index, server) in all.iter().enumerate() {
-        let Some(address) = server.sound() else { continue };
-        if let (ServerAddress::Named(name, _), Some(false)) = (address, backend.remote.sound()) {
-            let what = format!("{} is a name, which may lead to other machines in the clear", name.as_str());
+        let Some(url) = server.sound() else { continue };
+        let clear = if url.tls { "" } else { " in the clear" };
+        if let (ServerAddress::Named(name, _), Some(false)) = (&url.address, backend.remote.sound()) {
+            let what = format!("{} is a name, which may lead to other machines{clear}", name.as_str());
             problems.note_with_cure(&server.span, what, "if that is meant, add remote = true");
         }
-        if let (ServerAddress::Tcp(tcp), Some(false)) = (address, backend.remote.sound())
+        if let (ServerAddress::Tcp(tcp), Some(false)) = (&url.address, backend.remote.sound())
             && !is_loopback(tcp)
         {
-            let what =
-                format!("{tcp} is not on this machine's loopback: requests would cross the network in the clear");
+            let what = format!("{tcp} is not on this machine's loopback: requests would cross the network{clear}");
             problems.note_with_cure(&server.span, what, "if that is meant, add remote = true");
         }
-        if all[..index].iter().any(|other| other.sound() == Some(address)) {
+        if all[..index].iter().any(|other| other.sound() == Some(url)) {
             problems.note_with_cure(&server.span, "this server is named twice here", "remove one");
         }
     }
@@ -71,7 +73,7 @@ fn servers(backend: &Backend, problems: &mut Problems) {
 /// Notes names with more addresses than there are places for, and keys that mean nothing without a
 /// name.
 fn addresses(backend: &Backend, is_sound: bool, problems: &mut Problems) {
-    let is_name = |server: &ServerEntry<'_>| matches!(server.address.value, ServerAddress::Named(..));
+    let is_name = |server: &ServerEntry<'_>| matches!(server.address.address, ServerAddress::Named(..));
     if !is_sound {
         return;
     }
@@ -86,7 +88,7 @@ fn addresses(backend: &Backend, is_sound: bool, problems: &mut Problems) {
         }
         return;
     }
-    let all: u32 = backend.all_servers().map(|server| backend.servers_of(&server.address.value)).sum();
+    let all: u32 = backend.all_servers().map(|server| backend.servers_of(&server.address.address)).sum();
     if usize::try_from(all).is_ok_and(|all| all > SERVERS_MAX) && backend.all_servers().count() <= SERVERS_MAX {
         let each = backend.addresses_max.value;
         let what =
@@ -96,7 +98,7 @@ fn addresses(backend: &Backend, is_sound: bool, problems: &mut Problems) {
 }
 
 fn is_unix(server: ServerEntry<'_>) -> bool {
-    matches!(server.address.value, ServerAddress::Unix(_))
+    matches!(server.address.address, ServerAddress::Unix(_))
 }
 
 fn peer(backend: &Backend, problems: &mut Problems) {

@@ -1,12 +1,15 @@
 //! Checks of several values: whether the tables fit together.
 
+mod acme;
 mod auth;
 mod backend;
+mod backend_tls;
 mod cache;
 mod cookies;
 pub(crate) mod cors;
 mod fastcgi;
 mod files;
+mod http2;
 mod limits;
 mod links;
 mod listen;
@@ -31,6 +34,7 @@ pub(crate) fn edge(edge: &Edge, problems: &mut Problems) {
     listen::listeners(&edge.listen, problems);
     rates::rates(edge, problems);
     tls::tls(edge, problems);
+    acme::acme(edge, problems);
     site::sites(&edge.site, (&edge.backend, &by_name), problems);
     backend::backends(&edge.backend, problems);
     cookies::sticky_cookies(&edge.site, &by_name, problems);

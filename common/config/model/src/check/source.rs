@@ -57,7 +57,7 @@ pub(super) fn source_address(backend: &Backend, problems: &mut Problems) {
     for source in sources {
         let family = Family::of(source.0);
         let is_used = |server: ServerEntry<'_>| {
-            server.address.sound().is_none_or(|address| families(address, backend).contains(&family))
+            server.address.sound().is_none_or(|url| families(&url.address, backend).contains(&family))
         };
         if !backend.all_servers().any(is_used) {
             let what = format!("no server is reached over {}", family.name());
@@ -68,7 +68,7 @@ pub(super) fn source_address(backend: &Backend, problems: &mut Problems) {
 
 /// Notes what keeps a server from being reached from these addresses.
 fn of_server(backend: &Backend, server: ServerEntry<'_>, sources: &[&At<SourceAddress>], problems: &mut Problems) {
-    let (Some(address), span) = (server.address.sound(), &server.address.span) else { return };
+    let (Some(address), span) = (server.address.sound().map(|url| &url.address), &server.address.span) else { return };
     if let ServerAddress::Unix(_) = address {
         let what = "connections to a unix socket come from no address, and this backend has source_address";
         return problems.note_with_cure(span, what, "give the socket a backend of its own, or remove source_address");

@@ -55,11 +55,11 @@ fn certificates(edge: &Edge, problems: &mut Problems) {
     }
     let mut seen = BTreeMap::new();
     for certificate in certificates {
-        let Some(file) = certificate.file.sound() else { continue };
+        let Some(Some(file)) = certificate.file.sound() else { continue };
         if seen.insert(&file.0, ()).is_some() {
             problems.note_with_cure(&certificate.file.span, "an earlier certificate has this file", "remove one");
         }
-        if certificate.key.sound() == Some(file) {
+        if matches!(certificate.key.sound(), Some(Some(key)) if key == file) {
             let what = "the file of the certificate is named as that of its key";
             problems.note_with_cure(&certificate.key.span, what, "give the key a file of its own");
         }
@@ -118,6 +118,10 @@ fn of_site(tls: &SiteTls, problems: &mut Problems) {
     {
         let what = "client_certificates, and nothing says from whom they may be";
         problems.note_with_cure(&tls.client_certificates.span, what, "add client_ca = \"FILE\"");
+    }
+    if tls.client_crl.written().is_some() && matches!(tls.client_ca.sound(), Some(None)) {
+        let what = "client_crl, and clients are asked for no certificate";
+        problems.note_with_cure(&tls.client_crl.span, what, "add client_ca = \"FILE\"");
     }
     if tls.enabled.sound() == Some(&false) {
         let written = [

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fosse_settings as blobs;
+use fosse_settings::tls::ServerTerms;
 
 use crate::model::{Backend, ProxyOut};
 
@@ -45,9 +46,16 @@ impl Numbers {
     /// its backend gets another name or interval.
     ///
     /// Of two backends that ask the same at another pace, the second one has a number of its own.
-    pub(super) fn number(&mut self, server: &blobs::Server, check: &blobs::Check) -> (u64, bool) {
+    pub(super) fn number(
+        &mut self,
+        server: &blobs::Server,
+        terms: Option<&ServerTerms>,
+        check: &blobs::Check,
+    ) -> (u64, bool) {
         let mut digest = Digest::default();
         digest.server(server);
+        // A server without TLS has the number that it had before there was any.
+        terms.iter().for_each(|terms| digest.terms(terms));
         digest.check(check);
         let shared = self.0.get(&digest.number()).is_some_and(|other| pace(other) != pace(check));
         if shared {
@@ -81,7 +89,7 @@ impl Digest {
     }
 
     fn server(&mut self, server: &blobs::Server) {
-        let blobs::Server { address, second, source_address, peer_uids, connect_seconds } = server;
+        let blobs::Server { address, second, source_address, peer_uids, connect_seconds, tls: _, http2 } = server;
         for address in std::iter::once(address).chain(second) {
             match address {
                 blobs::Address::Unix(path) => self.part(path.as_bytes()),
@@ -99,6 +107,17 @@ impl Digest {
         self.value(connect_seconds.as_millis());
         // A server without one has the number that it had before there were any.
         source_address.iter().for_each(|address| self.part(address));
+        if *http2 {
+            self.part(b"h2");
+        }
+    }
+
+    fn terms(&mut self, terms: &ServerTerms) {
+        let ServerTerms { server_name, authority, minimum_version, http2, .. } = terms;
+        self.part(server_name.as_bytes());
+        // The number of a file: where another is added before it the next checks find out.
+        let authority = authority.map_or(u128::MAX, u128::from);
+        self.values([authority, u128::from(*minimum_version as u8), u128::from(*http2)]);
     }
 
     fn check(&mut self, check: &blobs::Check) {
@@ -138,6 +157,8 @@ impl Digest {
 mod tests {
     use core::time::Duration;
 
+    use fosse_settings::tls::TlsVersion;
+
     use super::*;
 
     fn server() -> blobs::Server {
@@ -147,6 +168,8 @@ mod tests {
             source_address: Vec::new(),
             peer_uids: Vec::new(),
             connect_seconds: Duration::from_secs(1),
+            tls: None,
+            http2: false,
         }
     }
 
@@ -164,7 +187,7 @@ mod tests {
     }
 
     fn alone(server: &blobs::Server, check: &blobs::Check) -> u64 {
-        Numbers::default().number(server, check).0
+        Numbers::default().number(server, None, check).0
     }
 
     #[test]
@@ -194,6 +217,16 @@ mod tests {
         let mut numbers: Vec<_> = servers.iter().map(|server| alone(server, &check)).collect();
         numbers.extend(checks.iter().map(|check| alone(&server, check)));
         numbers.push(alone(&server, &check));
+        let terms = ServerTerms { server_name: "a".into(), authority: Some(0), ..ServerTerms::default() };
+        for terms in [
+            terms.clone(),
+            ServerTerms { server_name: "b".into(), ..terms.clone() },
+            ServerTerms { authority: None, ..terms.clone() },
+            ServerTerms { minimum_version: TlsVersion::Tls13, ..terms.clone() },
+            ServerTerms { http2: true, ..terms },
+        ] {
+            numbers.push(Numbers::default().number(&server, Some(&terms), &check).0);
+        }
         let count = numbers.len();
         numbers.sort_unstable();
         numbers.dedup();
@@ -207,16 +240,16 @@ mod tests {
         let slower = blobs::Check { first_byte_seconds: Duration::from_secs(5), ..check.clone() };
         assert_eq!(alone(&server, &check), alone(&server, &patient), "what was found out is believed after a reload");
         let mut numbers = Numbers::default();
-        let (first, is_new) = numbers.number(&server, &check);
+        let (first, is_new) = numbers.number(&server, None, &check);
         assert!(is_new);
         assert_eq!(
-            (numbers.number(&server, &check), numbers.number(&server, &slower)),
+            (numbers.number(&server, None, &check), numbers.number(&server, None, &slower)),
             ((first, false), (first, false))
         );
-        let (second, is_new) = numbers.number(&server, &patient);
+        let (second, is_new) = numbers.number(&server, None, &patient);
         assert!(is_new && second != first);
         assert_eq!(
-            (numbers.number(&server, &patient), numbers.number(&server, &check)),
+            (numbers.number(&server, None, &patient), numbers.number(&server, None, &check)),
             ((second, false), (first, false))
         );
     }

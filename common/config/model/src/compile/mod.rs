@@ -1,6 +1,7 @@
 //! The model as a plan for fosse-start and one blob per program: names become indices, defaults
 //! numbers, times milliseconds. Nothing is decided after this.
 
+mod acme;
 mod backends;
 mod cache;
 mod checks;
@@ -18,6 +19,7 @@ mod retry;
 mod sites;
 mod tls;
 mod to_https;
+mod waf;
 
 use core::time::Duration;
 
@@ -43,16 +45,18 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(crate) fn plan(edge: &Edge, texts: &Texts<'_>, accounts: &Accounts, problems: &mut Problems) -> Plan {
     let by_name = Backends::of(&edge.backend);
     let mut plan = of_start(edge, &by_name, accounts, problems);
-    let (rules, pages) = (sites::RuleSets::of(&edge.site), pages::PageFiles::of(&edge.site));
+    let (rules, pages) = (waf::RuleSets::of(&edge.site), pages::PageFiles::of(&edge.site));
     let secrets = (links::KeyFiles::of(&edge.site), password::UserLists::of(&edge.site));
     let numbered = sites::Numbered::of(edge, problems);
-    let servers = backends::Servers::of(&edge.backend, accounts, problems);
+    let files = tls::Files::of(edge, texts);
+    let mut servers = backends::Servers::of(edge, &files, accounts, problems);
+    let ordered = acme::Ordered::of(edge, texts, &mut servers.resolve, problems);
     let dispatch =
         cache::tagged(dispatch(edge, (&numbered, &secrets), (&by_name, &servers), (plan.group, accounts), problems));
     let cache = cache::settings(edge, &dispatch).map(|cache| (Program::Cache, encode(&cache)));
     plan.cache_bytes = cache.as_ref().map_or(0, |_| edge.limits.cache_bytes_max.0);
     plan.cache_disk = cache.as_ref().and_then(|_| cache::disk(edge));
-    let tls = tls::Tls::of(edge, texts);
+    let tls = tls::tls(edge, &files);
     let encoded = [
         (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
         (Program::Parse, encode(&parse(edge, &numbered, (&by_name, &servers), &pages, tls.as_ref(), problems))),
@@ -61,20 +65,40 @@ pub(crate) fn plan(edge: &Edge, texts: &Texts<'_>, accounts: &Accounts, problems
         (Program::Load, encode(&load(edge, &rules, pages.names.clone(), &secrets))),
     ];
     let filter = edge.site.iter().any(|site| uses_filter(site, &by_name));
-    let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &numbered, &by_name, &rules))));
+    let filter = filter.then(|| (Program::WafFilter, encode(&waf::waf_filter(edge, &numbered, &by_name, &rules))));
     let checks = (!servers.prober.servers.is_empty()).then(|| (Program::Prober, encode(&servers.prober)));
     let users = &secrets.1.settings;
     let users = (!users.lists.is_empty()).then(|| (Program::Password, encode(users)));
     let names = (!servers.resolve.names.is_empty()).then(|| (Program::Resolve, encode(&resolve(edge, &servers))));
+    let http2 = servers.http2().map(|settings| (Program::DispatchH2, encode(&settings)));
     let coder = sites::encode(edge).map(|settings| (Program::Encode, encode(&settings)));
     plan.files.clone_from(&servers.files);
-    let of_tls = tls.iter().flat_map(|tls| [(Program::Tls, encode(&tls.tls)), (Program::Certs, encode(&tls.certs))]);
-    let optional = filter.into_iter().chain(checks).chain(names).chain(users).chain(cache).chain(coder).chain(of_tls);
+    let of_tls = of_tls(tls.as_ref(), &files, &servers, ordered.as_ref());
+    let optional = filter.into_iter().chain(checks).chain(names).chain(users).chain(cache).chain(coder);
+    let optional = optional.chain(of_tls).chain(http2);
     add_blobs(&mut plan, encoded.into_iter().chain(optional), problems);
-    let speaks_http2 = edge.listen.iter().any(|listen| listen.http2.value);
-    plan.http2 = speaks_http2 || tls.as_ref().is_some_and(|tls| tls.tls.http2);
-    plan.tls_files = tls.map(|tls| tls.files).unwrap_or_default();
+    plan.http2 = edge.listen.iter().any(|listen| listen.http2.value) || tls.as_ref().is_some_and(|tls| tls.http2);
+    plan.tls_files = files.all();
+    if let Some(ordered) = ordered {
+        (plan.acme, plan.authorities) = (ordered.certificates, Some(ordered.authorities));
+    }
     plan
+}
+
+/// A program with its settings.
+type Blob = (Program, Result<Vec<u8>, BlobError>);
+
+/// Returns the settings of programs that TLS needs, towards clients and servers.
+fn of_tls(
+    tls: Option<&blobs::tls::TlsSettings>,
+    files: &tls::Files,
+    servers: &backends::Servers,
+    ordered: Option<&acme::Ordered>,
+) -> impl Iterator<Item = Blob> {
+    let certs = (!files.is_empty()).then(|| (Program::Certs, encode(&files.certs)));
+    let to_servers = servers.connect_tls().map(|settings| (Program::ConnectTls, encode(&settings)));
+    let acme = ordered.map(|ordered| (Program::Acme, encode(&ordered.acme)));
+    tls.map(|tls| (Program::Tls, encode(tls))).into_iter().chain(certs).chain(to_servers).chain(acme)
 }
 
 /// Returns the plan without the settings of programs: what start itself obeys.
@@ -88,9 +112,9 @@ fn of_start(edge: &Edge, backends: &Backends<'_>, accounts: &Accounts, problems:
         lane_connections_max: edge.limits.lane_connections_max.value,
         log_second_lines_max: edge.limits.log_second_lines_max.value,
         sites: number_of(edge.site.len()),
-        backends: number_of(edge.backend.len()),
+        backends: number_of(edge.backend.len() + usize::from(acme::responds_over_http(edge))),
         scheduling: scheduling(edge.scheduling.value),
-        inspect_responses: sites::some_inspects(edge),
+        inspect_responses: waf::some_inspects(edge),
         listeners: listeners::plan(&edge.listen, accounts, problems),
         access_log: edge.access_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
         audit_log: edge.audit_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
@@ -110,11 +134,7 @@ fn resolve(edge: &Edge, servers: &backends::Servers) -> blobs::Resolve {
     blobs::Resolve { name_servers, names: servers.resolve.names.clone() }
 }
 
-fn add_blobs(
-    plan: &mut Plan,
-    encoded: impl Iterator<Item = (Program, Result<Vec<u8>, BlobError>)>,
-    problems: &mut Problems,
-) {
+fn add_blobs(plan: &mut Plan, encoded: impl Iterator<Item = Blob>, problems: &mut Problems) {
     for (program, blob) in encoded {
         match blob {
             Ok(bytes) => plan.blobs.push((program, bytes)),
@@ -184,14 +204,14 @@ fn parse(
     numbered: &sites::Numbered,
     (backends, servers): (&Backends<'_>, &backends::Servers),
     pages: &pages::PageFiles,
-    tls: Option<&tls::Tls>,
+    tls: Option<&blobs::tls::TlsSettings>,
     problems: &mut Problems,
 ) -> blobs::Parse {
     let (sites, policies, error_pages) = sites::parse(edge, numbered, backends, pages, |site| tls::terms(tls, site));
     let (limits, timeouts) = (&edge.limits.value, &edge.timeouts.value);
     let (head, own_heads) = heads::limits(edge, problems);
     let policies = policies.into_iter().zip(own_heads).map(|(policy, head)| blobs::ParsePolicy { head, ..policy });
-    let policies = policies.chain(numbered.redirects.parse());
+    let policies = policies.chain(numbered.redirects.parse()).chain(numbered.challenges.parse());
     let default_sites = sites::defaults_of_listeners(edge, problems);
     let listeners = edge.listen.iter().zip(default_sites);
     blobs::Parse {
@@ -258,7 +278,7 @@ fn dispatch(
     }
 }
 
-fn load(edge: &Edge, rules: &sites::RuleSets, pages: Vec<String>, (keys, users): &Secrets) -> blobs::Load {
+fn load(edge: &Edge, rules: &waf::RuleSets, pages: Vec<String>, (keys, users): &Secrets) -> blobs::Load {
     let (rules, lists) = (rules.entries.clone(), listeners::lists(edge));
     let (keys, users) = (keys.paths.clone(), users.paths.clone());
     blobs::Load { rules, lists, pages, keys, users, includes: Vec::new() }

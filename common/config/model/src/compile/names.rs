@@ -30,7 +30,17 @@ pub(super) fn follow(resolve: &mut blobs::Resolve, name: &Name, backend: &Backen
         networks: networks(backend),
         numbers: Vec::new(),
     };
-    let numbers: Vec<u64> = (0..backend.addresses_max.value).map(|slot| number(&followed, slot)).collect();
+    add(resolve, followed, backend.addresses_max.value)
+}
+
+/// Has a name followed, wherever its addresses lie. Returns the number of each that it may have.
+pub(super) fn follow_anywhere(resolve: &mut blobs::Resolve, name: &Name, addresses_max: u32) -> Vec<u64> {
+    let followed = blobs::FollowedName { name: name.as_str().to_owned(), ..blobs::FollowedName::default() };
+    add(resolve, followed, addresses_max)
+}
+
+fn add(resolve: &mut blobs::Resolve, followed: blobs::FollowedName, addresses_max: u32) -> Vec<u64> {
+    let numbers: Vec<u64> = (0..addresses_max).map(|slot| number(&followed, slot)).collect();
     let same = |other: &&mut blobs::FollowedName| other.numbers.first() == numbers.first();
     match resolve.names.iter_mut().find(same) {
         Some(other) if other.numbers.len() < numbers.len() => other.numbers.clone_from(&numbers),

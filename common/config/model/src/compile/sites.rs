@@ -1,53 +1,18 @@
-//! Sites and their policies as parse, waf-filter and dispatch see them.
-
-use std::collections::HashMap;
+//! Sites and their policies as parse and dispatch see them.
 
 use fosse_settings as blobs;
 
+use super::acme::Challenges;
 use super::pages::{PageFiles, PageSets};
 use super::retry::retry;
 use super::to_https::Redirects;
 use super::{Secrets, cors, headers, listeners};
 use crate::backends::Backends;
-use crate::exclusions;
-use crate::model::{Edge, OverLimit, Route, Site, Underscores, Utf8, Waf, When};
+use crate::model::{Edge, Route, Site, Underscores, Utf8, Waf, When};
 use crate::names::{FieldName, Name, Network, PathPrefix};
 use crate::policy::{Does, Policy, Respond};
 use crate::problem::{Problems, Span};
 use crate::section::At;
-
-/// The different lists of rules that sites name; sites with the same list share a set.
-#[derive(Debug, Default)]
-pub(crate) struct RuleSets {
-    /// Entry patterns of each set, joined.
-    pub entries: Vec<String>,
-    numbers: HashMap<String, u32>,
-}
-
-impl RuleSets {
-    /// Collects the sets in the order of the sites.
-    pub(crate) fn of(sites: &[At<Site>]) -> Self {
-        let mut sets = Self::default();
-        let policies = sites.iter().flat_map(|site| Policy::of(site));
-        for policy in policies.filter(|policy| policy.waf() != Waf::Off) {
-            let patterns = patterns(&policy);
-            if !patterns.is_empty() && !sets.numbers.contains_key(&patterns) {
-                // The rows allow 10,000 sites of 1,000 routes.
-                sets.numbers.insert(patterns.clone(), u32::try_from(sets.entries.len()).unwrap_or(u32::MAX));
-                sets.entries.push(patterns);
-            }
-        }
-        sets
-    }
-
-    fn index(&self, policy: &Policy<'_>) -> Option<u32> {
-        self.numbers.get(&patterns(policy)).copied()
-    }
-}
-
-fn patterns(policy: &Policy<'_>) -> String {
-    fosse_bundle::join_patterns(policy.rules().iter().map(|pattern| pattern.0.as_str()))
-}
 
 /// Returns the canonical hosts as parse compares them.
 pub(super) fn hosts(site: &Site) -> Vec<String> {
@@ -55,7 +20,7 @@ pub(super) fn hosts(site: &Site) -> Vec<String> {
 }
 
 /// Returns the name of a site in logs.
-fn name(site: &Site) -> String {
+pub(super) fn name(site: &Site) -> String {
     site.hosts.iter().next().map_or_else(|| "default".to_owned(), |host| host.value.written())
 }
 
@@ -82,9 +47,11 @@ pub(super) fn defaults_of_listeners_alone(edge: &Edge) -> Vec<Option<u32>> {
 /// The sites with their routes, and the numbers of their policies, which all programs share.
 #[derive(Debug, Default)]
 pub(crate) struct Numbered {
-    routes: Vec<blobs::SiteRoutes>,
+    pub(super) routes: Vec<blobs::SiteRoutes>,
     /// The policies after those of sites and routes.
     pub(super) redirects: Redirects,
+    /// The one after those.
+    pub(super) challenges: Challenges,
 }
 
 impl Numbered {
@@ -93,6 +60,7 @@ impl Numbered {
         let mut next = 0;
         let redirects = Redirects::of(edge);
         let first = super::number_of(edge.site.iter().map(|site| 1 + site.route.len()).sum());
+        let challenges = Challenges::of(edge, first + redirects.len());
         let routes = edge.site.iter().map(|site| {
             let own = next;
             next += 1;
@@ -102,9 +70,14 @@ impl Numbered {
                 let conditions = conditions(&route.when, edge, problems);
                 blobs::Route { path: path_match(route), conditions, policy }
             });
-            blobs::SiteRoutes { policy: own, routes: routes.collect(), to_https: redirects.of_site(site, first) }
+            blobs::SiteRoutes {
+                policy: own,
+                routes: routes.collect(),
+                challenge: challenges.policy,
+                to_https: redirects.of_site(site, first),
+            }
         });
-        Self { routes: routes.collect(), redirects }
+        Self { routes: routes.collect(), redirects, challenges }
     }
 }
 
@@ -135,11 +108,6 @@ fn conditions(when: &When, edge: &Edge, problems: &mut Problems) -> Vec<blobs::C
         conditions.push(blobs::Condition::Network(networks.iter().map(|net| listeners::net(&net.0)).collect()));
     }
     conditions
-}
-
-/// Returns whether the rules of some policy inspect responses.
-pub(crate) fn some_inspects(edge: &Edge) -> bool {
-    edge.site.iter().flat_map(|site| Policy::of(site)).any(|policy| policy.inspects())
 }
 
 /// Returns the settings of parse for all sites and policies.
@@ -217,63 +185,6 @@ fn prefixes(route: &Route) -> Option<blobs::Prefixes> {
     (prefixes != blobs::Prefixes::default()).then_some(prefixes)
 }
 
-/// Returns the settings of waf-filter.
-pub(crate) fn waf_filter(
-    edge: &Edge,
-    numbered: &Numbered,
-    backends: &Backends<'_>,
-    rules: &RuleSets,
-) -> blobs::WafFilter {
-    let (mut policies, mut profiles) = (Vec::new(), Vec::new());
-    for site in edge.site.iter() {
-        // Most routes of a site are evaluated as the site is.
-        let (first, exclusions) = (profiles.len(), exclusions::seclang(site));
-        for policy in Policy::of(site) {
-            let profile = waf_profile(&policy, &exclusions, rules);
-            let known = profiles[first..].iter().position(|other| *other == profile).map(|at| first + at);
-            let number = known.unwrap_or_else(|| {
-                profiles.push(profile);
-                profiles.len() - 1
-            });
-            let buffer_requests = policy.whole_for(backends).is_some();
-            policies.push(blobs::WafPolicy { profile: u32::try_from(number).unwrap_or(u32::MAX), buffer_requests });
-        }
-    }
-    if !numbered.redirects.is_empty() {
-        policies.extend(numbered.redirects.waf_filter(profiles.len()));
-        profiles.push(blobs::WafProfile { waf: blobs::WafMode::Off, ..blobs::WafProfile::default() });
-    }
-    blobs::WafFilter {
-        sites: numbered.routes.clone(),
-        policies,
-        profiles,
-        lane_held_bytes_max: edge.limits.lane_held_bytes_max.0,
-    }
-}
-
-fn waf_profile(policy: &Policy<'_>, exclusions: &str, rules: &RuleSets) -> blobs::WafProfile {
-    let waf = match policy.waf() {
-        Waf::Off => blobs::WafMode::Off,
-        Waf::Detect => blobs::WafMode::Detect,
-        Waf::Block => blobs::WafMode::Block,
-    };
-    let body_over_limit = match policy.body_over_limit() {
-        OverLimit::Reject => blobs::OverLimit::Reject,
-        OverLimit::PassInPart => blobs::OverLimit::PassInPart,
-    };
-    blobs::WafProfile {
-        name: name(policy.site),
-        waf,
-        utf8: policy.utf8() == Utf8::Require,
-        body_bytes_max: policy.body_bytes_max().0,
-        body_over_limit,
-        rules: if waf == blobs::WafMode::Off { None } else { rules.index(policy) },
-        exclusions: exclusions.to_owned(),
-        rules_milliseconds_max: policy.rules_milliseconds_max(),
-        inspect_responses: policy.inspects(),
-    }
-}
-
 /// Returns the settings of dispatch for all sites and policies.
 pub(crate) fn dispatch(
     edge: &Edge,
@@ -288,7 +199,8 @@ pub(crate) fn dispatch(
     });
     let policies = edge.site.iter().flat_map(|site| Policy::of(site));
     let policies = policies.map(|policy| dispatch_policy(&policy, secrets, backends, problems));
-    (sites.collect(), policies.chain(numbered.redirects.dispatch()).collect())
+    let policies = policies.chain(numbered.redirects.dispatch()).chain(numbered.challenges.dispatch(edge));
+    (sites.collect(), policies.collect())
 }
 
 fn dispatch_policy(

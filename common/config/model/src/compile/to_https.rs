@@ -50,6 +50,11 @@ impl Redirects {
             .collect()
     }
 
+    /// Returns the number of their policies.
+    pub(super) fn len(&self) -> u32 {
+        super::number_of(self.ports.len())
+    }
+
     /// Returns whether there are none.
     pub(super) const fn is_empty(&self) -> bool {
         self.ports.is_empty()
@@ -69,7 +74,7 @@ impl Redirects {
     /// Iterates over their policies as waf-filter sees them, which has this profile for them.
     pub(super) fn waf_filter(&self, profile: usize) -> impl Iterator<Item = blobs::WafPolicy> {
         let profile = u32::try_from(profile).unwrap_or(u32::MAX);
-        self.ports.iter().map(move |_| blobs::WafPolicy { profile, buffer_requests: false })
+        self.ports.iter().map(move |_| blobs::WafPolicy { profile, buffer_requests: false, streams_calls: false })
     }
 
     /// Iterates over their policies as dispatch sees them.

@@ -2,8 +2,9 @@
 
 use super::fastcgi::FastCgi;
 use super::retry::Retries;
-use crate::address::ServerAddress;
-use crate::choices::{AddressFamily, Balance, Coding, ProxyOut};
+use super::tls::BackendTls;
+use crate::address::ServerUrl;
+use crate::choices::{AddressFamily, BackendProtocol, Balance, Coding, ProxyOut};
 use crate::names::{
     Account, CacheDirectives, CheckMethod, CheckText, CookieName, Directory, FileGlob, FileName, HashBy, HealthPath,
     HostName, Name, Network, Seed, SourceAddress, StatusRange, TryFile, UpgradeToken,
@@ -20,8 +21,9 @@ section! {
         /// Its servers: unix sockets first choice, loopback TCP second. "localhost" is 127.0.0.1
         /// and, where that refuses, ::1. Another name is followed by fosse-resolve(8): each of its
         /// addresses is a server, "NAME:PORT#1" and so on, that comes and goes with it. Names are
-        /// whole: search domains are not appended.
-        servers: Vec<At<ServerAddress>>, Default("[]"), 0..=64;
+        /// whole: search domains are not appended. TLS is spoken with servers that are written with
+        /// https:// before a name or an address, whose port is 443 where none is written.
+        servers: Vec<At<ServerUrl>>, Default("[]"), 0..=64;
         /// Servers that have more to say than their address, beside those of the list; together
         /// there are 1 to 64.
         server: Vec<At<Server>>, Default("[]"), 0..=64;
@@ -117,6 +119,14 @@ section! {
         /// and where the request has no Expect or Upgrade and is no gRPC. Others go on as they
         /// come. A site or a route may say it otherwise.
         buffer_requests: bool, Default("false");
+        /// Protocol of its servers. With "h2" they speak HTTP/2: without TLS by prior knowledge,
+        /// with TLS by ALPN. Requests share few connections, in which each is a stream;
+        /// connections_max and the pool count requests and places for them then. A request that
+        /// its server has not looked at when it leaves is sent again, whatever its method.
+        /// With "grpc" they do so too, and calls of gRPC are streams in both directions: rules
+        /// evaluate their heads and none of their messages, which no rule could read, so servers
+        /// should be ones that take nothing else for such a request.
+        protocol: BackendProtocol, Default("\"http/1.1\"");
         /// PROXY header at the beginning of each connection; such connections are not shared
         /// between clients.
         proxy_protocol: ProxyOut, Default("\"off\"");
@@ -141,6 +151,8 @@ section! {
         upgrade: Vec<At<UpgradeToken>>, Default("[\"websocket\"]"), 0..=8;
         /// Detection of dead servers.
         health: Health, Default("{}");
+        /// TLS with its servers that are written with https://.
+        tls: BackendTls, Default("{}");
         /// Its servers speak FastCGI.
         fastcgi: Option<FastCgi>, Absent("they speak HTTP/1.1");
     }
@@ -150,7 +162,7 @@ section! {
     /// A server that has more to say than its address.
     Server "[[backend.server]]" {
         /// Its address, as in servers.
-        address: ServerAddress, Required;
+        address: ServerUrl, Required;
         /// Its part of the requests beside the weights of the others; those of servers have 1. With
         /// 0 it gets none.
         weight: u32, Default("1"), 0..=256;

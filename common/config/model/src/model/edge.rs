@@ -1,5 +1,6 @@
 //! The top of the file, and what holds for every client: times and limits.
 
+use super::acme::Acme;
 use super::backend::Backend;
 use super::listen::Listen;
 use super::site::Site;
@@ -93,6 +94,8 @@ section! {
         listen: Vec<At<Listen>>, Required, 1..=64;
         /// Certificates of listeners with TLS, each with its key.
         certificate: Vec<At<Certificate>>, Default("[]"), 0..=10000;
+        /// Certificate authorities of which certificates are ordered.
+        acme: Vec<At<Acme>>, Default("[]"), 0..=8;
         /// TLS of all listeners that have it.
         tls: Tls, Default("{}");
         /// Host names and what is done for them.

@@ -1,5 +1,6 @@
 //! The tables and keys of fosse.toml: one row each, which is also its line in fosse.toml(5).
 
+mod acme;
 mod auth;
 mod backend;
 mod cors;
@@ -18,10 +19,12 @@ mod tls;
 mod when;
 
 pub use crate::choices::{
-    AccessFormat, AddressFamily, Balance, ClientCertificates, Coding, OverLimit, ProxyOut, RetryMethods, RetryOn,
-    Scheduling, SecurityHeaders, TlsVersion, TrustedFields, Underscores, UnknownNames, Utf8, Waf,
+    AccessFormat, AddressFamily, BackendProtocol, Balance, ClientCertificates, Coding, KeyType, OverLimit, ProxyOut,
+    RetryMethods, RetryOn, Scheduling, SecurityHeaders, TlsVersion, TrustedFields, Underscores, UnknownNames, Utf8,
+    Waf,
 };
 use crate::section::SectionDoc;
+pub use acme::Acme;
 pub use auth::{Check, ForwardAuth};
 pub use backend::{Backend, CacheControl, Health, Server};
 pub use cors::Cors;
@@ -36,7 +39,7 @@ pub use password::BasicAuth;
 pub use retry::{Retries, Retry};
 pub use site::{ErrorPage, Route, Site};
 pub use template::Templates;
-pub use tls::{Certificate, SiteTls, Tls};
+pub use tls::{BackendTls, Certificate, SiteTls, Tls};
 pub use when::When;
 
 /// Every table, in the order of the manual page.
@@ -46,6 +49,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     Limits::DOC,
     Listen::DOC,
     Certificate::DOC,
+    Acme::DOC,
     Tls::DOC,
     Site::DOC,
     Route::DOC,
@@ -63,6 +67,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     Backend::DOC,
     Server::DOC,
     CacheControl::DOC,
+    BackendTls::DOC,
     Health::DOC,
     Retry::DOC,
     FastCgi::DOC,

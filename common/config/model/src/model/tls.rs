@@ -1,8 +1,8 @@
 //! TLS: certificates, and the terms on which clients are served.
 
-use crate::choices::{ClientCertificates, TlsVersion, UnknownNames};
-use crate::names::{CipherName, FilePath, GroupName};
-use crate::section::Presence::{Absent, Default, Required};
+use crate::choices::{ClientCertificates, KeyType, TlsVersion, UnknownNames};
+use crate::names::{CipherName, FilePath, GroupName, HostName, HostPattern, Name};
+use crate::section::Presence::{Absent, Default};
 use crate::section::{At, section};
 use crate::value::Seconds;
 
@@ -14,11 +14,18 @@ section! {
     Certificate "[[certificate]]" {
         /// File in PEM with the certificate, and after it that of its issuer, and so on, without
         /// the root: fullchain.pem of certbot.
-        file: FilePath, Required;
+        file: Option<FilePath>, Absent("it is ordered: acme");
         /// File in PEM with its private key, without a password: RSA of 2048 to 4096 bits, ECDSA on
         /// P-256 or P-384, or Ed25519. It belongs to root (or to who starts the edge), who alone
         /// may write it, and others must not read it.
-        key: FilePath, Required;
+        key: Option<FilePath>, Absent("it is made when the certificate is ordered");
+        /// Name of the [[acme]] of which the certificate is ordered and renewed, in place of file
+        /// and key. Until there is one its names are not served over TLS.
+        acme: Option<Name>, Absent("the certificate is in a file");
+        /// Names of hosts that an ordered certificate has.
+        names: Vec<At<HostPattern>>, Default("[]"), 0..=100;
+        /// Kind of the key of an ordered certificate. Each renewal makes a new one.
+        key_type: KeyType, Default("\"ecdsa-p256\"");
     }
 }
 
@@ -65,9 +72,33 @@ section! {
         /// clients themselves send as X-SSL- anything, or as Client-Cert, is removed, whatever the
         /// site.
         client_ca: Option<FilePath>, Absent("clients are asked for no certificate");
+        /// File in PEM with the lists of certificates that these authorities have revoked. A client
+        /// whose certificate is in one is refused, and so is one by an authority that has no list
+        /// here, or whose list has ended. `fosse certs reload` reads it again.
+        client_crl: Option<FilePath>, Absent("no certificate is revoked");
         /// Clients without a certificate: "required" refuses them, "optional" lets them in, and the
         /// application hears who has shown one. Nobody is asked for one by listeners without TLS:
         /// of these, public ones must not serve a site that requires them.
         client_certificates: ClientCertificates, Default("\"required\"");
+    }
+}
+
+section! {
+    /// TLS with the servers of a backend that are written with https://, by fosse-connect-tls(8). A
+    /// server whose certificate is not by an authority that is trusted, has expired or is of
+    /// another name is not connected to: that is a failed connect, whose reason is in the log. A
+    /// response that has no length and ends without TLS having said so was cut off.
+    BackendTls "[backend.tls]" {
+        /// File in PEM with the certificates of the authorities that are trusted, and no others: a
+        /// server's own, where nobody has signed it.
+        ca_file: Option<FilePath>, Absent("those that the system trusts");
+        /// Name that servers are asked for (SNI), and that their certificates have to have.
+        server_name: Option<HostName>, Absent("that of the address");
+        /// Oldest version of TLS.
+        minimum_version: TlsVersion, Default("\"1.2\"");
+        /// With false whoever is there is believed, whatever certificate it has: anybody between
+        /// this machine and the server can then read and change all that passes. Name the
+        /// authority in ca_file instead, which may be the server's own certificate.
+        verify: bool, Default("true");
     }
 }

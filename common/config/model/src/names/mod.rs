@@ -3,6 +3,7 @@
 
 mod access;
 mod accounts;
+mod acme;
 mod affinity;
 mod auth;
 mod checks;
@@ -28,6 +29,7 @@ use crate::value::text;
 
 pub use access::AccessField;
 pub use accounts::{ACCOUNT_BYTES_MAX, Account, Mode};
+pub use acme::{AuthorityWord, Contact, DirectoryUrl};
 pub use affinity::{CookieName, HashBy, Seed};
 pub use auth::{CopiedField, SignInText};
 pub use checks::{CHECK_TEXT_BYTES_MAX, CheckMethod, CheckText, ErrorStatus, StatusRange};

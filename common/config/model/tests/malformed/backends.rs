@@ -37,6 +37,23 @@ root = "/srv/www""#, &[
         "fosse.toml:13:8: checks speak HTTP, and these servers FastCGI; remove the line",
         "fosse.toml:14:1: no script is named: every request would get 404; add front_controller = \"/index.php\", or scripts",
     ]),
+    (r#"protocol = "h3""#, &[
+        "fosse.toml:10:12: protocol takes \"http/1.1\", \"h2\" or \"grpc\", not \"h3\"; did you mean \"h2\"?",
+    ]),
+    (r#"protocol = "h2"
+upgrade = ["websocket"]
+proxy_protocol = "v1"
+lenient_responses = true"#, &[
+        "fosse.toml:11:11: no connection of HTTP/2 can be upgraded; remove it, or protocol = \"h2\"",
+        "fosse.toml:12:18: connections of HTTP/2 are shared between clients, and a PROXY header names one; remove it, or protocol = \"h2\"",
+        "fosse.toml:13:21: there are no lines in HTTP/2 to be lenient about; remove it, or protocol = \"h2\"",
+    ]),
+    (r#"protocol = "h2"
+[backend.fastcgi]
+root = "/srv/www"
+front_controller = "/index.php""#, &[
+        "fosse.toml:11:1: servers speak one protocol, and HTTP/2 is another one than FastCGI; remove it, or protocol = \"h2\"",
+    ]),
     (r#"[[backend]]
 name = "app"
 servers = ["127.0.0.1:3000"]"#, &[
@@ -132,7 +149,7 @@ backup = "yes"
 address = "10.0.0.1:80""#, &[
         "fosse.toml:14:11: this server is named twice here; remove one",
         "fosse.toml:15:10: weight must be between 0 and 256",
-        "fosse.toml:16:1: [[backend.server]] needs address; it takes an address such as \"unix:/run/app.sock\", \"127.0.0.1:3000\", \"localhost:3000\" or \"app.internal:3000\"",
+        "fosse.toml:16:1: [[backend.server]] needs address; it takes an address such as \"unix:/run/app.sock\", \"127.0.0.1:3000\", \"localhost:3000\", \"app.internal:3000\" or \"https://app.internal\"",
         "fosse.toml:17:10: weight takes a whole number, this is a string; remove the quotes",
         "fosse.toml:18:10: backup takes true or false, this is a string",
         "fosse.toml:20:11: 10.0.0.1:80 is not on this machine's loopback: requests would cross the network in the clear; if that is meant, add remote = true",

@@ -1,6 +1,7 @@
 //! Every mistake a person is likely to make gets its place, its reason and its cure.
 
 mod access;
+mod acme;
 mod addresses;
 mod backends;
 mod edge;

@@ -59,7 +59,11 @@ tls.client_ca = "ca.pem"
 [[site]]
 hosts = ["third.example"]
 respond = 200
-tls.redirect = "https""#, &[
+tls.redirect = "https"
+[[site]]
+hosts = ["fourth.example"]
+respond = 200
+tls.client_crl = "crl.pem""#, &[
         "fosse.toml:11:19: minimum_version takes \"1.2\" or \"1.3\", this is a number with a fraction",
         "fosse.toml:12:17: unknown_names takes \"refuse\" or \"default\", not \"first\"",
         "fosse.toml:13:21: handshake_seconds must be between 1 and 600 seconds",
@@ -69,6 +73,7 @@ tls.redirect = "https""#, &[
         "fosse.toml:24:16: redirect, and the site has no TLS; remove the line, or enabled",
         "fosse.toml:25:17: client_ca, and the site has no TLS; remove the line, or enabled",
         "fosse.toml:29:16: redirect takes true or false, this is a string",
+        "fosse.toml:33:18: client_crl, and clients are asked for no certificate; add client_ca = \"FILE\"",
     ]),
     (r#"[tls]
 ciphers = ["HIGH:!aNULL", "TLS_AES_128_GCM_SHA265", "RC4", "tls_ecdhe_rsa_with_aes_128_gcm_sha256", "ECDHE-RSA-AES128-GCM-SHA256"]
@@ -144,5 +149,34 @@ tls = false
 public_port = 65536"#, &[
         "fosse.toml:12:15: public_port is for listeners with TLS; remove the line, or add tls = true",
         "fosse.toml:16:15: public_port must be between 1 and 65535",
+    ]),
+    (r#"[[backend]]
+name = "two"
+servers = ["https://10.0.0.1", "https://app.example/path", "https://unix:/run/a.sock", "https://localhost:0"]
+tls.ca_file = "*.pem"
+tls.server_name = "a/b"
+tls.minimum_version = "1.1"
+tls.ciphers = "HIGH"
+[[backend]]
+name = "three"
+servers = ["127.0.0.1:80"]
+tls.verify = false
+[[backend]]
+name = "four"
+servers = ["https://app.example", "https://app.example:443"]
+remote = true
+tls.verify = false
+tls.ca_file = "ca.pem""#, &[
+        "fosse.toml:12:12: 10.0.0.1:443 is not on this machine's loopback: requests would cross the network; if that is meant, add remote = true",
+        "fosse.toml:12:32: servers: \"https://app.example/path\" is more than a server; write \"https://app.example\"; paths are for routes",
+        "fosse.toml:12:60: servers: \"https://unix:/run/a.sock\" is not an address; write https://HOST or https://HOST:PORT",
+        "fosse.toml:12:88: servers: \"localhost:0\" is not an address; the port is a number from 1 to 65535",
+        "fosse.toml:13:15: ca_file: \"*.pem\" is a pattern; name one file",
+        "fosse.toml:14:19: server_name: \"a/b\" is not a host name; write the name alone, without scheme and path",
+        "fosse.toml:15:23: minimum_version takes \"1.2\" or \"1.3\", not \"1.1\"; did you mean \"1.2\"?",
+        "fosse.toml:16:5: unknown key \"ciphers\" in [backend.tls]; it belongs in [tls]",
+        "fosse.toml:20:1: tls is for servers that speak it, and no server is written with https://; write https:// before one, or remove the table",
+        "fosse.toml:23:35: this server is named twice here; remove one",
+        "fosse.toml:25:14: ca_file says who is trusted, and verify = false that whoever is there is; remove one of the two",
     ]),
 ];

@@ -4,14 +4,18 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use fosse_die::{Escaped, alert};
-use fosse_images::{CHAINS_BYTES_MAX, FILE_BYTES_MAX, Files, KEYS_BYTES_MAX};
-use fosse_plan::{Plan, TlsFile};
+use fosse_images::FILE_BYTES_MAX;
+use fosse_plan::{Plan, SYSTEM_ROOTS, TlsFile};
 use rustix::{
-    fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, sendfile},
+    fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2},
     io::Errno,
 };
 
-use crate::{PROGRAM, generation::TlsImages, options::Options};
+use super::{
+    copy::{Copied, length_of},
+    store::Store,
+};
+use crate::{PROGRAM, options::Options};
 
 /// Problems shown at a time.
 const PROBLEMS_SHOWN_MAX: usize = 20;
@@ -23,66 +27,46 @@ const KEY_MODE_FORBIDDEN: u32 = 0o027;
 /// Rights that no other user may have on a certificate: to write it.
 const CERTIFICATE_MODE_FORBIDDEN: u32 = 0o022;
 
-/// The memories of a run of fosse-certs.
-#[derive(Debug)]
-pub(crate) struct Memories {
-    /// All files.
-    pub files: OwnedFd,
-    /// Those for the images, which it fills.
-    pub images: TlsImages,
-}
-
-impl Memories {
-    /// Opens and copies the files of a plan, and makes the memories of the images.
-    ///
-    /// # Errors
-    /// What follows from the problems, which were reported before, or the call that failed.
-    pub(crate) fn of(plan: &Plan, options: &Options) -> Result<Self, String> {
-        let mut opened = Vec::new();
-        let mut problems = 0;
-        for file in &plan.tls_files {
-            match open(file, options) {
-                Ok(pair) => opened.push(pair),
-                Err(why) => {
-                    if problems < PROBLEMS_SHOWN_MAX {
-                        let (place, path) = (Escaped(&file.place), Escaped(&file.path));
-                        alert(PROGRAM, format_args!("{place}: {path}: {why}"));
-                    }
-                    problems += 1;
+/// Opens and copies the files of a plan, and then those of the store that its certificates by
+/// ACME have; one that has none yet has an empty file.
+///
+/// # Errors
+/// What follows from the problems, which were reported before, or the call that failed.
+pub(crate) fn copied(plan: &Plan, options: &Options, store: Option<&Store>) -> Result<Copied, String> {
+    let mut opened = Vec::new();
+    let mut problems = 0;
+    for file in &plan.tls_files {
+        match open(file, options) {
+            Ok(pair) => opened.push(pair),
+            Err(why) => {
+                if problems < PROBLEMS_SHOWN_MAX {
+                    let (place, path) = (Escaped(&file.place), Escaped(&file.path));
+                    alert(PROGRAM, format_args!("{place}: {path}: {why}"));
                 }
+                problems += 1;
             }
         }
-        if problems > 0 {
-            return Err("the files of certificates are not as they should be".to_owned());
-        }
-        let unable = |errno: Errno| format!("unable to copy certificates: {errno}");
-        let files = copied(&opened).map_err(unable)?;
-        let empty = |name| fosse_sys::memfd::empty(name).map_err(unable);
-        Ok(Self { files, images: TlsImages { chains: empty("chains")?, keys: empty("keys")? } })
     }
-}
-
-impl TlsImages {
-    /// Seals the images that fosse-certs has filled.
-    ///
-    /// # Errors
-    /// One that is empty or too long, or the call that failed.
-    pub(crate) fn seal(&self) -> Result<(), String> {
-        for (name, fd, most) in [("chains", &self.chains, CHAINS_BYTES_MAX), ("keys", &self.keys, KEYS_BYTES_MAX)] {
-            let failed = |errno: Errno| format!("unable to seal the image of {name}: {errno}");
-            let length = length_of(&fstat(fd).map_err(failed)?);
-            if length == 0 || length > most {
-                return Err(format!("the image of {name} has {length} bytes"));
+    if problems > 0 {
+        return Err("the files of certificates are not as they should be".to_owned());
+    }
+    let unable = |errno: Errno| format!("unable to copy certificates: {errno}");
+    for one in &plan.acme {
+        opened.push(match store.map(|store| store.open(one.id)) {
+            Some(Ok(Some(pair))) => pair,
+            Some(Err(why)) => {
+                alert(PROGRAM, format_args!("event=stored-certificate-left-out why=\"{why}\""));
+                (fosse_sys::memfd::empty("nothing").map_err(unable)?, 0)
             }
-            fosse_sys::memfd::seal(fd).map_err(failed)?;
-        }
-        Ok(())
+            Some(Ok(None)) | None => (fosse_sys::memfd::empty("nothing").map_err(unable)?, 0),
+        });
     }
+    Copied::of(&opened).map_err(unable)
 }
 
 /// Opens a file and looks at what it is. Returns it with its length.
-fn open(file: &TlsFile, options: &Options) -> Result<(OwnedFd, usize), String> {
-    let opened = open_path(&file.path, options)?;
+pub(crate) fn open(file: &TlsFile, options: &Options) -> Result<(OwnedFd, usize), String> {
+    let opened = open_first(&file.path, options)?;
     let stat = fstat(&opened).map_err(|errno| errno.to_string())?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err("it is no regular file".to_owned());
@@ -105,9 +89,16 @@ fn open(file: &TlsFile, options: &Options) -> Result<(OwnedFd, usize), String> {
     }
 }
 
-fn length_of(stat: &Stat) -> usize {
-    // The kernel's off_t of a file is never negative.
-    usize::try_from(stat.st_size).unwrap_or(usize::MAX)
+/// Opens a path, or of the places where systems keep the authorities that they trust the first that
+/// is there.
+fn open_first(path: &[u8], options: &Options) -> Result<OwnedFd, String> {
+    let opened = open_path(path, options);
+    if opened.is_ok() || path != SYSTEM_ROOTS[0].as_bytes() {
+        return opened;
+    }
+    let cure = "install the authorities of the system (ca-certificates), or name a file in ca_file";
+    let elsewhere = SYSTEM_ROOTS[1..].iter().find_map(|place| open_path(place.as_bytes(), options).ok());
+    elsewhere.ok_or_else(|| format!("{}; {cure}", opened.err().unwrap_or_default()))
 }
 
 /// Opens a path. A link may only be followed where nobody but root can have made it: below the
@@ -149,27 +140,4 @@ fn open_path(path: &[u8], options: &Options) -> Result<OwnedFd, String> {
     }
     let where_to = "links are followed below /etc and the directories of the configuration, and not out of them";
     Err(format!("it is a link, or lies behind one; {where_to}"))
-}
-
-/// Copies files into one sealed memory, without a look at them.
-fn copied(opened: &[(OwnedFd, usize)]) -> Result<OwnedFd, Errno> {
-    let lengths: Vec<usize> = opened.iter().map(|(_, length)| *length).collect();
-    let head = Files::head(&lengths).map_err(|_| Errno::FBIG)?;
-    let memory = fosse_sys::memfd::empty("certificates")?;
-    let mut written = 0;
-    while written < head.len() {
-        written += rustix::io::write(&memory, &head[written..])?;
-    }
-    for (file, length) in opened {
-        let mut left = *length;
-        while left > 0 {
-            match sendfile(&memory, file, None, left)? {
-                // Somebody writes to it: what would be read is neither the old nor the new one.
-                0 => return Err(Errno::AGAIN),
-                count => left -= count,
-            }
-        }
-    }
-    fosse_sys::memfd::seal(&memory)?;
-    Ok(memory)
 }
