@@ -8,7 +8,6 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
-use fosse_deadlines::Timer;
 use fosse_settings::{Address, Server};
 use fosse_sys::socket::bind_address_no_port;
 use fosse_wire::{connect::Outcome, files::NewConnection};
@@ -25,20 +24,9 @@ use crate::named::NamedAddresses;
 /// The reason why there is no connection, as the reply to dispatch has it.
 pub(crate) type Failure = (Outcome, Errno);
 
-/// The limits of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Limit {
-    /// `connect_seconds` of the backend, for all addresses of the server together.
-    Connect,
-}
-
 /// An attempt under way.
 #[derive(Debug)]
 pub(crate) struct Attempt {
-    /// Tag of dispatch's connect request, which the reply repeats.
-    pub(crate) tag: u32,
-    /// Index into the table of backends.
-    pub(crate) server: usize,
     /// The socket.
     pub(crate) fd: OwnedFd,
     /// The other end, for a backend that serves files.
@@ -47,28 +35,20 @@ pub(crate) struct Attempt {
     second: bool,
     /// The address that the server's name stands for, where it has a name.
     named: Option<[u8; 16]>,
-    /// Its time to give up.
-    pub(crate) timer: Timer<Limit>,
 }
 
 impl Attempt {
-    /// Makes the socket for an attempt to reach `server`, entry `number` of the table.
-    /// `addresses` has those of names.
+    /// Makes the socket for an attempt to reach `server`. `addresses` has those of names.
     ///
     /// # Errors
     /// [`Failure`]
-    pub(crate) fn new(
-        tag: u32,
-        number: usize,
-        server: &Server,
-        addresses: &mut NamedAddresses,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn new(server: &Server, addresses: &mut NamedAddresses) -> Result<Self, Failure> {
         let named = match &server.address {
             Address::Named(named) => Some(addresses.address(named).map_err(failed)?),
             _ => None,
         };
         let (fd, far_end) = socket_for(server, &server.address, named)?;
-        Ok(Self { tag, server: number, fd, far_end, second: false, named, timer: Timer::default() })
+        Ok(Self { fd, far_end, second: false, named })
     }
 
     /// Goes on with the server's second address, within the same time, where the first failed with

@@ -4,8 +4,11 @@
 #![forbid(unsafe_code)]
 
 mod attempt;
+mod beside;
 pub mod descriptors;
+mod ended;
 mod named;
+mod outbox;
+mod pending;
 pub mod policy;
-mod replies;
 pub mod server;

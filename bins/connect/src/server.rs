@@ -1,9 +1,12 @@
 //! Connect requests in, attempts under way, sockets out.
 
-use std::{collections::BTreeSet, os::fd::OwnedFd};
+use std::{
+    collections::{BTreeSet, HashMap},
+    os::fd::OwnedFd,
+};
 
-use fosse_counters::{AddressesReader, connect as count};
-use fosse_deadlines::{Deadlines, after};
+use fosse_counters::AddressesReader;
+use fosse_deadlines::{Deadlines, Timer};
 use fosse_eventloop::{
     Event, Interest,
     slab::{Key, Slab, token},
@@ -15,20 +18,31 @@ use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::{Address, Connect};
 use fosse_sys::page::PageReader;
 use fosse_wire::{
+    beside::{Beside, ToBeside},
     connect::{ConnectRequest, Outcome, Reply},
     files::{CHANNEL_FD_FIRST, FILES_BACKENDS_MAX},
+    start::ToChild,
 };
 use rustix::io::Errno;
 
 use crate::{
-    attempt::{Attempt, Limit},
+    attempt::Attempt,
+    beside::{Channels, token_of},
+    ended::{Ended, counter, number_of},
     named::NamedAddresses,
-    replies::Replies,
+    outbox::Outbox,
+    pending::{Asker, Pending, Step},
 };
+
+mod besides;
+mod http2;
 
 const TOKEN_REQUESTS: u8 = 1;
 const TOKEN_ATTEMPT: u8 = 2;
 const TOKEN_REPLIES: u8 = 3;
+const TOKEN_TLS: u8 = 4;
+const TOKEN_HTTP2: u8 = 5;
+const TOKENS_BESIDE: [u8; 2] = [TOKEN_TLS, TOKEN_HTTP2];
 
 /// Attempts under way at a time. dispatch's own limits are lower; one more is a sign that it is not
 /// itself any more.
@@ -53,12 +67,16 @@ impl BeforeLock {
 #[derive(Debug)]
 pub struct Server {
     requests: OwnedFd,
-    replies: Replies,
+    replies: Outbox,
     servers: Vec<fosse_settings::Server>,
     addresses: NamedAddresses,
     /// To the processes that serve files, by number.
-    channels: Vec<Option<OwnedFd>>,
-    attempts: Slab<Attempt>,
+    files: Vec<Option<OwnedFd>>,
+    beside: Channels,
+    pending: Slab<Pending>,
+    /// The keys of what programs beside this one have been given, by tag.
+    given: HashMap<u32, Key>,
+    next_tag: u32,
     deadlines: Deadlines,
     /// Attempts that nothing reports the end of; they are tried again every few milliseconds.
     busy: Vec<Key>,
@@ -75,14 +93,24 @@ impl Server {
         let servers = given.settings::<Connect>().servers;
         let chooses = servers.iter().any(|server| !server.source_address.is_empty());
         given.connect_to_ports(&ports(&servers), if chooses { Bind::Addresses } else { Bind::Nothing });
-        let channels = (i32::from(CHANNEL_FD_FIRST)..).take(FILES_BACKENDS_MAX).map(|fd| given.optional(fd));
+        let files = (i32::from(CHANNEL_FD_FIRST)..).take(FILES_BACKENDS_MAX).map(|fd| given.optional(fd)).collect();
+        let mut beside = Channels::default();
+        for which in Beside::ALL {
+            if let Some(fd) = given.optional(which.fd().into()) {
+                beside.open(which, fd, token_of(which, TOKENS_BESIDE), &process.event_loop);
+            }
+        }
+        let replies = Outbox::new(given.required(1), token(TOKEN_REPLIES), Interest::empty(), &process.event_loop);
         Ok(Self {
-            channels: channels.collect(),
             requests,
-            replies: Replies::new(given.required(1), token(TOKEN_REPLIES)),
+            replies,
             servers,
             addresses: before.0,
-            attempts: Slab::default(),
+            files,
+            beside,
+            pending: Slab::default(),
+            given: HashMap::new(),
+            next_tag: 0,
             deadlines: Deadlines::default(),
             busy: Vec::new(),
         })
@@ -96,7 +124,7 @@ impl Server {
                 Received::End => return Err(ExitReason::Done),
                 Received::Message(length) => match ConnectRequest::decode(&bytes[..length]) {
                     Ok(request) if fds.is_empty() && self.under_way() < ATTEMPTS_MAX => {
-                        self.attempt(process, request)?;
+                        self.take_request(process, Asker::Dispatch, request)?;
                     }
                     _ => return Err(ExitReason::broken_protocol("dispatch")),
                 },
@@ -105,30 +133,34 @@ impl Server {
     }
 
     fn under_way(&self) -> usize {
-        self.attempts.len() + self.replies.len()
+        self.pending.len() + self.replies.len()
     }
 
-    fn attempt(&mut self, process: &Process, request: ConnectRequest) -> Result<(), ExitReason> {
-        let number = usize::try_from(request.server).unwrap_or(usize::MAX);
-        let Some(server) = self.servers.get(number) else {
-            return self.fail(process, request.tag, Outcome::Failed, Errno::INVAL);
+    fn take_request(&mut self, process: &Process, asker: Asker, request: ConnectRequest) -> Result<(), ExitReason> {
+        let ConnectRequest { tag, server: number } = request;
+        let at = usize::try_from(number).unwrap_or(usize::MAX);
+        let asked = |asker, outcome, errno| Ended { asker, tag, server: number, outcome, errno: number_of(errno) };
+        let Some(server) = self.servers.get(at) else {
+            return self.fail(process, &asked(asker, Outcome::Failed, Errno::INVAL));
         };
-        let attempt = match Attempt::new(request.tag, number, server, &mut self.addresses) {
-            Ok(attempt) => attempt,
-            Err((outcome, errno)) => return self.fail(process, request.tag, outcome, errno),
-        };
-        let Some(key) = self.attempts.insert(attempt) else { return Ok(()) };
-        if let Some(attempt) = self.attempts.get_mut(key) {
-            let (slot, now_ms) = (key.slot(), process.event_loop.now_ms());
-            attempt.timer.start(&mut self.deadlines, slot, Limit::Connect, after(now_ms, server.connect_seconds));
+        if server.http2 && asker == Asker::Dispatch {
+            return self.ask(process, tag, at);
         }
-        self.connect(process, key)
+        let step = match Attempt::new(server, &mut self.addresses) {
+            Ok(attempt) => Step::Dialling(attempt),
+            Err((outcome, errno)) => return self.fail(process, &asked(asker, outcome, errno)),
+        };
+        match self.begin(process, Pending { asker, tag, server: at, step, timer: Timer::default() }) {
+            Some(key) => self.connect(process, key),
+            None => Ok(()),
+        }
     }
 
     fn connect(&mut self, process: &Process, key: Key) -> Result<(), ExitReason> {
         // It may have run out of time while it was busy.
-        let Some(attempt) = self.attempts.get(key) else { return Ok(()) };
-        match attempt.connect(&self.servers[attempt.server], &self.channels) {
+        let Some(pending) = self.pending.get(key) else { return Ok(()) };
+        let Some(attempt) = pending.attempt() else { return Ok(()) };
+        match attempt.connect(&self.servers[pending.server], &self.files) {
             // The queue of a unix listener or of a channel is full (unix(7)). No event reports room
             // there.
             Err(Errno::AGAIN) => {
@@ -141,54 +173,77 @@ impl Server {
                     Err(errno) => self.give_up(process, key, Outcome::Failed, errno),
                 }
             }
-            result => self.ended(process, key, result),
+            result => self.dialled(process, key, result),
         }
     }
 
     fn on_attempt(&mut self, process: &Process, key: Key) -> Result<(), ExitReason> {
-        let Some(attempt) = self.attempts.get(key) else { return Ok(()) };
+        let Some(attempt) = self.pending.get(key).and_then(Pending::attempt) else { return Ok(()) };
         process.event_loop.remove(&attempt.fd)?;
         self.connect(process, key)
     }
 
     /// Passes a connected socket on. After a failure goes on with the server's second address,
     /// where it has one, or reports the failure.
-    fn ended(&mut self, process: &Process, key: Key, result: Result<(), Errno>) -> Result<(), ExitReason> {
-        let Some(attempt) = self.attempts.get_mut(key) else { return Ok(()) };
-        match result {
-            Err(errno) => match attempt.go_on(&self.servers[attempt.server], errno) {
-                Ok(()) => self.connect(process, key),
-                Err((outcome, errno)) => self.give_up(process, key, outcome, errno),
+    fn dialled(&mut self, process: &Process, key: Key, result: Result<(), Errno>) -> Result<(), ExitReason> {
+        let Some(pending) = self.pending.get_mut(key) else { return Ok(()) };
+        let server = &self.servers[pending.server];
+        let Some(attempt) = pending.attempt_mut() else { return Ok(()) };
+        let failed = match result {
+            Err(errno) => match attempt.go_on(server, errno) {
+                Ok(()) => return self.connect(process, key),
+                Err(failure) => failure,
             },
-            Ok(()) => self.attempts.remove(key).map_or(Ok(()), |attempt| self.connected(process, attempt)),
+            Ok(()) => match attempt.check_peer(server) {
+                Ok(()) => return self.connected(process, key),
+                Err(failure) => failure,
+            },
+        };
+        self.give_up(process, key, failed.0, failed.1)
+    }
+
+    /// Replies with a connected socket, or has TLS spoken over it first.
+    fn connected(&mut self, process: &Process, key: Key) -> Result<(), ExitReason> {
+        let Some(pending) = self.pending.get_mut(key) else { return Ok(()) };
+        if self.servers[pending.server].tls.is_some() {
+            let Step::Dialling(attempt) = std::mem::replace(&mut pending.step, Step::Beside(Beside::Tls)) else {
+                return Ok(());
+            };
+            return self.secure(process, key, attempt.fd);
         }
+        let Some(Pending { asker, tag, server, step: Step::Dialling(attempt), .. }) = self.pending.remove(key) else {
+            return Ok(());
+        };
+        self.reply(process, &Ended::connected(asker, tag, server), Some(attempt.fd))
     }
 
     fn give_up(&mut self, process: &Process, key: Key, outcome: Outcome, errno: Errno) -> Result<(), ExitReason> {
         // Closing the socket, of which there is no other copy, takes it out of epoll as well.
-        self.attempts.remove(key).map_or(Ok(()), |attempt| self.fail(process, attempt.tag, outcome, errno))
+        let Some(pending) = self.pending.remove(key) else { return Ok(()) };
+        self.fail(process, &Ended { outcome, errno: number_of(errno), ..pending.ended() })
     }
 
-    fn connected(&mut self, process: &Process, attempt: Attempt) -> Result<(), ExitReason> {
-        if let Err((outcome, errno)) = attempt.check_peer(&self.servers[attempt.server]) {
-            return self.fail(process, attempt.tag, outcome, errno);
+    fn fail(&mut self, process: &Process, ended: &Ended) -> Result<(), ExitReason> {
+        self.reply(process, ended, None)
+    }
+
+    /// Counts the end of a request, and says it to whoever asked.
+    fn reply(&mut self, process: &Process, ended: &Ended, fd: Option<OwnedFd>) -> Result<(), ExitReason> {
+        let &Ended { asker, tag, server, outcome, errno } = ended;
+        process.counters.add(counter(outcome), 1);
+        match asker {
+            Asker::Dispatch => {
+                let reply = Reply { tag, outcome, errno }.encode();
+                self.replies.send(&process.event_loop, reply, fd).map_err(of_dispatch)
+            }
+            Asker::Http2 => {
+                let message = ToBeside::Dialled { tag, server, outcome, errno };
+                if self.beside.send(Beside::Http2, &process.event_loop, message, fd) {
+                    return Ok(());
+                }
+                self.lose(process, Beside::Http2)
+            }
         }
-        process.counters.add(count::CONNECTED, 1);
-        let reply = Reply { tag: attempt.tag, outcome: Outcome::Connected, errno: 0 };
-        self.replies.send(&process.event_loop, reply, Some(attempt.fd))
-    }
-
-    fn fail(&mut self, process: &Process, tag: u32, outcome: Outcome, errno: Errno) -> Result<(), ExitReason> {
-        let counter = match outcome {
-            Outcome::Connected => count::CONNECTED,
-            Outcome::Refused => count::REFUSED,
-            Outcome::Timeout => count::TIMEOUTS,
-            Outcome::WrongPeer => count::WRONG_PEER,
-            Outcome::Failed | Outcome::NoSource => count::FAILED,
-        };
-        process.counters.add(counter, 1);
-        let errno = u16::try_from(errno.raw_os_error()).unwrap_or(u16::MAX);
-        self.replies.send(&process.event_loop, Reply { tag, outcome, errno }, None)
     }
 
     fn retry_busy(&mut self, process: &Process) -> Result<(), ExitReason> {
@@ -200,15 +255,30 @@ impl Server {
 
     fn end_overdue(&mut self, process: &Process) -> Result<(), ExitReason> {
         let now_ms = process.event_loop.now_ms();
-        let Self { attempts, deadlines, .. } = self;
-        for slot in deadlines.due(now_ms, |slot| attempts.get(attempts.key_of(slot)?)?.timer.at_ms()) {
-            let Some(key) = self.attempts.key_of(slot) else { continue };
-            match self.attempts.get_mut(key).and_then(|attempt| attempt.timer.take_due(now_ms)) {
-                Some(Limit::Connect) => self.give_up(process, key, Outcome::Timeout, Errno::TIMEDOUT)?,
-                None => {}
+        let Self { pending, deadlines, .. } = self;
+        for slot in deadlines.due(now_ms, |slot| pending.get(pending.key_of(slot)?)?.timer.at_ms()) {
+            let Some(key) = self.pending.key_of(slot) else { continue };
+            let Some(pending) = self.pending.get_mut(key) else { continue };
+            if pending.timer.take_due(now_ms).is_none() {
+                continue;
             }
+            let outcome = match pending.step {
+                Step::Dialling(_) | Step::Beside(Beside::Http2) => Outcome::Timeout,
+                Step::Beside(Beside::Tls) => Outcome::HandshakeTimeout,
+                Step::Held(_) | Step::Unasked => Outcome::Missing,
+            };
+            self.given.retain(|_, given| *given != key);
+            self.give_up(process, key, outcome, Errno::TIMEDOUT)?;
         }
         Ok(())
+    }
+}
+
+/// Returns what follows where dispatch cannot be replied to.
+fn of_dispatch(errno: Errno) -> ExitReason {
+    match errno {
+        Errno::PIPE | Errno::CONNRESET => ExitReason::Done,
+        errno => ExitReason::Failed(format!("unable to reply to dispatch: {errno}")),
     }
 }
 
@@ -234,15 +304,19 @@ impl Service for Server {
         match Key::of_token(event.token) {
             (TOKEN_REQUESTS, _) => self.take_requests(process),
             (TOKEN_ATTEMPT, key) => self.on_attempt(process, key),
-            (TOKEN_REPLIES, _) => self.replies.flush(&process.event_loop),
+            (TOKEN_REPLIES, _) => self.replies.flush(&process.event_loop).map_err(of_dispatch),
+            (TOKEN_TLS, _) => self.on_beside(process, Beside::Tls, event),
+            (TOKEN_HTTP2, _) => self.on_beside(process, Beside::Http2, event),
             _ => Ok(()),
         }
     }
 
-    /// Nothing that start says concerns connect, which ends with dispatch; start's own end does.
-    fn on_start_message(&mut self, _: &Process, order: Order) -> Result<(), ExitReason> {
+    /// connect ends with dispatch, or with start; what start gives is a program beside it that was
+    /// replaced.
+    fn on_start_message(&mut self, process: &Process, order: Order) -> Result<(), ExitReason> {
         match order {
             Order::End => Err(ExitReason::Done),
+            Order::Give(ToChild::Beside { which, .. }, fd) => self.replace(process, which, fd),
             Order::Drain | Order::Tell(_) | Order::Give(..) => Ok(()),
         }
     }

@@ -2,9 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use fosse_http1::{
-    ChunkedDecoder, HeadLimits, Piece, Refusal, ResponseBody, ResponseHead, find_response_end, strict_response,
-};
+use fosse_http1::{HeadLimits, Refusal, ResponseHead, find_response_end, strict_response, whole_body};
 use fosse_settings::Check;
 
 /// The reason for which a check failed.
@@ -64,37 +62,11 @@ fn try_judge(mut bytes: &[u8], ended: bool, check: &Check) -> Result<Option<Resu
         if check.body.is_empty() {
             return Ok(Some(Ok(())));
         }
-        let (body, whole) = body_of(bytes, head.body, ended, lenient)?;
+        let (body, whole) = whole_body(bytes, head.body, ended, lenient)?;
         if body.windows(check.body.len()).any(|part| part == check.body.as_bytes()) {
             return Ok(Some(Ok(())));
         }
         return Ok(whole.then_some(Err(Fault::Body)));
-    }
-}
-
-/// Returns the bytes of a body that have come, and whether it is whole.
-fn body_of(bytes: &[u8], body: ResponseBody, ended: bool, lenient: bool) -> Result<(Vec<u8>, bool), Refusal> {
-    Ok(match body {
-        ResponseBody::None => (Vec::new(), true),
-        ResponseBody::Exact(length) => {
-            let length = usize::try_from(length).unwrap_or(usize::MAX);
-            (bytes[..bytes.len().min(length)].to_vec(), bytes.len() >= length)
-        }
-        ResponseBody::UntilClose => (bytes.to_vec(), ended),
-        ResponseBody::Chunked => chunked(bytes, lenient)?,
-    })
-}
-
-fn chunked(mut bytes: &[u8], lenient: bool) -> Result<(Vec<u8>, bool), Refusal> {
-    let (mut decoder, mut body) = (ChunkedDecoder::of_response(lenient), Vec::new());
-    loop {
-        let (used, piece) = decoder.next(bytes)?;
-        bytes = &bytes[used..];
-        match piece {
-            Piece::Data(data) => body.extend_from_slice(data),
-            Piece::More => return Ok((body, false)),
-            Piece::End => return Ok((body, true)),
-        }
     }
 }
 

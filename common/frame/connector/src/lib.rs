@@ -86,6 +86,12 @@ impl Failure {
             Outcome::WrongPeer => "wrong-peer-uid",
             Outcome::Failed => "failed",
             Outcome::NoSource => "no-source-address",
+            Outcome::Untrusted => "untrusted-certificate",
+            Outcome::Expired => "expired-certificate",
+            Outcome::WrongName => "wrong-certificate-name",
+            Outcome::Handshake => "handshake-failed",
+            Outcome::HandshakeTimeout => "handshake-timeout",
+            Outcome::Missing => "no-connect-tls",
         }
     }
 }
