@@ -117,7 +117,12 @@ impl Usage {
     #[inline]
     fn of(name: &[u8]) -> Self {
         match name {
-            b"set-cookie" | b"authorization" | b"www-authenticate" | b"authentication-info" => Self::Secret,
+            b"set-cookie"
+            | b"cookie"
+            | b"authorization"
+            | b"proxy-authorization"
+            | b"www-authenticate"
+            | b"authentication-info" => Self::Secret,
             b"content-length" | b"content-range" | b"etag" | b"last-modified" | b"location" | b"age" => Self::Once,
             _ => Self::Repeats,
         }

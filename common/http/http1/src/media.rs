@@ -63,6 +63,13 @@ pub fn content_type(path: &[u8]) -> &'static str {
     found.ok().and_then(|at| TYPES.get(at)).map_or(BYTES, |(_, content_type)| content_type)
 }
 
+/// Returns whether a content type is one of gRPC's, gRPC-Web's among them.
+#[must_use]
+pub fn is_grpc(content_type: &[u8]) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    content_type.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

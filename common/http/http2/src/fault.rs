@@ -1,5 +1,5 @@
-//! What makes a request malformed: each is an error of its stream (RFC 9113, section 8.1.1), and
-//! the request goes nowhere.
+//! What makes a message malformed: each is an error of its stream (RFC 9113, section 8.1.1), and
+//! the message goes nowhere.
 
 use core::fmt;
 
@@ -27,6 +27,8 @@ pub enum Fault {
     RepeatedPseudo,
     /// No :method, :scheme or :path (RFC 9113, section 8.3.1).
     MissingPseudo,
+    /// :status is missing, no status, or none that a response may have (RFC 9113, section 8.3.2).
+    BadStatus,
     /// The method is not a token (RFC 9110, section 9.1).
     BadMethod,
     /// A scheme other than http and https (RFC 9113, section 8.3.1).
@@ -75,6 +77,7 @@ impl Fault {
             Self::LatePseudo => "a pseudo-header field after a regular field",
             Self::RepeatedPseudo => "a pseudo-header field occurs twice",
             Self::MissingPseudo => "there is no :method, :scheme or :path",
+            Self::BadStatus => "there is no :status, or none that may be there",
             Self::BadMethod => "the method is not a token",
             Self::BadScheme => "the scheme is neither http nor https",
             Self::BadPath => "the path has a byte that may not be there",

@@ -1,6 +1,7 @@
 //! Frames (RFC 9113, section 4).
 
-use crate::error::Code;
+use crate::error::{Broken, Code};
+use crate::limits::FRAME_BYTES_MAX;
 
 /// Bytes of a frame before its payload.
 pub(crate) const HEADER_BYTES: usize = 9;
@@ -55,6 +56,37 @@ impl Header {
     pub(crate) const fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
+}
+
+/// Checks the length of a frame, before the frame is there.
+pub(crate) fn check_length(header: Header) -> Result<(), Broken> {
+    if header.length > FRAME_BYTES_MAX { Err(Broken::size("a frame is too long")) } else { Ok(()) }
+}
+
+/// Splits off a frame that is there as a whole.
+#[inline]
+pub(crate) fn whole_frame(bytes: &[u8]) -> Result<Option<(Header, &[u8])>, Broken> {
+    let Some((first, rest)) = bytes.split_first_chunk() else { return Ok(None) };
+    let header = Header::read(first);
+    check_length(header)?;
+    Ok(rest.get(..header.length).map(|payload| (header, payload)))
+}
+
+/// Returns the part of a header block in HEADERS, without padding and the priority of old.
+pub(crate) fn unpadded(header: Header, payload: &[u8]) -> Result<&[u8], Broken> {
+    let mut part = payload;
+    let mut padding = 0;
+    if header.has(flag::PADDED) {
+        let Some((first, rest)) = part.split_first() else {
+            return Err(Broken::size("HEADERS is too short for its padding"));
+        };
+        (padding, part) = (usize::from(*first), rest);
+    }
+    if header.has(flag::PRIORITY) {
+        part = part.get(5..).ok_or(Broken::size("HEADERS is too short for its priority"))?;
+    }
+    let length = part.len().checked_sub(padding).ok_or(Broken::protocol("HEADERS is padded beyond its length"))?;
+    Ok(&part[..length])
 }
 
 /// Reads 31 bits; the highest is reserved, and ignored.

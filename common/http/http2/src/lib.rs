@@ -1,4 +1,5 @@
-//! fosse-http2: the server's side of an HTTP/2 connection (RFC 9113), without I/O and clock.
+//! fosse-http2: both sides of an HTTP/2 connection (RFC 9113), without I/O and clock: the server's,
+//! towards clients, and in [`Client`] that of a client, towards servers.
 //!
 //! [`Connection::next`] takes bytes and returns what they mean; responses go in by
 //! [`Connection::respond`] and its like, and what is to be written lies in [`Connection::output`].
@@ -16,6 +17,7 @@
 //! - Server push does not exist, priorities are those of RFC 9218.
 #![forbid(unsafe_code)]
 
+mod client;
 mod connection;
 mod error;
 mod fault;
@@ -29,6 +31,7 @@ mod settings;
 mod stream;
 mod trailers;
 
+pub use client::{Client, Cut, Head, Request, Said};
 pub use connection::{Connection, Event, Local};
 pub use error::{Broken, Code};
 pub use fault::Fault;

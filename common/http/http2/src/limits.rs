@@ -22,6 +22,10 @@ pub const WINDOW_BYTES_INITIAL: u32 = 16_384;
 /// on its way, and nothing that is kept, since each stream's bytes have their own window.
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 
+/// Bytes that a server may send on all streams together before it hears of more: it bounds what is
+/// on its way, and keeps no stream waiting for another's reader.
+pub(crate) const CLIENT_WINDOW_BYTES: u32 = 16 << 20;
+
 /// Bytes of output beyond which no more data is put into it: what a socket takes at once. What a
 /// more urgent stream has waits for no more than these.
 pub const OUTPUT_BYTES_FULL: usize = 64 * 1024;

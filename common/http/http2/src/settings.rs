@@ -25,12 +25,19 @@ mod id {
 pub(crate) struct Peer {
     pub(crate) header_table_bytes: u32,
     pub(crate) window_bytes: u32,
+    /// Streams that it lets this side have at a time.
+    pub(crate) streams_count: usize,
     no_old_priorities: Option<bool>,
 }
 
 impl Default for Peer {
     fn default() -> Self {
-        Self { header_table_bytes: 4096, window_bytes: WINDOW_BYTES_UNSAID, no_old_priorities: None }
+        Self {
+            header_table_bytes: 4096,
+            window_bytes: WINDOW_BYTES_UNSAID,
+            streams_count: usize::MAX,
+            no_old_priorities: None,
+        }
     }
 }
 
@@ -50,6 +57,7 @@ impl Peer {
                     table(value);
                 }
                 id::ENABLE_PUSH if value > 1 => return Err(Broken::protocol("ENABLE_PUSH is neither 0 nor 1")),
+                id::MAX_CONCURRENT_STREAMS => self.streams_count = usize::try_from(value).unwrap_or(usize::MAX),
                 id::INITIAL_WINDOW_SIZE if value > WINDOW_BYTES_MAX => {
                     return Err(Broken::flow("INITIAL_WINDOW_SIZE is beyond every window"));
                 }
@@ -90,9 +98,18 @@ pub(crate) fn put_own(out: &mut Vec<u8>, list_bytes: usize, extended_connect: bo
         (id::NO_RFC7540_PRIORITIES, 1),
         (id::ENABLE_CONNECT_PROTOCOL, 1),
     ];
-    let said = if extended_connect { &settings[..] } else { &settings[..4] };
+    put_settings(out, if extended_connect { &settings } else { &settings[..4] });
+}
+
+/// Appends the SETTINGS of a client: a server pushes nothing, and hears what a head may have. A
+/// stream's window is the one of which nobody has to say anything.
+pub(crate) fn put_client(out: &mut Vec<u8>, list_bytes: usize) {
+    put_settings(out, &[(id::ENABLE_PUSH, 0), (id::MAX_HEADER_LIST_SIZE, list_bytes)]);
+}
+
+fn put_settings(out: &mut Vec<u8>, settings: &[(u16, usize)]) {
     let mut payload = Vec::with_capacity(settings.len() * 6);
-    for (id, value) in said {
+    for (id, value) in settings {
         payload.extend_from_slice(&id.to_be_bytes());
         payload.extend_from_slice(&u32::try_from(*value).unwrap_or(u32::MAX).to_be_bytes());
     }

@@ -1,10 +1,10 @@
 //! DATA frames of a client: their bytes go on as they come.
 
-use crate::connection::reading::{Data, Phase, Step, Taken, check_length};
+use crate::connection::reading::{Data, Phase, Step, Taken};
 use crate::connection::{Connection, Event};
 use crate::error::{Broken, Code};
 use crate::fault::Fault;
-use crate::frame::{HEADER_BYTES, Header, flag, put_window};
+use crate::frame::{HEADER_BYTES, Header, check_length, flag, put_window};
 use crate::history::Ended;
 use crate::limits::CONNECTION_WINDOW_BYTES;
 

@@ -3,7 +3,7 @@
 use crate::connection::reading::Block;
 use crate::connection::{Connection, Event, Leaving, WINDOW_BYTES_EARLY};
 use crate::error::{Broken, Code};
-use crate::frame::{Header, flag, put_reset};
+use crate::frame::{Header, flag, put_reset, unpadded};
 use crate::head::{Facts, HeadText, Scratch};
 use crate::history::Ended;
 use crate::limits::{BLOCK_BYTES_MAX, BLOCK_FRAMES_MAX, LIST_BYTES_MAX, TRAILER_BYTES_MAX, WINDOW_BYTES_INITIAL};
@@ -145,21 +145,4 @@ impl Connection {
             None => self.end_request(place, now_ms),
         }
     }
-}
-
-/// Returns the part of a header block in HEADERS, without padding and the priority of old.
-fn unpadded(header: Header, payload: &[u8]) -> Result<&[u8], Broken> {
-    let mut part = payload;
-    let mut padding = 0;
-    if header.has(flag::PADDED) {
-        let Some((first, rest)) = part.split_first() else {
-            return Err(Broken::size("HEADERS is too short for its padding"));
-        };
-        (padding, part) = (usize::from(*first), rest);
-    }
-    if header.has(flag::PRIORITY) {
-        part = part.get(5..).ok_or(Broken::size("HEADERS is too short for its priority"))?;
-    }
-    let length = part.len().checked_sub(padding).ok_or(Broken::protocol("HEADERS is padded beyond its length"))?;
-    Ok(&part[..length])
 }

@@ -2,8 +2,6 @@
 
 use crate::connection::Event;
 use crate::error::Broken;
-use crate::frame::Header;
-use crate::limits::FRAME_BYTES_MAX;
 
 /// The part of the conversation that the next byte belongs to.
 #[derive(Debug, Default)]
@@ -45,9 +43,4 @@ pub(super) struct Data {
     pub(super) bytes: usize,
     pub(super) padding: usize,
     pub(super) ends: bool,
-}
-
-/// Checks the length of a frame, before the frame is there.
-pub(super) fn check_length(header: Header) -> Result<(), Broken> {
-    if header.length > FRAME_BYTES_MAX { Err(Broken::size("a frame is too long")) } else { Ok(()) }
 }

@@ -1,10 +1,10 @@
 //! Bytes of the client to events.
 
-use crate::connection::reading::{Phase, Step, check_length};
+use crate::connection::reading::{Phase, Step};
 use crate::connection::{Connection, Event, LEAVING_PING, Leaving, WINDOW_BYTES_EARLY};
 use crate::error::{Broken, Code};
 use crate::fault::Fault;
-use crate::frame::{HEADER_BYTES, Header, PREFACE, flag, kind, put, put_reset, put_window, u31};
+use crate::frame::{HEADER_BYTES, Header, PREFACE, flag, kind, put, put_reset, put_window, u31, whole_frame};
 use crate::head::Scratch;
 use crate::history::Ended;
 use crate::limits::CONNECTION_WINDOW_BYTES;
@@ -255,13 +255,4 @@ impl Connection {
         put_reset(&mut self.output, id, code);
         Ok(None)
     }
-}
-
-/// Splits off a frame that is there as a whole.
-#[inline]
-fn whole_frame(bytes: &[u8]) -> Result<Option<(Header, &[u8])>, Broken> {
-    let Some((first, rest)) = bytes.split_first_chunk() else { return Ok(None) };
-    let header = Header::read(first);
-    check_length(header)?;
-    Ok(rest.get(..header.length).map(|payload| (header, payload)))
 }
