@@ -32,6 +32,10 @@ impl Lane<'_> {
 
     /// Ends the wait of a stream whose time is over.
     fn expire(&mut self, stream: &mut Stream, limit: Limit) -> Option<Event> {
+        if stream.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= self.context.now_ms()) {
+            // It says nothing of the server: a client chooses its time.
+            return self.settle(stream, Outcome::Respond(504));
+        }
         if limit == Limit::Write {
             // The kernel says that there is room once a third of its buffer is free. A slow client
             // takes less than that meanwhile, which only a write finds out.

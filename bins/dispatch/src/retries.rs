@@ -19,6 +19,10 @@ use crate::{
     },
 };
 
+/// Times that a request may come back from servers that have not looked at it: each closes its
+/// connection meanwhile, and one that does nothing else is no server.
+const RETURNED_COUNT_MAX: u8 = 3;
+
 /// The terms of a request and how it stands to them.
 #[derive(Clone, Copy, Debug)]
 struct Standing<'a> {
@@ -119,6 +123,12 @@ impl<'a> Lane<'a> {
         let heard = connection.is_some_and(|c| c.heard);
         let stale = connection.is_some_and(|c| c.used_before) && !heard && !why.is_timeout();
         let standing = self.standing(stream);
+        if why == Failure::Unprocessed && self.is_unprocessed(stream) {
+            self.abandon(stream);
+            stream.out_sent = 0;
+            self.connect(stream);
+            return None;
+        }
         let meant = match why {
             Failure::Status(_) => true,
             Failure::NoResponse => standing.terms.on.timeout && !heard,
@@ -149,6 +159,14 @@ impl<'a> Lane<'a> {
         stream.out_sent = 0;
         self.connect(stream);
         news
+    }
+
+    /// Returns whether a request that no server has looked at may be sent again, whatever its
+    /// method: it is all there, and has not been so often.
+    fn is_unprocessed(&self, stream: &mut Stream) -> bool {
+        let standing = self.standing(stream);
+        stream.returned += 1;
+        stream.returned <= RETURNED_COUNT_MAX && standing.is_in_time(stream) && stream.is_at_hand()
     }
 
     /// Logs that a server failed a request, and counts it unless its connection was stale.

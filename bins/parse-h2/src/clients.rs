@@ -2,9 +2,11 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_deadlines::after;
 use fosse_front::context::Context;
 use fosse_front::encoded::Streams;
 use fosse_front::response::{Way, late};
+use fosse_front::settings::Settings;
 use fosse_http2::Scratch;
 use fosse_source::Source;
 use fosse_source::relief::Waiting;
@@ -145,10 +147,11 @@ impl Clients {
     }
 
     /// Returns the clients that wait for a request.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = Waiting> {
-        (0u32..).zip(&self.all).filter_map(|(index, client)| {
+    pub(crate) fn waiting(&self, settings: &Settings) -> impl Iterator<Item = Waiting> {
+        (0u32..).zip(&self.all).filter_map(move |(index, client)| {
             let client = client.as_ref()?;
-            let since_ms = client.timer.at_ms().filter(|_| client.timer.kind() != Some(Limit::Write))?;
+            let limit = client.timer.kind().filter(|limit| matches!(limit, Limit::Head | Limit::Idle))?;
+            let since_ms = client.timer.at_ms()? - after(0, limit.time(settings));
             let source = Source::of(&client.caller.origin.client.addr);
             client.is_idle().then_some(Waiting { index, source, since_ms })
         })

@@ -33,7 +33,7 @@ pub(crate) fn penalise(clients: &mut Clients, penalties: &[Tally], context: &mut
 
 /// Ends idle connections, so that new ones find room.
 pub(crate) fn relieve(clients: &mut Clients, count: usize, context: &Context) {
-    for index in relief::choose(clients.waiting(), count) {
+    for index in relief::choose(clients.waiting(&context.settings), count, context.now_ms) {
         context.counters.add(parse::RELIEVED, 1);
         clients.with(index, |client, _, _| {
             client.http2.leave_now();

@@ -4,6 +4,9 @@ use fosse_front::fields::REQUEST_ID;
 use fosse_front::local::Local;
 use fosse_http2::Connection;
 
+/// The field in which clients of gRPC look for the status of a call.
+pub(crate) const GRPC_STATUS: &[u8] = b"grpc-status";
+
 /// Writes a whole local response to a stream.
 pub(crate) fn write(http2: &mut Connection, place: usize, local: &Local<'_>, to_head: bool, now_ms: u64) {
     let (content_type, body) = local.content();
@@ -17,7 +20,9 @@ pub(crate) fn write(http2: &mut Connection, place: usize, local: &Local<'_>, to_
     if let Some(id) = &local.request_id {
         fields.push((REQUEST_ID, id));
     }
-    http2.respond(place, local.status, fields.into_iter());
+    let grpc_status = local.page.as_ref().and_then(|page| page.grpc_status);
+    fields.extend(grpc_status.map(|status| (GRPC_STATUS, status.as_bytes())));
+    http2.respond(place, if grpc_status.is_some() { 200 } else { local.status }, fields.into_iter());
     if !to_head {
         http2.data(place, &body, now_ms);
     }

@@ -15,6 +15,7 @@ use fosse_wire::response::ResponseHead;
 use fosse_wire::{Frame, Outbox, WireError};
 
 use crate::client::Client;
+use crate::local::GRPC_STATUS;
 use crate::slots::{Slot, Slots};
 use crate::switch;
 
@@ -105,6 +106,7 @@ impl Client {
         let page = stream.page(&head, &context.settings);
         if let Some(page) = &page {
             head.body = BodyLength::Exact(u64::try_from(page.body.len()).unwrap_or(0));
+            head.status = if page.grpc_status.is_some() { 200 } else { head.status };
         }
         let request_id = stream.shown_request_id(&context.settings);
         check(head.fields)?;
@@ -146,7 +148,7 @@ impl Client {
 struct OwnFields<'a> {
     fields: Fields<'a>,
     gives_way: (bool, bool),
-    own: [Option<(&'a [u8], &'a [u8])>; 2],
+    own: [Option<(&'a [u8], &'a [u8])>; 3],
     length: Option<Box<str>>,
 }
 
@@ -167,7 +169,11 @@ fn own_fields<'a>(
     OwnFields {
         fields: head.fields,
         gives_way: (page.is_some(), request_id.is_some()),
-        own: [page.map(|page| (content_type, page.content_type.as_bytes())), request_id.map(|id| (REQUEST_ID, id))],
+        own: [
+            page.map(|page| (content_type, page.content_type.as_bytes())),
+            page.and_then(|page| Some((GRPC_STATUS, page.grpc_status?.as_bytes()))),
+            request_id.map(|id| (REQUEST_ID, id)),
+        ],
         length: length.map(|length| length.to_string().into_boxed_str()),
     }
 }

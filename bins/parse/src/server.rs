@@ -137,7 +137,7 @@ impl Server {
     /// Ends idle connections, so that new ones find room.
     fn relieve(&mut self, count: usize, event_loop: &EventLoop) {
         let Self { output, clients, peers, context, .. } = self;
-        for index in relief::choose(clients.waiting(&context.settings), count) {
+        for index in relief::choose(clients.waiting(&context.settings), count, context.now_ms) {
             if let Some(client) = clients.queued(index) {
                 context.counters.add(count::parse::RELIEVED, 1);
                 client.close(event_loop, peers, context, &mut output.outbox);

@@ -38,6 +38,12 @@ impl Policies {
         if may { Ok(()) } else { Err(WireError::Field("policy")) }
     }
 
+    /// Tells whether calls of gRPC are streams for the backend of a policy, whose bodies nobody
+    /// holds.
+    pub(crate) fn streams_calls(&self, number: u32) -> bool {
+        self.policy(number).is_some_and(|policy| policy.streams_calls)
+    }
+
     /// Tells whether the backend of a policy gets every body whole.
     pub(crate) fn buffers_for_backend(&self, number: u32) -> bool {
         self.policy(number).is_some_and(|policy| policy.buffer_requests)
@@ -79,8 +85,8 @@ mod tests {
         let config = WafFilter {
             sites: vec![SiteRoutes { policy: 0, routes: vec![open], ..SiteRoutes::default() }],
             policies: vec![
-                WafPolicy { profile: 0, buffer_requests: true },
-                WafPolicy { profile: 1, buffer_requests: false },
+                WafPolicy { profile: 0, buffer_requests: true, streams_calls: false },
+                WafPolicy { profile: 1, buffer_requests: false, streams_calls: true },
             ],
             profiles: vec![watched, WafProfile { waf: WafMode::Off, ..WafProfile::default() }],
             ..WafFilter::default()

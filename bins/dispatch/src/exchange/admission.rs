@@ -8,6 +8,7 @@ use fosse_wire::request::{BodyLength, RequestHead};
 use super::{
     Outcome, affinity, buffering, checks,
     clients::Clients,
+    deadline,
     encoding::Wanted,
     headers::with_facts,
     prefix, preflight,
@@ -100,6 +101,7 @@ fn route<'a>(
     stream.first_byte_seconds = policy.settings.first_byte_seconds.unwrap_or(backend.first_byte_seconds);
     stream.idle_seconds = policy.settings.idle_seconds.unwrap_or(backend.idle_seconds);
     stream.buffering = buffering;
+    stream.deadline_ms = deadline::of(head).map(|time| context.after(time));
     let waits = head.expect_continue && head.held == 0 && !matches!(head.body, BodyLength::None | BodyLength::Exact(0));
     if waits {
         stream.wait = Wait::Continue;
@@ -108,9 +110,9 @@ fn route<'a>(
     let head = RequestHead { upgrade, ..*head };
     let written = stream.write_head(&head, policy, backend, waits);
     written.map_err(|refused| Outcome::Respond(unwritable(refused, head.connection, context)))?;
-    if fastcgi {
-        // A login is bound to a connection of HTTP.
-        stream.logs_in = false;
+    if fastcgi || backend.http2 {
+        // A login is bound to a connection of HTTP/1.1; those of HTTP/2 carry requests of many.
+        (stream.logs_in, stream.single_client) = (false, stream.single_client && !backend.http2);
     }
     Ok(policy)
 }

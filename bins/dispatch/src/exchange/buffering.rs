@@ -14,7 +14,7 @@ use fosse_wire::{
 };
 
 use super::{
-    Outcome,
+    Outcome, deadline,
     limit::Limit,
     refused::Refused,
     request,
@@ -42,17 +42,11 @@ fn waits_for_server(head: &RequestHead<'_>) -> bool {
     let expects = head.expect_continue && head.held == 0;
     // Java's client offers h2c with its first request, whatever the request is.
     let mut offers = head.fields.all(b"upgrade").flat_map(members);
-    let mut types = head.fields.all(b"content-type");
-    expects
-        || offers.any(|protocol| !protocol.eq_ignore_ascii_case(b"h2c"))
-        || types.any(|kind| kind.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC)))
+    expects || offers.any(|protocol| !protocol.eq_ignore_ascii_case(b"h2c")) || deadline::is_grpc(head)
 }
 
 /// The end of a head. Framing that comes later is put before it.
 pub(super) const EMPTY_LINE: &[u8] = b"\r\n";
-
-/// The beginning of every gRPC content type.
-const GRPC: &[u8] = b"application/grpc";
 
 impl Stream {
     /// Writes the head for the backend. That of a chunked body that is buffered gets its framing

@@ -34,6 +34,8 @@ pub(crate) enum Failure {
     NoDecision,
     /// The fields do not fit a frame.
     HeadTooLargeForFrame,
+    /// No server has looked at the request: the one that had it was leaving.
+    Unprocessed,
     /// It sent no FastCGI, or not as it is taken here.
     Records(Fault),
     /// The head of its response is none of CGI.
@@ -75,6 +77,7 @@ impl fmt::Display for Failure {
             Self::TooManyInterims => "too many interim responses, or too large ones",
             Self::NoDecision => "a status that decides nothing",
             Self::HeadTooLargeForFrame => "response head does not fit a frame",
+            Self::Unprocessed => "left before it looked at the request",
             Self::Records(fault) => fault.words(),
             Self::CgiHead(fault) => fault.words(),
             Self::Ended(Ended::Complete) => "request ended before its response",

@@ -10,6 +10,7 @@ pub(crate) mod ahead;
 pub(crate) mod buffering;
 mod checks;
 pub(crate) mod clients;
+mod deadline;
 pub(crate) mod effect;
 pub(crate) mod encoding;
 pub(crate) mod failure;

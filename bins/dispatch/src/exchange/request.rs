@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use fosse_http1::{
-    HeadWriter, Name, Unwritable, VIA_NAME, check_field, has_underscore, is_request_id, same_name, write_number,
+    HeadWriter, Name, Unwritable, VIA_NAME, check_field, has_underscore, is_request_id, members, same_name,
+    write_number,
 };
 use fosse_settings::{Backend, Underscores};
 use fosse_wire::request::{BodyLength, RequestHead, Version};
@@ -23,6 +24,7 @@ const X_REQUEST_ID: Name = Name::new("X-Request-ID");
 const VIA: Name = Name::new("Via");
 const MAX_FORWARDS: Name = Name::new("Max-Forwards");
 const TRANSFER_ENCODING: Name = Name::new("Transfer-Encoding");
+const TE: Name = Name::new("TE");
 const EXPECT: Name = Name::new("Expect");
 const CONNECTION: Name = Name::new("Connection");
 const UPGRADE: Name = Name::new("Upgrade");
@@ -61,6 +63,9 @@ pub(crate) fn write(
         put_request_id(&mut to, head)?;
     }
     put_edited_fields(&mut to, head, policy, &values)?;
+    if backend.http2 && takes_trailers(head) {
+        to.own(TE, b"trailers")?;
+    }
     match head.body {
         BodyLength::None => {}
         BodyLength::Exact(length) => to.content_length(length),
@@ -75,6 +80,12 @@ pub(crate) fn write(
     }
     to.finish();
     Ok(())
+}
+
+/// Returns whether the client takes trailers. TE is said again for each connection (RFC 9110,
+/// section 10.1.4); servers of HTTP/2, gRPC's among them, look for this word of it.
+fn takes_trailers(head: &RequestHead<'_>) -> bool {
+    head.fields.all(b"te").flat_map(members).any(|member| member.eq_ignore_ascii_case(b"trailers"))
 }
 
 /// Writes the fields that the policy adds.

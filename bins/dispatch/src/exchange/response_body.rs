@@ -224,6 +224,7 @@ fn backend_ended(stream: &mut Stream, key: Key, connection: &mut Connection, con
     let unused = !connection.input.is_empty();
     match connection.at {
         At::UntilClose if unused => Outcome::Continue,
+        At::UntilClose if connection.is_cut() => Outcome::Failed(Failure::ClosedInBody),
         At::UntilClose => ended(stream, true, context),
         At::Head if unused => Outcome::Failed(Failure::ClosedInHead),
         At::Head => Outcome::Failed(Failure::ClosedBeforeResponse),

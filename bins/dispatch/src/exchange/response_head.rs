@@ -6,6 +6,7 @@ use fosse_http1::{Field, HeadLimits, ResponseHead, find_response_end, strict_res
 use fosse_settings::Dispatch as Settings;
 use fosse_wire::{
     Kind,
+    beside::UNPROCESSED,
     encode::EncodeHead,
     request::BodyLength,
     response::{self as wire, BACKEND_NONE},
@@ -61,6 +62,9 @@ pub(crate) fn head(
         let Some(cgi) = cgi else { return Ok((taken, false)) };
         cgi_head(stream, connection, terms, &cgi, context)?;
         return Ok((taken, true));
+    }
+    if terms.backend.http2 && bytes.first() == Some(&UNPROCESSED) {
+        return Err(Failure::Unprocessed);
     }
     let limits = &terms.head;
     let lenient = terms.backend.lenient_responses;

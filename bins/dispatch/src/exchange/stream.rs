@@ -18,8 +18,6 @@ use super::{
 };
 use crate::{
     cache::cached::Cached,
-    context::Context,
-    limits::WRITE_PROGRESS_BYTES_MIN,
     upstream::{connection::Pin, pins, supply::Waiting, tried::Wanted},
 };
 
@@ -136,6 +134,8 @@ pub(crate) struct Stream {
     pub(crate) wanted: Wanted,
     /// The server that the client's cookie has to name from now on.
     pub(crate) new_owner: Option<u64>,
+    /// Time at which its client gives it up, in milliseconds, where it has said so.
+    pub(crate) deadline_ms: Option<u64>,
     /// Its backend connection.
     pub(crate) connection: Option<Key>,
     /// Bytes for the backend: head and body, buffered from the start while they may have to be sent
@@ -177,6 +177,8 @@ pub(crate) struct Stream {
     pub(crate) announced: bool,
     /// Times it was sent again after bytes of it had gone out; stale connections do not count.
     pub(crate) retries: u8,
+    /// Times it has come back from servers that had not looked at it.
+    pub(crate) returned: u8,
     /// The WebSocket key, for checking the response; empty without.
     pub(crate) key: Vec<u8>,
     /// The token offered for an upgrade; empty without.
@@ -291,6 +293,8 @@ impl Stream {
                 && matches!(head.method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"DELETE"),
             announced: false,
             retries: 0,
+            returned: 0,
+            deadline_ms: None,
             key: Vec::new(),
             upgrade: Vec::new(),
             interims: Interims::NONE,
@@ -333,38 +337,6 @@ impl Stream {
     /// Returns whether the whole request has gone out.
     pub(crate) fn sent(&self) -> bool {
         self.body == Body::Done && self.out_sent >= self.out.len()
-    }
-
-    /// Starts a limit in place of the one that runs.
-    #[inline]
-    pub(crate) fn start_limit(&mut self, limit: Limit, time: Duration, context: &mut Context<'_>) {
-        let at_ms = context.after(time);
-        let slot = u32::try_from(self.id.slot()).unwrap_or(u32::MAX);
-        self.timer.start(&mut context.shared.deadlines, slot, limit, at_ms);
-    }
-
-    /// Restarts the limit of silence within a response.
-    pub(crate) fn restart_silence_limit(&mut self, context: &mut Context<'_>) {
-        if self.wait == Wait::Bytes {
-            // While parse grants nothing it is the client that is slow, and parse's own limit
-            // counts.
-            if self.credit == 0 || self.lease == Lease::Wanted {
-                self.timer.stop();
-            } else {
-                self.start_limit(Limit::Idle, self.idle_seconds, context);
-            }
-        }
-    }
-
-    /// Restarts the time of a client that takes nothing now, where it has taken enough since it
-    /// began to run.
-    pub(crate) fn restart_client_limit(&mut self, write_seconds: Duration, context: &mut Context<'_>) {
-        let taken = self.leased_bytes - self.limit_bytes;
-        if self.wait != Wait::Client || taken >= WRITE_PROGRESS_BYTES_MIN {
-            self.wait = Wait::Client;
-            self.limit_bytes = self.leased_bytes;
-            self.start_limit(Limit::Write, write_seconds, context);
-        }
     }
 
     /// Returns whether its server waits for its client to take more of the response. A client that

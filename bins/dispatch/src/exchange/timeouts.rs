@@ -1,4 +1,6 @@
-//! Streams that have waited too long.
+//! The limits of streams: how they start, and what follows when a stream has waited too long.
+
+use std::time::Duration;
 
 use fosse_counters::dispatch as count;
 use fosse_die::warning;
@@ -12,7 +14,9 @@ use super::{
     response_head,
     stream::{Lease, Stream, Wait},
 };
-use crate::{PROGRAM, cache::confirm, context::Context, upstream::connection::Connection};
+use crate::{
+    PROGRAM, cache::confirm, context::Context, limits::WRITE_PROGRESS_BYTES_MIN, upstream::connection::Connection,
+};
 
 /// Ends the wait of a stream whose time is over.
 pub(crate) fn expired(
@@ -65,5 +69,39 @@ fn silent(stream: &Stream, connection: &Connection) -> Outcome {
         Outcome::Complete { clean: false }
     } else {
         Outcome::Failed(Failure::Silent)
+    }
+}
+
+impl Stream {
+    /// Starts a limit in place of the one that runs.
+    #[inline]
+    pub(crate) fn start_limit(&mut self, limit: Limit, time: Duration, context: &mut Context<'_>) {
+        let at_ms = context.after(time).min(self.deadline_ms.unwrap_or(u64::MAX));
+        let slot = u32::try_from(self.id.slot()).unwrap_or(u32::MAX);
+        self.timer.start(&mut context.shared.deadlines, slot, limit, at_ms);
+    }
+
+    /// Restarts the limit of silence within a response.
+    pub(crate) fn restart_silence_limit(&mut self, context: &mut Context<'_>) {
+        if self.wait == Wait::Bytes {
+            // While parse grants nothing it is the client that is slow, and parse's own limit
+            // counts.
+            if self.credit == 0 || self.lease == Lease::Wanted {
+                self.timer.stop();
+            } else {
+                self.start_limit(Limit::Idle, self.idle_seconds, context);
+            }
+        }
+    }
+
+    /// Restarts the time of a client that takes nothing now, where it has taken enough since it
+    /// began to run.
+    pub(crate) fn restart_client_limit(&mut self, write_seconds: Duration, context: &mut Context<'_>) {
+        let taken = self.leased_bytes - self.limit_bytes;
+        if self.wait != Wait::Client || taken >= WRITE_PROGRESS_BYTES_MIN {
+            self.wait = Wait::Client;
+            self.limit_bytes = self.leased_bytes;
+            self.start_limit(Limit::Write, write_seconds, context);
+        }
     }
 }

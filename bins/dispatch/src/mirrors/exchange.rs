@@ -149,6 +149,7 @@ fn drop_body(connection: &mut Connection, bytes: &[u8]) -> Progress {
 /// Handles a server that closed: right for a body that ends so, wrong in any other place.
 fn ended(connection: &Connection) -> Progress {
     match connection.at {
+        At::UntilClose if connection.is_cut() => Progress::Failed(Failure::ClosedInBody),
         At::UntilClose => Progress::Whole { clean: true },
         At::Head if connection.input.is_empty() => Progress::Failed(Failure::ClosedBeforeResponse),
         At::Head => Progress::Failed(Failure::ClosedInHead),

@@ -87,6 +87,7 @@ fn config(backend: Backend) -> fosse_settings::Dispatch {
                 backup: false,
                 health_number: None,
                 address_number: None,
+                tls: false,
             })
             .collect(),
         backends: vec![backend],

@@ -108,7 +108,9 @@ impl Upstream {
 
     fn connected(&mut self, (at, edition): (usize, u64), fd: OwnedFd, context: &Context<'_>) -> Option<Event> {
         context.counters.add(count::CONNECTS, 1);
-        let key = self.connections.insert(Connection::new(fd, (at, edition), self.servers.with_backend(at).1))?;
+        let (server, backend) = self.servers.with_backend(at);
+        let connection = Connection::new(fd, (at, edition), backend).of_tls(server.tls);
+        let key = self.connections.insert(connection)?;
         let connection = self.connections.get(key)?;
         if context.event_loop.add(&connection.fd, key.token(token::CONNECTION), connection.interest).is_err() {
             // The kernel has no memory to watch it. The next reply, or the tick, asks again.

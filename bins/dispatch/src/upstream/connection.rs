@@ -8,6 +8,7 @@ use fosse_eventloop::{Event, EventLoop, Interest};
 use fosse_http1::ChunkedDecoder;
 use fosse_settings::Backend;
 use fosse_wire::StreamId;
+use rustix::net::{SendFlags, send};
 
 use super::records::Records;
 use crate::{context::token, limits};
@@ -104,6 +105,8 @@ pub(crate) struct Connection {
     /// Edition of its server's address.
     pub(crate) edition: u64,
     protocol: Protocol,
+    /// It is the plaintext of TLS, which another program speaks.
+    tls: bool,
     pub(crate) used: Use,
     /// The limit of its being idle.
     pub(crate) timer: Timer<Limit>,
@@ -140,6 +143,7 @@ impl Connection {
             server,
             edition,
             protocol,
+            tls: false,
             used: Use::Idle,
             timer: Timer::default(),
             at: At::Head,
@@ -157,12 +161,25 @@ impl Connection {
         }
     }
 
+    /// Returns the same, known to be the plaintext of TLS or not.
+    pub(crate) const fn of_tls(mut self, tls: bool) -> Self {
+        self.tls = tls;
+        self
+    }
+
     /// Returns whether an event is out of date: it announced the end of a response that was read
     /// earlier in the turn. Bytes that came since are announced again in the next turn. That the
     /// server has closed is never out of date.
     pub(crate) fn has_read_before(&self, event: Event, now_us: u64) -> bool {
         let closed = Interest::RDHUP | Interest::HUP | Interest::ERR;
         self.freed_us == Some(now_us) && !event.flags.intersects(closed)
+    }
+
+    /// Returns whether its end was none: TLS has not said that nothing more comes, so what has come
+    /// may have been cut by anybody. The program that speaks it closes its end of the pair then,
+    /// and nothing can be sent to it any more; at an end that is one it has shut it, and no more.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.tls && send(&self.fd, &[], SendFlags::DONTWAIT | SendFlags::NOSIGNAL).is_err()
     }
 
     /// Returns whether it carries an upgraded connection.

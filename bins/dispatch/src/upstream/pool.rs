@@ -31,6 +31,8 @@ pub(crate) struct Server {
     pub(super) drained: bool,
     /// It gets requests only where no other server may have them.
     pub(crate) backup: bool,
+    /// TLS is spoken with it.
+    pub(super) tls: bool,
     /// Idle connections, the last used one last.
     pub(crate) idle: Vec<Key>,
     /// Pinned connections between requests of their client.

@@ -54,7 +54,7 @@ impl Servers {
             let place = number - settings.backends[backend].server_first;
             let checked = named.health_number.map(Checked::new);
             let named_address = named.address_number.map(Named::new);
-            let ServerName { weight, backup, .. } = *named;
+            let ServerName { weight, backup, tls, .. } = *named;
             let id = server_id(&settings.backends[backend], &named.name);
             let name = named.name.clone();
             let own_weight = weight;
@@ -67,6 +67,7 @@ impl Servers {
                 weight,
                 own_weight,
                 backup,
+                tls,
                 checked,
                 named: named_address,
                 ..Server::default()

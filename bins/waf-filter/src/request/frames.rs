@@ -8,7 +8,7 @@ use fosse_counters::waf_filter as count;
 use fosse_settings::{OverLimit, WafMode, WafProfile};
 use fosse_wire::{
     Frame, Kind, WireError,
-    request::{BodyLength, RequestHead, decode_end},
+    request::{BodyLength, RequestHead, Version, decode_end},
     verdict::{Cause, Verdict},
 };
 
@@ -82,6 +82,11 @@ const fn has_body(head: &RequestHead<'_>) -> bool {
     !matches!(head.body, BodyLength::None | BodyLength::Exact(0))
 }
 
+/// Returns whether a request is a call of gRPC.
+fn is_call(head: &RequestHead<'_>) -> bool {
+    head.version == Version::Http2 && head.fields.all(b"content-type").any(fosse_http1::is_grpc)
+}
+
 /// Begins the evaluation of a request whose head is in order, where its site has rules.
 fn evaluate_or_pass(
     frame: &Frame<'_>,
@@ -91,7 +96,8 @@ fn evaluate_or_pass(
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
     let profile = context.policies.profile(head.policy);
-    let has_body = has_body(head);
+    // Messages of a call have no end before those of its response, and no rule reads them.
+    let has_body = has_body(head) && !(context.policies.streams_calls(head.policy) && is_call(head));
     let Some(rules) = context.policies.rules(head.policy) else {
         // A body is buffered all the same: its site may refuse it for its length.
         if has_body {
@@ -123,10 +129,18 @@ pub(crate) fn on_data(
     match std::mem::take(&mut exchange.request.path) {
         RequestPath::Buffer(buffered) => return grow(buffered, frame, exchange, context, out),
         RequestPath::Release(release) => releasing::append(release, frame.body, exchange, context, out),
+        RequestPath::Pass if is_over_limit(exchange, context) => return deny_over_size(exchange, context, out),
         RequestPath::Pass => out.to_dispatch.forward(frame),
         RequestPath::Denied => exchange.request.path = RequestPath::Denied,
     }
     Ok(())
+}
+
+/// Returns whether more has come of a body that nobody holds than its site takes.
+fn is_over_limit(exchange: &Exchange, context: &Context) -> bool {
+    let profile = context.policies.profile(exchange.ids.policy);
+    let counts = profile.waf != WafMode::Off && profile.body_over_limit == OverLimit::Reject;
+    counts && exchange.request.body_bytes > profile.body_bytes_max
 }
 
 /// Appends a piece to a buffered body, and goes on where that is as much as is evaluated.

@@ -181,6 +181,7 @@ pub(crate) fn read(
 /// Handles a server that closed: right for a body that ends so, wrong in any other place.
 fn ended(ask: &Ask, connection: &Connection) -> Reading {
     match connection.at {
+        At::UntilClose if connection.is_cut() => Reading::Failed(Failure::ClosedInBody),
         At::UntilClose => Reading::Whole { clean: true },
         At::Head if connection.input.is_empty() && ask.reply.is_new() => Reading::Failed(Failure::ClosedBeforeResponse),
         At::Head => Reading::Failed(Failure::ClosedInHead),

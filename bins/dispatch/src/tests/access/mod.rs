@@ -50,6 +50,7 @@ fn settings(app: Backend) -> Dispatch {
         backup: false,
         health_number: None,
         address_number: None,
+        tls: false,
     };
     settings.servers.push(server);
     settings.policies[0].access = Some(Access {

@@ -2,6 +2,7 @@
 //! for a client that would rather have JSON, and the file that a site responds with.
 
 mod accept;
+mod grpc;
 
 use fosse_http1::reason;
 use fosse_settings::{ErrorPage, ErrorPages, PageBody};
@@ -21,6 +22,8 @@ pub struct Page<'a> {
     pub content_type: &'a str,
     /// Its bytes.
     pub body: Vec<u8>,
+    /// The status of a call that has failed, for a client of gRPC; the response has 200 then.
+    pub grpc_status: Option<&'static str>,
 }
 
 /// The things that a page says.
@@ -43,14 +46,19 @@ pub struct Reader {
     host: Vec<u8>,
     /// It would rather have JSON.
     wants_json: bool,
+    /// It is a call of gRPC, whose client looks for its own status.
+    is_grpc: bool,
 }
 
 impl Reader {
     /// Notes who may get the pages of a policy; `None` where it has none.
     pub fn of(policy: u32, request: &Request<'_>, settings: &Settings) -> Option<Box<Self>> {
+        if grpc::is_call(request) {
+            return Some(Box::new(Self { pages: u32::MAX, host: Vec::new(), wants_json: false, is_grpc: true }));
+        }
         let pages = settings.policy(policy)?.error_pages?;
         let wants_json = settings.error_pages(pages)?.error_json && accept::prefers_json(request.fields);
-        Some(Box::new(Self { pages, host: request.host.name().to_vec(), wants_json }))
+        Some(Box::new(Self { pages, host: request.host.name().to_vec(), wants_json, is_grpc: false }))
     }
 }
 
@@ -68,7 +76,7 @@ pub fn of_response<'a>(
     let respond_file = settings.policy(policy).and_then(|policy| policy.respond_file.as_ref());
     if let Some(file) = respond_file.filter(|_| head.cause == Cause::None) {
         let body = settings.page_file(file.respond_file)?.to_vec();
-        return Some(Page { content_type: &file.content_type, body });
+        return Some(Page { content_type: &file.content_type, body, grpc_status: None });
     }
     let subject = Subject { status: head.status, request: Some(request), ..Subject::default() };
     page(reader?, &subject, settings)
@@ -85,20 +93,23 @@ pub(crate) fn of_refusal<'a>(
         return page(reader, subject, settings);
     }
     let pages = settings.default_of(listener).error_pages?;
-    page(&Reader { pages, host: subject.host.to_vec(), wants_json: false }, subject, settings)
+    page(&Reader { pages, host: subject.host.to_vec(), wants_json: false, is_grpc: false }, subject, settings)
 }
 
 fn page<'a>(reader: &Reader, subject: &Subject<'_>, settings: &'a Settings) -> Option<Page<'a>> {
+    if reader.is_grpc {
+        return grpc::failed(subject.status);
+    }
     let pages = settings.error_pages(reader.pages)?;
     if reader.wants_json && subject.status >= 400 {
-        return Some(Page { content_type: PROBLEM, body: problem(subject).into_bytes() });
+        return Some(Page { content_type: PROBLEM, body: problem(subject).into_bytes(), grpc_status: None });
     }
     let ErrorPage { content_type, body, .. } = of_status(pages, subject.status)?;
     let text = match body {
         PageBody::Text(text) => text.as_bytes(),
         PageBody::File(number) => settings.page_file(*number)?,
     };
-    Some(Page { content_type, body: filled_in(text, &reader.host, subject) })
+    Some(Page { content_type, body: filled_in(text, &reader.host, subject), grpc_status: None })
 }
 
 fn of_status(pages: &ErrorPages, status: u16) -> Option<&ErrorPage> {
