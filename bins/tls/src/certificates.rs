@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use fosse_images::{Certificate, Chains};
+use fosse_images::{Loaded, LoadedChains};
+use fosse_sys::blob::Mapped;
 use fosse_wire::signing::{KeyKind, Scheme, SpkiHash};
 use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -13,9 +15,9 @@ use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 use crate::keys::{Keys, NoSignature};
 use crate::limits::CERTIFICATES_KEPT_MAX;
 
-/// The chains, which live as long as the process.
+/// The chains of a set.
 pub(crate) struct Certificates {
-    chains: Chains<'static>,
+    chains: LoadedChains<Mapped>,
     keys: Keys,
     /// Names that no certificate has get the first one.
     has_default: bool,
@@ -31,7 +33,7 @@ impl std::fmt::Debug for Certificates {
 
 impl Certificates {
     /// Arranges them.
-    pub(crate) fn new(chains: Chains<'static>, keys: Keys, has_default: bool) -> Self {
+    pub(crate) fn new(chains: LoadedChains<Mapped>, keys: Keys, has_default: bool) -> Self {
         Self { chains, keys, has_default, kept: Mutex::default() }
     }
 
@@ -41,24 +43,29 @@ impl Certificates {
         self.of(name).next().is_some()
     }
 
-    /// Returns the authority of that number.
-    pub(crate) fn authority(&self, number: u32) -> Option<&fosse_images::Authority<'static>> {
+    /// Returns the certificates in DER of the authority of that number.
+    pub(crate) fn authority(&self, number: u32) -> Option<impl Iterator<Item = &[u8]>> {
         self.chains.authority(number)
     }
 
-    fn of(&self, name: &str) -> impl Iterator<Item = &Certificate<'static>> {
+    /// Returns the lists in DER of what the authority of that number has revoked.
+    pub(crate) fn revoked(&self, number: u32) -> impl Iterator<Item = &[u8]> {
+        self.chains.revoked(number)
+    }
+
+    fn of(&self, name: &str) -> impl Iterator<Item = &Loaded> {
         let mut named = self.chains.of_name(name.as_bytes()).peekable();
         let is_default = named.peek().is_none() && self.has_default;
         named.chain(self.chains.certificates().iter().take(usize::from(is_default)))
     }
 
-    fn certified(&self, certificate: &Certificate<'static>) -> Arc<CertifiedKey> {
+    fn certified(&self, certificate: &Loaded) -> Arc<CertifiedKey> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = kept.get(&certificate.spki) {
             return Arc::clone(found);
         }
         let key = Key { keys: self.keys.clone(), spki: certificate.spki, kind: certificate.kind };
-        let chain = certificate.chain.iter().map(|der| CertificateDer::from_slice(der)).collect();
+        let chain = self.chains.der(certificate).map(|der| CertificateDer::from(der.to_vec())).collect();
         let certified = Arc::new(CertifiedKey::new(chain, Arc::new(key)));
         if kept.len() >= CERTIFICATES_KEPT_MAX {
             kept.clear();
@@ -70,14 +77,15 @@ impl Certificates {
 
 impl ResolvesServerCert for Certificates {
     /// The first certificate of the name whose key can sign what the client can check, the cheapest
-    /// kind of key first.
+    /// kind of key first. One that is over is shown only where no other is there.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let offered = hello.signature_schemes();
         let name = hello.server_name().unwrap_or_default();
         // As fosse-hello has it.
         let name = name.strip_suffix('.').unwrap_or(name);
-        let serves = |one: &&Certificate<'static>| scheme(one.kind, offered).is_some();
-        let rank = |one: &&Certificate<'static>| KeyKind::ALL.iter().position(|kind| *kind == one.kind);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let serves = |one: &&Loaded| scheme(one.kind, offered).is_some();
+        let rank = |one: &&Loaded| (one.not_after < now, KeyKind::ALL.iter().position(|kind| *kind == one.kind));
         // Where none can, rustls says so of the first: nothing is wrong with the name.
         let best = self.of(name).filter(serves).min_by_key(rank).or_else(|| self.of(name).next());
         best.map(|one| self.certified(one))

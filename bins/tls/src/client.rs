@@ -19,6 +19,7 @@ use std::rc::Rc;
 use crate::limit::Limit;
 use crate::limits::{OUTPUT_BYTES_MAX, READ_BYTES_MAX};
 use crate::session::{Output, Session};
+use crate::set::Set;
 
 /// The parts that handlers of a client share.
 pub(crate) struct Context {
@@ -101,6 +102,9 @@ pub(crate) enum Stage {
 /// A handshake.
 #[derive(Debug)]
 pub(crate) struct Shaking {
+    /// The set that it has begun with.
+    #[expect(dead_code, reason = "it is there until the handshake ends: whoever drops the last one ends its keys")]
+    pub(crate) set: Rc<Set>,
     pub(crate) session: Session,
     pub(crate) ja4: String,
     pub(crate) sni: Box<str>,
@@ -131,6 +135,8 @@ pub(crate) enum Step {
     Stays,
     /// Its first message is here.
     Hello,
+    /// It is a certificate authority that asks for a proof.
+    Challenge,
     /// Its handshake is done.
     Through,
     /// Nothing of it is left to do: it is closed, with a reset unless it was told otherwise.

@@ -1,7 +1,7 @@
 //! From the first bytes of a client to the end of its handshake.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use fosse_counters::tls as count;
 use fosse_hello::{Hello, HelloError, ja4};
@@ -9,19 +9,18 @@ use fosse_wire::facts::{HandshakeFacts, KeptFacts};
 use fosse_wire::handshaken::Protocol;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 
-use crate::certificates::Certificates;
+use crate::challenges::Challenges;
 use crate::client::{Client, Context, Open, Shaking, Stage, Step, Watched};
 use crate::client_certificate::Shown;
 use crate::front::Handshaken;
-use crate::keys::Keys;
 use crate::limits::{HANDSHAKE_BYTES_MAX, PLAIN_BUFFER_BYTES};
 use crate::moving;
 use crate::opening::{self, Opening, Proxied};
 use crate::queue::Queue;
 use crate::refusal::{INAPPROPRIATE_FALLBACK, PLAIN_HTTP, PROTOCOL_VERSION, UNRECOGNIZED_NAME, alert, is_http};
 use crate::session::{Session, Taken};
+use crate::set::Sets;
 use crate::sources::Sources;
-use crate::terms::Terms;
 
 const TLS12: u16 = 0x0303;
 const TLS13: u16 = 0x0304;
@@ -33,14 +32,14 @@ const FALLBACK_SCSV: u16 = 0x5600;
 pub(crate) struct Handshakes {
     pub(crate) sources: Sources,
     pub(crate) queue: Queue,
-    terms: Terms,
-    certificates: Arc<Certificates>,
+    pub(crate) sets: Sets,
+    pub(crate) challenges: Challenges,
 }
 
 impl Handshakes {
     /// Makes them without a client.
-    pub(crate) fn new(terms: Terms, certificates: Arc<Certificates>) -> Self {
-        Self { sources: Sources::default(), queue: Queue::default(), terms, certificates }
+    pub(crate) fn new(sets: Sets, challenges: Challenges) -> Self {
+        Self { sources: Sources::default(), queue: Queue::default(), sets, challenges }
     }
 
     /// Reads what a client begins with.
@@ -70,6 +69,10 @@ impl Handshakes {
         }
         match opening::hello(&bytes) {
             Opening::Cut => wait(client, &bytes),
+            Opening::Hello(hello) if self.challenges.are_for(&hello, &bytes) => {
+                client.keep(&bytes);
+                Step::Challenge
+            }
             Opening::Hello(hello) => self.admit(hello, &bytes, client, slot, context),
             Opening::NotHello(HelloError::NotTls) if is_http(&bytes) => {
                 context.counters.add(count::PLAIN, 1);
@@ -98,7 +101,7 @@ impl Handshakes {
             context.output.append(&alert(code));
             return client.part(slot, context);
         }
-        if !self.certificates.has(hello.server_name.as_str()) {
+        if !self.sets.current.certificates.has(hello.server_name.as_str()) {
             context.counters.add(count::UNKNOWN_NAMES, 1);
             context.output.append(&alert(UNRECOGNIZED_NAME));
             return client.part(slot, context);
@@ -113,26 +116,27 @@ impl Handshakes {
     }
 
     /// Begins a handshake with what has come.
-    pub(crate) fn begin(&self, client: &mut Client, keys: &Keys, slot: u32, context: &mut Context) -> Step {
+    pub(crate) fn begin(&self, client: &mut Client, slot: u32, context: &mut Context) -> Step {
         let Stage::Queued(hello) = &client.stage else { return Step::Stays };
         if client.socket.is_over() {
             // A signature is not for who has gone meanwhile.
             return refuse(context, count::FAILED);
         }
         let sni: Box<str> = hello.server_name.as_str().into();
-        let config = self.terms.of_name(&sni, client.record.listener);
+        let config = self.sets.current.terms.of_name(&sni, client.record.listener);
         let session = config.and_then(|config| Session::new(config).ok());
         let Some(mut session) = session else { return refuse(context, count::FAILED) };
         let length = client.input.len();
         context.input[..length].copy_from_slice(&client.input);
         context.plain.clear();
         let taken = session.take(&mut context.input[..length], &mut context.plain, &mut context.output);
-        if keys.was_unavailable() && taken.failed.is_some() {
+        if self.sets.current.keys.was_unavailable() && taken.failed.is_some() {
             // Nothing has been sent, and all that the client has said is here still.
             context.output.clear();
             return Step::Hello;
         }
-        let shaking = Shaking { session, ja4: ja4(hello), sni, client_is_done: false };
+        let set = Rc::clone(&self.sets.current);
+        let shaking = Shaking { set, session, ja4: ja4(hello), sni, client_is_done: false };
         client.stage = Stage::Shaking(Box::new(shaking));
         shaken(client, &taken, length, slot, context)
     }
@@ -159,7 +163,7 @@ impl Handshakes {
         // Where this fails more of a response waits in the kernel, and no less is right.
         let _ = sockopt::set_socket_send_buffer_size(&theirs, PLAIN_BUFFER_BYTES);
         let Stage::Shaking(shaking) = std::mem::replace(&mut client.stage, Stage::Parting) else { return None };
-        let Shaking { session, ja4, sni, client_is_done } = *shaking;
+        let Shaking { session, ja4, sni, client_is_done, .. } = *shaking;
         context.counters.add(count::HANDSHAKES, 1);
         context.counters.add(count::RESUMED, u64::from(session.is_resumed()));
         // A session that is taken up again has the certificate of before, which was readable then.

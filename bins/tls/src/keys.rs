@@ -3,12 +3,13 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fosse_eventloop::TICK_MS;
+use fosse_eventloop::{EventLoop, Interest, TICK_MS};
 use fosse_fdpass::{Received, receive, send};
 use fosse_wire::signing::{FromKeys, MESSAGE_BYTES_MAX, Refusal, Scheme, SpkiHash, TicketKey, ToKeys};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
-use crate::limits::{BREAKER_MS, SIGNATURE_MS_MAX};
+use crate::limits::{BREAKER_MS, RATE_PAUSE_MS, SIGNATURE_MS_MAX};
 
 /// Milliseconds before the end of ticket keys at which they are asked for again.
 const RENEW_MS: u64 = 2_000;
@@ -45,6 +46,8 @@ struct Conversation {
     /// The question for ticket keys that has no reply yet.
     asked: Option<u32>,
     missed: u64,
+    /// All keys have been named.
+    greeted: bool,
     /// The last signature that was wanted was not to be had.
     unavailable: bool,
 }
@@ -60,6 +63,7 @@ impl Keys {
             tickets: None,
             asked: None,
             missed: 0,
+            greeted: false,
             unavailable: false,
         })))
     }
@@ -76,6 +80,39 @@ impl Keys {
             keys.breaker_until_ms = 0;
             keys.asked = None;
         });
+    }
+
+    /// Watches for what is said, with this token.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub(crate) fn watch(&self, event_loop: &EventLoop, token: u64) -> Result<(), Errno> {
+        self.with(|keys| keys.fd.as_ref().map_or(Ok(()), |fd| event_loop.add(fd, token, Interest::IN)))
+    }
+
+    /// Watches no more.
+    pub(crate) fn unwatch(&self, event_loop: &EventLoop) {
+        // Fails where it is not watched.
+        let _ = self.with(|keys| keys.fd.as_ref().map(|fd| event_loop.remove(fd)));
+    }
+
+    /// Returns whether the other end has named all its keys; `None` where it is gone.
+    pub(crate) fn has_greeted(&self) -> Option<bool> {
+        self.with(|keys| {
+            keys.hear();
+            keys.fd.is_some().then_some(keys.greeted)
+        })
+    }
+
+    /// Takes the keys of tickets that another conversation has had: they are the same for all.
+    pub(crate) fn take_tickets_of(&self, other: &Self) {
+        let tickets = other.with(|keys| keys.tickets);
+        self.with(|keys| keys.tickets = tickets);
+    }
+
+    /// Ends the conversation.
+    pub(crate) fn close(&self) {
+        self.with(|keys| keys.fd = None);
     }
 
     /// Has a message signed.
@@ -163,7 +200,7 @@ impl Conversation {
             while now_ms < begun_ms + SIGNATURE_MS_MAX && self.wait(begun_ms + SIGNATURE_MS_MAX - now_ms) {
                 while let Some(said) = self.receive() {
                     if let Some(signed) = self.take(&said, Some(serial)) {
-                        return signed.map_err(NoSignature::Refused);
+                        return signed.map_err(|refusal| self.refused(refusal));
                     }
                 }
                 now_ms = fosse_eventloop::clock_ms();
@@ -173,6 +210,17 @@ impl Conversation {
         self.unavailable = true;
         self.breaker_until_ms = fosse_eventloop::clock_ms() + BREAKER_MS;
         Err(NoSignature::Unavailable)
+    }
+
+    /// Notes why a message is not signed. Where others have had all signatures of this moment, who
+    /// has just come waits for his turn, which is soon: of one source no two come in a row.
+    fn refused(&mut self, refusal: Refusal) -> NoSignature {
+        if refusal != Refusal::Rate {
+            return NoSignature::Refused(refusal);
+        }
+        self.unavailable = true;
+        self.breaker_until_ms = fosse_eventloop::clock_ms() + RATE_PAUSE_MS;
+        NoSignature::Unavailable
     }
 
     /// Waits for a word. Returns whether the other end is there still.
@@ -219,11 +267,45 @@ impl Conversation {
                 self.tickets = Some(TicketKeys { current, previous, until_ms });
                 None
             }
+            Ok(FromKeys::Hello { more, .. }) => {
+                self.greeted |= !more;
+                None
+            }
             Ok(_) => None,
             Err(_) => {
                 self.fd = None;
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+
+    #[test]
+    fn a_handshake_waits_where_others_have_had_all_signatures_of_the_moment() {
+        let (near_end, far_end) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::NONBLOCK, None).unwrap();
+        let keys = Keys::new(Some(near_end));
+        let sign = |serial: u32, said: Result<&[u8], Refusal>| {
+            let mut bytes = Vec::new();
+            FromKeys::Signature { serial, signed: said }.encode(&mut bytes).unwrap();
+            send(&far_end, &bytes, &[]).unwrap();
+            keys.sign(Scheme::EcdsaP256Sha256, SpkiHash([7; 32]), &[0; 130])
+        };
+        assert!(matches!(sign(1, Err(Refusal::Rate)), Err(NoSignature::Unavailable)));
+        assert!(keys.was_unavailable() && keys.take_missed() == 0);
+        let wait_ms = keys.wait_ms(fosse_eventloop::clock_ms());
+        assert!(wait_ms <= RATE_PAUSE_MS, "{wait_ms}");
+        while keys.wait_ms(fosse_eventloop::clock_ms()) > 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(sign(2, Ok(b"signed")).unwrap(), b"signed");
+        assert!(matches!(sign(3, Err(Refusal::UnknownKey)), Err(NoSignature::Refused(Refusal::UnknownKey))));
+        assert!(!keys.was_unavailable());
     }
 }

@@ -3,11 +3,13 @@
 //! A [`server`] has the turns. A client goes from `opening` (PROXY header, first message) over the
 //! `queue` of those that wait for a handshake to a `session`, and once that is done `moving`
 //! carries its records. `keys` signs and `certificates` says with what, `terms` has what sites ask
-//! of a handshake, `fronts` are those who get the plaintext.
+//! of a handshake, `set` has all three of a set of certificates, `fronts` are those who get the
+//! plaintext.
 
 #![forbid(unsafe_code)]
 
 mod certificates;
+mod challenges;
 mod client;
 pub mod client_certificate;
 mod front;
@@ -24,6 +26,7 @@ mod refusal;
 mod relief;
 pub mod server;
 mod session;
+mod set;
 mod shutdown;
 mod sources;
 mod terms;

@@ -32,13 +32,13 @@ pub(crate) const SIGNATURE_MS_MAX: u64 = 5;
 /// that stands still costs a lane a twentieth of its time.
 pub(crate) const BREAKER_MS: u64 = 100;
 
+/// Milliseconds in which no signature is asked for after fosse-keys has given as many as it gives
+/// in a second: 25 more by then.
+pub(crate) const RATE_PAUSE_MS: u64 = 5;
+
 /// Milliseconds after the end of the plaintext in which the word of how the client is to end must
 /// have come. The front sends both in one turn.
 pub(crate) const ENDED_MS_MAX: u64 = 2_000;
-
-/// Milliseconds that a client has for its next message before it makes room for new ones: four
-/// round trips around the world. Else who has just come would go for who comes after it.
-pub(crate) const RELIEF_MS_MIN: u64 = 1_000;
 
 /// Certificates of which the parts that rustls wants are kept, by lanes that serve more.
 pub(crate) const CERTIFICATES_KEPT_MAX: usize = 1_024;

@@ -2,8 +2,9 @@
 //!
 //! Takes connections of TLS listeners on fd 8, reads what they begin with, and has handshakes
 //! signed over fd 10; certificates are on fd 11, settings on fd 5. Who is through goes to the front
-//! over fd 9, with what is known of it. It holds no private key, can open nothing, and keeps for
-//! each client two reads at most.
+//! over fd 9, with what is known of it; a certificate authority that asks for a proof goes to
+//! fosse-acme, over fd 13. It holds no private key, can open nothing, and keeps for each client two
+//! reads at most.
 
 #![forbid(unsafe_code)]
 
@@ -25,6 +26,7 @@ const SPEC: Spec = Spec {
         Expected::required(10, MESSAGES, "signatures"),
         Expected::required(11, MEMORY, "certificates"),
         Expected::optional(12, MESSAGES, "clients that speak HTTP/2"),
+        Expected::optional(13, MESSAGES, "connections of certificate authorities"),
     ],
     lingers: true,
 };

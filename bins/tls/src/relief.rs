@@ -3,7 +3,6 @@
 use fosse_counters::tls as count;
 use fosse_source::relief::{Waiting, choose};
 
-use crate::limits::RELIEF_MS_MIN;
 use crate::server::Server;
 
 impl Server {
@@ -13,10 +12,9 @@ impl Server {
         let (settings, now_ms) = (&self.context.settings, self.context.now_ms);
         let waiting = self.clients.iter().filter_map(|(key, client)| {
             let since_ms = client.waits_since_ms(settings)?;
-            let is_late = since_ms + RELIEF_MS_MIN <= now_ms;
-            is_late.then(|| Waiting { index: key.slot(), source: client.source(), since_ms })
+            Some(Waiting { index: key.slot(), source: client.source(), since_ms })
         });
-        for slot in choose(waiting, count) {
+        for slot in choose(waiting, count, now_ms) {
             if let Some(key) = self.clients.key_of(slot) {
                 self.context.counters.add(count::RELIEVED, 1);
                 self.close(key);

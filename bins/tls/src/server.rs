@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use fosse_acceptor::{AcceptChannel, FromAccept, report_lost};
 use fosse_counters::STREAM_CONNECTION;
@@ -11,15 +10,13 @@ use fosse_counters::tls as count;
 use fosse_deadlines::Deadlines;
 use fosse_eventloop::slab::{Key, Slab, token};
 use fosse_eventloop::{Event, EventLoop, Interest};
-use fosse_images::{CHAINS_BYTES_MAX, Chains};
 use fosse_service::{ExitReason, Given, Order, Process, Service};
-use fosse_settings::tls::{TlsSettings, UnknownNames};
-use fosse_sys::blob::Mapped;
+use fosse_settings::tls::TlsSettings;
 use fosse_wire::channel::Connection;
-use fosse_wire::start::ToChild;
+use fosse_wire::start::{ToChild, ToStart};
 
 use crate::PROGRAM;
-use crate::certificates::Certificates;
+use crate::challenges::Challenges;
 use crate::client::{Client, Context, Stage, Step, Watched};
 use crate::fronts::{Fronts, Which};
 use crate::handshakes::Handshakes;
@@ -28,11 +25,12 @@ use crate::limit::Limit;
 use crate::limits::{HANDSHAKES_TURN_MAX, MESSAGES_TURN_MAX, READ_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::moving;
 use crate::session::Output;
-use crate::terms::Terms;
+use crate::set::{Set, Sets, read_chains};
 
 const ACCEPT: u64 = token(1);
 const FRONT_HTTP1: u64 = Which::Http1.token();
 const FRONT_HTTP2: u64 = Which::Http2.token();
+const NEXT_KEYS: u64 = token(8);
 pub(crate) const CLIENT: u8 = 3;
 /// The kind of the token of a client's plaintext.
 pub(crate) const PLAIN: u8 = 4;
@@ -51,7 +49,6 @@ pub struct Server {
     /// connection.
     pub(crate) by_number: HashMap<u64, (Key, Which)>,
     handshakes: Handshakes,
-    keys: Keys,
     pub(crate) context: Context,
     pub(crate) drain_until_ms: Option<u64>,
     ending: Option<ExitReason>,
@@ -67,12 +64,10 @@ impl Server {
         let accept = AcceptChannel::new(Some(given.required(8)));
         let keys = Keys::new(given.optional(10));
         let chains = read_chains(given.required(11)).map_err(ExitReason::Failed)?;
-        let has_default = settings.unknown_names == UnknownNames::Default;
-        let certificates = Arc::new(Certificates::new(chains, keys.clone(), has_default));
-        let terms = Terms::new(&settings, &certificates, &keys).map_err(ExitReason::Failed)?;
+        let set = Set::new(&settings, chains, keys).map_err(ExitReason::Failed)?;
         accept.fd().map_or(Ok(()), |fd| process.event_loop.add(fd, ACCEPT, Interest::IN))?;
         let fronts = Fronts::watch(given.required(9), given.optional(12), &process.event_loop)?;
-        keys.tick(process.event_loop.now_ms());
+        set.keys.tick(process.event_loop.now_ms());
         let context = Context {
             settings,
             counters: Rc::clone(&process.counters),
@@ -87,8 +82,7 @@ impl Server {
             fronts,
             clients: Slab::default(),
             by_number: HashMap::new(),
-            handshakes: Handshakes::new(terms, certificates),
-            keys,
+            handshakes: Handshakes::new(Sets::new(set, NEXT_KEYS), Challenges::new(given.optional(13))),
             context,
             drain_until_ms: None,
             ending: None,
@@ -176,6 +170,10 @@ impl Server {
                 // Its turn is mostly this one; what it says until then is looked at afterwards.
                 return self.handshakes.queue.push(client.source(), key);
             }
+            Step::Challenge => {
+                self.handshakes.challenges.hand_over(client, event_loop, &self.context.counters);
+                Step::Gone
+            }
             Step::Through => self.pass_on(key),
             step => step,
         };
@@ -222,16 +220,21 @@ impl Server {
         }
     }
 
+    /// Returns who signs for handshakes that begin now.
+    fn keys(&self) -> &Keys {
+        &self.handshakes.sets.current.keys
+    }
+
     /// Begins handshakes, of which each takes its time.
     fn begin_handshakes(&mut self, event_loop: &EventLoop) {
         for _ in 0..HANDSHAKES_TURN_MAX {
             // While no signature is to be had they wait; a handshake that has begun would fail.
-            if self.handshakes.queue.is_empty() || self.keys.wait_ms(self.context.now_ms) > 0 {
+            if self.handshakes.queue.is_empty() || self.keys().wait_ms(self.context.now_ms) > 0 {
                 return;
             }
             let Some(key) = self.handshakes.queue.pop() else { return };
             let Some(client) = self.clients.get_mut(key) else { continue };
-            let step = self.handshakes.begin(client, &self.keys, key.slot(), &mut self.context);
+            let step = self.handshakes.begin(client, key.slot(), &mut self.context);
             self.settle(key, step, event_loop);
         }
     }
@@ -260,7 +263,7 @@ impl Server {
 impl Service for Server {
     fn wait_ms_max(&self, process: &Process) -> Option<u64> {
         let now_ms = process.event_loop.now_ms();
-        let queued = (!self.handshakes.queue.is_empty()).then(|| self.keys.wait_ms(now_ms));
+        let queued = (!self.handshakes.queue.is_empty()).then(|| self.keys().wait_ms(now_ms));
         self.context.deadlines.wait_ms(now_ms).into_iter().chain(queued).min()
     }
 
@@ -274,6 +277,10 @@ impl Service for Server {
             ACCEPT => self.on_accept(event_loop)?,
             FRONT_HTTP1 => self.on_front(Which::Http1, event_loop),
             FRONT_HTTP2 => self.on_front(Which::Http2, event_loop),
+            NEXT_KEYS => {
+                let adopted = self.handshakes.sets.hear(event_loop);
+                adopted.into_iter().for_each(|set| process.tell_start(ToStart::Adopted { set }));
+            }
             token => {
                 let (kind, key) = Key::of_token(token);
                 if kind == PLAIN {
@@ -286,7 +293,7 @@ impl Service for Server {
         Ok(())
     }
 
-    fn on_start_message(&mut self, _: &Process, order: Order) -> Result<(), ExitReason> {
+    fn on_start_message(&mut self, process: &Process, order: Order) -> Result<(), ExitReason> {
         match order {
             Order::Drain => self.drain(),
             Order::End => self.ending = Some(ExitReason::Failed("start is gone".to_owned())),
@@ -294,9 +301,13 @@ impl Service for Server {
                 let taken = self.handshakes.sources.grounds.take_list(listener, fd);
                 taken.map_err(|why| ExitReason::Failed(format!("addresses listener={listener}: {why}")))?;
             }
+            Order::Give(ToChild::Chains { set, .. }, fd) => {
+                self.handshakes.sets.take_chains(set, fd).map_err(ExitReason::Failed)?;
+            }
             Order::Give(ToChild::Keys { .. }, fd) => {
-                self.keys.replace(fd);
-                self.keys.tick(self.context.now_ms);
+                let taken = self.handshakes.sets.take_keys(fd, &self.context.settings, &process.event_loop);
+                taken.map_err(ExitReason::Failed)?;
+                self.keys().tick(self.context.now_ms);
             }
             Order::Tell(_) | Order::Give(..) => return Err(ExitReason::broken_protocol("start")),
         }
@@ -304,9 +315,9 @@ impl Service for Server {
     }
 
     fn on_tick(&mut self, _: &Process) -> Result<(), ExitReason> {
-        self.keys.tick(self.context.now_ms);
+        self.keys().tick(self.context.now_ms);
         let counters = &self.context.counters;
-        let missed = self.keys.take_missed();
+        let missed = self.keys().take_missed();
         if missed > 0 {
             counters.add(count::UNSIGNED, missed);
             fosse_die::warning(PROGRAM, format_args!("event=unsigned times={missed}"));
@@ -344,11 +355,4 @@ impl Service for Server {
         }
         reason
     }
-}
-
-/// Reads the certificates, which live as long as the process: they are never given back.
-fn read_chains(fd: OwnedFd) -> Result<Chains<'static>, String> {
-    let image = fosse_sys::blob::map(fd, CHAINS_BYTES_MAX).map_err(|error| format!("certificates: {error}"))?;
-    let image: &'static Mapped = Box::leak(Box::new(image));
-    Chains::decode(image.as_ref()).map_err(|error| format!("certificates: {error}"))
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use ::aws_lc_rs::digest::{Context, SHA256};
 use fosse_routing::Sites;
 use fosse_settings::tls::{ClientCertificates, TlsSettings, TlsSite, TlsVersion};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -41,7 +42,8 @@ impl Terms {
         let made = |terms, version, clients| {
             let mut config = config(&provider, version, clients, certificates)?;
             config.alpn_protocols = protocols(settings.http2);
-            config.ticketer = Arc::new(Tickets::new(keys.clone(), settings.configuration, terms));
+            let configuration = settings.configuration ^ of_clients(certificates, clients);
+            config.ticketer = Arc::new(Tickets::new(keys.clone(), configuration, terms));
             Ok::<_, String>(Arc::new(config))
         };
         let mut configs = HashMap::new();
@@ -119,6 +121,9 @@ fn config(
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
             let is_optional = matches!(clients, ClientCertificates::Optional(_));
             let verifier = if is_optional { verifier.allow_unauthenticated() } else { verifier };
+            let lists: Vec<_> = certificates.revoked(authority).map(|der| der.to_vec().into()).collect();
+            // With lists who has no list, or one that has ended, is let in no more: nobody knows.
+            let verifier = verifier.with_crls(lists).only_check_end_entity_revocation().enforce_revocation_expiration();
             let verifier = verifier.build().map_err(|error| error.to_string())?;
             builder.with_client_cert_verifier(Arc::new(Readable(verifier)))
         }
@@ -131,10 +136,20 @@ fn config(
     Ok(config)
 }
 
+/// Returns a number of what certificates of clients were held against: a ticket says of a client
+/// that it has shown one, and is none where that would be held against others.
+fn of_clients(certificates: &Certificates, clients: ClientCertificates) -> u64 {
+    let (ClientCertificates::Optional(number) | ClientCertificates::Required(number)) = clients else { return 0 };
+    let mut digest = Context::new(&SHA256);
+    let der = certificates.authority(number).into_iter().flatten().chain(certificates.revoked(number));
+    der.for_each(|der| digest.update(der));
+    digest.finish().as_ref().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
 fn roots(certificates: &Certificates, authority: u32) -> Result<RootCertStore, String> {
     let authority = certificates.authority(authority).ok_or_else(|| format!("no authority {authority}"))?;
     let mut roots = RootCertStore::empty();
-    for der in &authority.certificates {
+    for der in authority {
         roots.add(CertificateDer::from_slice(der)).map_err(|error| error.to_string())?;
     }
     Ok(roots)

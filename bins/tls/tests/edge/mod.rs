@@ -93,6 +93,31 @@ impl Made {
         self
     }
 
+    /// The certificate of that number in DER.
+    pub(crate) fn der(&self, n: usize) -> Vec<u8> {
+        self.certificates[n].1.clone()
+    }
+
+    /// Makes another key and certificate for the names of that number, beside its files. Returns
+    /// its DER.
+    pub(crate) fn renewed(&self, n: usize, time: usize) -> Vec<u8> {
+        let alternative: Vec<String> = self.certificates[n].4.iter().map(|name| format!("DNS:{name}")).collect();
+        self.openssl(&format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {n}-{time}.key -days 30 -subj /CN={n}-{time} \
+             -addext basicConstraints=critical,CA:FALSE -addext subjectAltName={} -out {n}-{time}.pem",
+            alternative.join(",")
+        ));
+        self.openssl(&format!("x509 -in {n}-{time}.pem -outform DER"))
+    }
+
+    /// Puts what was made so into the place of the files of that number.
+    pub(crate) fn put_renewed(&self, n: usize, time: usize) {
+        for suffix in ["key", "pem"] {
+            std::fs::copy(self.dir.join(&format!("{n}-{time}.{suffix}")), self.dir.join(&format!("{n}.{suffix}")))
+                .unwrap();
+        }
+    }
+
     pub(crate) fn path(&self, name: &str) -> String {
         self.dir.join(name).display().to_string()
     }
@@ -100,11 +125,12 @@ impl Made {
     fn chains(&self) -> Vec<u8> {
         let mut chains = Chains::default();
         for (kind, der, _, spki, names) in &self.certificates {
-            let certificate = Certificate { spki: *spki, kind: *kind, not_after: u64::MAX, chain: vec![der] };
+            let certificate =
+                Certificate { spki: *spki, kind: *kind, not_after: u64::MAX, acme: None, chain: vec![der] };
             chains.add(certificate, names.iter().map(String::as_bytes));
         }
         for der in &self.authorities {
-            chains.add_authority(Authority { certificates: vec![der] });
+            chains.add_authority(Authority { certificates: vec![der], ..Authority::default() });
         }
         chains.encode().unwrap()
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fosse_harness::{Backend, Edge};
 use fosse_wire::signing::KeyKind;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 
 use super::{LONG, Made};
 
@@ -54,7 +54,13 @@ impl Site {
     }
 
     pub(crate) fn client(&self) -> Client {
-        let config = ClientConfig::builder().with_root_certificates(self.made.roots()).with_no_client_auth();
+        self.client_of(self.made.roots(), rustls::DEFAULT_VERSIONS)
+    }
+
+    /// A client that trusts these, in the midst of its handshake.
+    pub(crate) fn client_of(&self, roots: RootCertStore, versions: &[&'static SupportedProtocolVersion]) -> Client {
+        let config = ClientConfig::builder_with_protocol_versions(versions);
+        let config = config.with_root_certificates(roots).with_no_client_auth();
         let name = ServerName::try_from("a.example").unwrap();
         let socket = TcpStream::connect(self.edge.address()).unwrap();
         socket.set_read_timeout(Some(LONG)).unwrap();
