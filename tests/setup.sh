@@ -27,6 +27,7 @@ modsecurity-crs /usr/share/modsecurity-crs
 openssl /usr/bin/openssl
 sslscan /usr/bin/sslscan
 nghttp2-client /usr/bin/h2load
+nghttp2-server /usr/sbin/nghttpd
 nginx-light /usr/sbin/nginx
 haproxy /usr/sbin/haproxy
 caddy /usr/bin/caddy

@@ -1,6 +1,6 @@
 //! Every fuzz target of the suite. A test compares this table with the tree.
 
-use crate::seeds::{bodies, edge, files, http, http2, names, rules, texts, tls, wire};
+use crate::seeds::{acme, bodies, edge, files, http, http2, names, rules, texts, tls, wire};
 use crate::target;
 
 /// One function that takes any bytes and panics where a promise is broken.
@@ -40,6 +40,11 @@ macro_rules! targets {
 }
 
 targets! {
+    "acme.challenges", target::acme::challenges, acme::challenges, acme::TOKENS;
+    "acme.handshakes", target::acme::handshakes, acme::hellos, acme::PROTOCOLS;
+    "acme.leaf", target::acme::leaf, tls::client_certificates, &[];
+    "acme.responses", target::acme::responses, acme::responses, acme::TOKENS;
+    "acme.state", target::acme::state, acme::states, &[];
     "bodies.form", target::bodies::form, bodies::forms, bodies::FORM;
     "bodies.inflate", target::bodies::inflate, bodies::compressed, &[];
     "bodies.json", target::bodies::json, bodies::jsons, bodies::JSON;
@@ -80,6 +85,7 @@ targets! {
     "images.keys", target::images::keys, tls::keys, &[];
     "keys.form", target::keys::form, tls::signed, &[];
     "http2.frames", target::http2::frames, http2::frames, http2::TEXTS;
+    "http2.servers", target::http2::servers, http2::servers, http2::TEXTS;
     "layout.layout", target::layout::layout, files::configurations, files::CONFIGURATION;
     "libinjection.detect", target::libinjection::detect, bodies::attacks, bodies::ATTACK;
     "links.links", target::links::links, edge::links, edge::LINK;

@@ -1,15 +1,14 @@
 #!/bin/bash
-# trace-edge.sh DIRECTORY-OF-PROGRAMS [PROGRAM...]: runs a whole edge under strace, sends it what clients send, stops it, and asks
-# fosse-canary whether any program read a byte before its lock was on, died by its own policy, or has a row in its policy
-# that never occurred. Needs root, strace, curl,
-# openssl and python3.
+# trace-edge.sh DIRECTORY-OF-PROGRAMS [PROGRAM...]: runs a whole edge under strace, sends it what clients send, stops
+# it, and asks fosse-canary whether any program read a byte before its lock was on, died by its own policy, or has a row
+# in its policy that never occurred. Needs root, strace, curl, openssl, python3, nghttpd and pebble.
 #
 # KEEP=1  keeps the logs and says where they are
 set -euo pipefail
 
 programs=${1:?usage: trace-edge.sh DIRECTORY-OF-PROGRAMS [PROGRAM...]}
 shift
-for tool in strace curl openssl python3; do
+for tool in strace curl openssl python3 nghttpd pebble pebble-challtestsrv; do
     command -v $tool > /dev/null || {
         echo "trace-edge: skipped: $tool is missing"
         exit 0
@@ -22,7 +21,7 @@ done
 
 work=$(mktemp -d)
 chmod 755 "$work"
-edge= backend= files=
+edge= files= beside=()
 # Ends what a strace traces, and with that the strace: killed first, it would leave the program behind.
 end_traced() {
     [ -z "$1" ] || kill -KILL $(pgrep -P "$1") 2> /dev/null || true
@@ -30,18 +29,18 @@ end_traced() {
 finish() {
     end_traced "$edge"
     end_traced "$files"
-    [ -z "$backend" ] || kill "$backend" 2> /dev/null || true
+    [ ${#beside[@]} = 0 ] || kill "${beside[@]}" 2> /dev/null || true
     if [ -n "${KEEP:-}" ]; then echo "trace-edge: logs in $work"; else rm -rf "$work"; fi
 }
 trap finish EXIT
 
 cat > "$work/backend.py" <<'PYTHON'
-"""Two small applications: one on a unix socket, one on a TCP port; they echo bodies and stream big answers."""
-import http.server, os, socket, socketserver, sys, threading
+"""Small applications on a unix socket, a TCP port, and another with TLS; they echo bodies and stream big responses."""
+import http.server, os, socket, socketserver, ssl, sys, threading
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    def answer(self, body):
+    def respond(self, body):
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -56,9 +55,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"hello")
             self.close_connection = True
             return
-        self.answer(b"x" * {"/big": 3000000, "/middle": 100000}.get(self.path.split("?")[0], 1000))
+        if self.path == "/until-the-end":
+            self.send_response(200)
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(b"x" * 1000)
+            return
+        self.respond(b"x" * {"/big": 3000000, "/middle": 100000}.get(self.path.split("?")[0], 1000))
     def do_POST(self):
-        self.answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        self.respond(self.rfile.read(int(self.headers.get("Content-Length", 0))))
     def log_message(self, *_):
         pass
 
@@ -74,9 +79,20 @@ class Tcp(socketserver.ThreadingMixIn, http.server.HTTPServer):
 class Tcp6(Tcp):
     address_family = socket.AF_INET6
 
+class Tls(Tcp):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    def finish_request(self, request, peer):
+        # Here and not at the accept: a handshake that takes its time keeps nobody else waiting.
+        with self.context.wrap_socket(request, server_side=True) as stream:
+            super().finish_request(stream, peer)
+            # A close_notify, without which a body that ends with the connection was cut off.
+            stream.unwrap()
+    def handle_error(self, *_):
+        pass
+
 def name_server(family, address, port):
-    """Gives names the address of the applications: those with "long" by TCP alone, those with "six" over IPv6 alone, and
-    those with "far" that of another machine."""
+    """Gives names the address of the applications: those with "long" by TCP alone, those with "six" over IPv6 alone,
+    and those with "far" that of another machine."""
     def message(question, by_tcp):
         name = question[12:question.index(b"\0", 12) + 1]
         kind = question[12 + len(name):14 + len(name)]
@@ -104,6 +120,9 @@ def name_server(family, address, port):
     for each in datagrams, streams:
         threading.Thread(target=each, daemon=True).start()
 
+Tls.context.load_cert_chain("server.pem", "server.key")
+tls = Tls(("127.0.0.1", int(sys.argv[4])), Handler)
+threading.Thread(target=tls.serve_forever, daemon=True).start()
 tcp6 = Tcp6(("::1", int(sys.argv[2])), Handler)
 threading.Thread(target=tcp6.serve_forever, daemon=True).start()
 name_server(socket.AF_INET, "127.0.0.1", int(sys.argv[3]))
@@ -117,21 +136,40 @@ PYTHON
 port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 listen=$(port)
 secure=$(port)
+calls=$(port)
 app=$(port)
 names=$(port)
-python3 "$work/backend.py" "$work/app.sock" "$app" "$names" &
-backend=$!
+app_tls=$(port)
+authority=$(port)
+# An authority of our own, for the application that speaks TLS and for the directory of the ACME server.
+made() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 "$@" 2> /dev/null; }
+made -subj /CN=authority -keyout "$work/ca.key" -out "$work/ca.pem"
+made -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE \
+    -CA "$work/ca.pem" -CAkey "$work/ca.key" -keyout "$work/server.key" -out "$work/server.pem"
+(cd "$work" && exec python3 backend.py app.sock "$app" "$names" "$app_tls") &
+beside+=($!)
+# An ACME server that finds every name at 127.0.0.1, where it asks at our port, and does not wait before it asks.
+resolver=$(port)
+pebble-challtestsrv -dns01 "127.0.0.1:$resolver" -management "" -http01 "" -https01 "" -tlsalpn01 "" -doh "" \
+    -defaultIPv6 "" > "$work/resolver.log" 2>&1 &
+beside+=($!)
+cat > "$work/pebble.json" <<JSON
+{"pebble": {"listenAddress": "127.0.0.1:$authority", "managementListenAddress": "127.0.0.1:$(port)",
+    "certificate": "$work/server.pem", "privateKey": "$work/server.key", "httpPort": $listen, "tlsPort": $secure}}
+JSON
+PEBBLE_VA_NOSLEEP=1 pebble -config "$work/pebble.json" -dnsserver "127.0.0.1:$resolver" > "$work/pebble.log" 2>&1 &
+beside+=($!)
 
 mkdir -p "$work/etc/rules"
-mkdir -m 700 "$work/kept"
+mkdir -m 700 "$work/kept" "$work/store"
 echo 192.0.2.0/24 > "$work/etc/deny.txt"
 cat > "$work/etc/rules/one.conf" <<'RULES'
 SecRule ARGS "@contains nothing-sends-this" "id:1,phase:2,deny"
 SecAction "id:2,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.hits=+1"
 SecRule IP:hits "@gt 1000000" "id:3,phase:1,deny"
 RULES
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj /CN=localhost -keyout "$work/etc/key.pem" \
-    -addext subjectAltName=DNS:localhost,DNS:*.example,IP:127.0.0.1 -out "$work/etc/cert.pem" 2> /dev/null
+made -subj /CN=localhost -addext subjectAltName=DNS:localhost,DNS:*.example,IP:127.0.0.1 -keyout "$work/etc/key.pem" \
+    -out "$work/etc/cert.pem"
 user=$(echo secret | "$programs/fosse" password ann)
 cat > "$work/etc/fosse.toml" <<TOML
 lanes = 1
@@ -156,6 +194,16 @@ tls = true
 [[certificate]]
 file = "$work/etc/cert.pem"
 key = "$work/etc/key.pem"
+
+[[acme]]
+name = "authority"
+directory = "https://localhost:$authority/dir"
+ca_file = "$work/ca.pem"
+agree_to_terms = true
+
+[[certificate]]
+acme = "authority"
+names = ["ordered.example.org"]
 
 [[listen]]
 address = "unix:$work/listen.sock"
@@ -206,6 +254,28 @@ backend = "own"
 compress = true
 compress_bytes_min = 0
 
+[[site]]
+hosts = ["calls.example"]
+backend = "calls"
+
+[[site]]
+hosts = ["secure.example"]
+backend = "secure"
+
+[[site]]
+hosts = ["ordered.example.org"]
+respond = 204
+
+[[backend]]
+name = "secure"
+servers = ["https://localhost:$app_tls"]
+tls = { ca_file = "$work/ca.pem" }
+
+[[backend]]
+name = "calls"
+servers = ["127.0.0.1:$calls"]
+protocol = "h2"
+
 [[backend]]
 name = "unix"
 servers = ["unix:$work/app.sock"]
@@ -253,11 +323,25 @@ chmod -R a+rX "$work/files"
 strace -ff -X raw -s 64 -o "$work/logs/files" "$programs/fosse-static" --listen "unix:$work/files.sock" --mode 0666 \
     "$work/files" 2> "$work/files.stderr" &
 files=$!
+nghttpd --no-tls -a 127.0.0.1 -d "$work/files" "$calls" > /dev/null &
+beside+=($!)
+# Waits until each of these ports of loopback is listened on: who orders a certificate does not try again soon.
+until_listening() {
+    for each in "$@"; do
+        for _ in $(seq 600); do
+            ! (exec 3<> "/dev/tcp/127.0.0.1/$each") 2> /dev/null || continue 2
+            sleep 0.1
+        done
+        echo "trace-edge: nobody listens on port $each"
+        exit 1
+    done
+}
+until_listening "$app" "$app_tls" "$calls" "$resolver" "$authority"
 
 exec 9> "$work/ready"
 cd "$work"
 strace -ff -X raw -s 64 -o "$work/logs/trace" "$programs/fosse-start" --config etc/fosse.toml --programs "$programs" \
-    --log-dir "$work/log" --ready-fd 9 2> "$work/stderr" &
+    --log-dir "$work/log" --certificates-dir "$work/store" --ready-fd 9 2> "$work/stderr" &
 edge=$!
 exec 9>&-
 for _ in $(seq 100); do
@@ -285,6 +369,10 @@ ask -H 'Host: tcp6.example' $there/
 for _ in 1 2 3; do ask -H 'Host: named.example' $there/; done
 for path in / /large /none /../etc/passwd; do ask --path-as-is -H 'Host: files.example' $there$path; done
 for path in / /large /none; do ask -H 'Host: own.example' $there$path; done
+for path in /index.html /large /none; do ask -H 'Host: calls.example' $there$path; done
+head -c 300000 /dev/zero > "$work/body"
+for path in / /big /until-the-end; do ask -H 'Host: secure.example' $there$path; done
+ask -H 'Host: secure.example' -H 'Content-Type: application/octet-stream' --data-binary "@$work/body" $there/post
 ask -H 'Host: gone.example' $there/
 for path in / / /middle /middle /big /big; do ask -H 'Host: kept.example' $there$path; done
 for coding in gzip br zstd; do ask -H 'Host: encoded.example' -H "Accept-Encoding: $coding" $there/; done
@@ -292,7 +380,6 @@ ask -H 'Host: unknown.example' $there/
 ask $there/big
 for password in secret wrong; do ask -u ann:$password $there/users; done
 ask -H 'Host: tcp.example' $there/big
-head -c 300000 /dev/zero > "$work/body"
 ask --data-binary "@$work/body" $there/post
 ask -H 'Transfer-Encoding: chunked' --data-binary "@$work/body" $there/post
 # More than a quarter of the lane's memory: it goes through the spool.
@@ -308,7 +395,7 @@ ask "$there/..%2f..%2fetc/passwd"
 [ ! -S "$work/status.sock" ] || ask --unix-socket "$work/status.sock" http://localhost/metrics
 [ ! -S "$work/status.sock" ] || ask --unix-socket "$work/status.sock" -X POST http://localhost/servers/drain/none
 [ ! -S "$work/status.sock" ] || ask --unix-socket "$work/status.sock" -X POST "http://localhost/purge/all/*"
-# A client that sends nonsense, one that aborts, one that resets in mid-answer.
+# A client that sends nonsense, one that aborts, one that resets in the middle of a response.
 python3 - "$listen" <<'PYTHON'
 import socket, struct, sys, time
 def client(*parts, reset=False, wait=0.2):
@@ -327,8 +414,20 @@ client(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx", re
 client(b"POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n", b"abc")
 client(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
 PYTHON
+# The certificate that is ordered.
+for _ in $(seq 600); do
+    [ -z "$(find "$work/store" -name '*.pem')" ] || break
+    sleep 0.1
+done
+for _ in $(seq 100); do
+    ! curl -s -k -m 10 --resolve "ordered.example.org:$secure:127.0.0.1" "https://ordered.example.org:$secure/" || break
+    sleep 0.1
+done
+ask -k --resolve "ordered.example.org:$secure:127.0.0.1" "https://ordered.example.org:$secure/"
 echo
 start=$(pgrep -P $edge -f fosse-start | head -1)
+# The processes of one program, and not of others whose names begin with its.
+children_of() { pgrep -P "$start" -f "^$1( |\$)"; }
 # A client that is idle while the edge changes hands, and asks again afterwards.
 python3 - "$listen" <<'PYTHON' &
 import socket, sys, time
@@ -347,13 +446,13 @@ sleep 2
 ask $there/after-reload
 wait $idle
 # A stage that hangs: start ends it, and makes another lane.
-kill -STOP "$(pgrep -P "$start" -f fosse-dispatch | tail -1)"
+kill -STOP "$(children_of fosse-dispatch | tail -1)"
 sleep 6
 kill -USR2 "$start"
 sleep 3
 ask $there/after-upgrade
 # A stage that stands still is ended by start; whether anything else has to be is a matter of timing.
-stopped=$(pgrep -P "$start" fosse-dispatch | head -1)
+stopped=$(children_of fosse-dispatch | head -1)
 kill -STOP "$stopped"
 for _ in $(seq 150); do
     [ -d "/proc/$stopped" ] || break

@@ -75,6 +75,28 @@ pub fn frames() -> Vec<Vec<u8>> {
     ]
 }
 
+/// What a server sends behind its settings, for the streams 1, 3 and 5.
+pub fn servers() -> Vec<Vec<u8>> {
+    let joined = |parts: &[Vec<u8>]| [&[0][..], &parts.concat()].concat();
+    let ok = block(&[(":status", "200"), ("content-type", "application/grpc")]);
+    let long = block(&[(":status", "200"), ("content-length", "5")]);
+    let early = block(&[(":status", "103"), ("link", "</a>")]);
+    let trailers = block(&[("grpc-status", "0"), ("grpc-message", "ok")]);
+    vec![
+        joined(&[frame(1, 4, 1, &early), frame(1, 4, 1, &ok), frame(0, 0, 1, b"hello"), frame(1, 5, 1, &trailers)]),
+        joined(&[frame(1, 4, 3, &long), frame(0, 8, 3, b"\x01he\0"), frame(0, 1, 3, b"llo"), frame(1, 5, 5, &long)]),
+        // More after the end of a response, whose request goes on.
+        joined(&[frame(1, 5, 3, &ok), frame(1, 4, 3, &ok), frame(0, 0, 3, b"more"), frame(0, 0, 3, b"more")]),
+        joined(&[frame(1, 0, 1, &ok[..3]), frame(9, 4, 1, &ok[3..]), frame(3, 0, 1, &[0, 0, 0, 8])]),
+        joined(&[
+            frame(7, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]),
+            frame(8, 0, 3, &[0, 0, 0, 9]),
+            frame(6, 0, 0, b"12345678"),
+        ]),
+        joined(&[frame(4, 0, 0, &[0, 4, 0, 0, 0, 5, 0, 3, 0, 0, 0, 1]), frame(4, 1, 0, &[]), frame(1, 5, 1, &ok)]),
+    ]
+}
+
 /// Header blocks behind their lengths.
 pub fn blocks() -> Vec<Vec<u8>> {
     let behind = |block: &[u8]| [&[u8::try_from(block.len()).unwrap_or(u8::MAX)], block].concat();

@@ -1,6 +1,7 @@
 //! What mutation starts from: small inputs that reach far, made by the suite's own writers where it
 //! has them.
 
+pub mod acme;
 pub mod bodies;
 pub mod edge;
 pub mod files;

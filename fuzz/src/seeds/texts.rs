@@ -66,7 +66,7 @@ pub fn blobs() -> Vec<Vec<u8>> {
     let parse = Parse { sites: vec![ParseSite::default()], default_site: Some(1), ..Parse::default() };
     let filter = WafFilter {
         profiles: vec![WafProfile { rules: Some(1), ..WafProfile::default() }],
-        policies: vec![WafPolicy { profile: 0, buffer_requests: true }],
+        policies: vec![WafPolicy { profile: 0, buffer_requests: true, streams_calls: false }],
         lane_held_bytes_max: 1 << 40,
         ..WafFilter::default()
     };

@@ -7,12 +7,17 @@ const SPKI: SpkiHash = SpkiHash([7; SPKI_HASH_BYTES]);
 
 /// Images of chains.
 pub fn chains() -> Vec<Vec<u8>> {
-    let certificate =
-        |kind, chain: &[&'static [u8]]| Certificate { spki: SPKI, kind, not_after: 9, chain: chain.to_vec() };
+    let certificate = |kind, chain: &[&'static [u8]]| Certificate {
+        spki: SPKI,
+        kind,
+        not_after: 9,
+        acme: None,
+        chain: chain.to_vec(),
+    };
     let mut chains = Chains::default();
     chains.add(certificate(KeyKind::EcdsaP256, &[b"leaf", b"issuer"]), [&b"a.example"[..], b"*.a.example"]);
     chains.add(certificate(KeyKind::Rsa, &[b"leaf"]), [&b"a.example"[..]]);
-    chains.add_authority(Authority { certificates: vec![b"root"] });
+    chains.add_authority(Authority { certificates: vec![b"root"], revoked: vec![b"list"] });
     [chains, Chains::default()].iter_mut().filter_map(|chains| chains.encode().ok()).collect()
 }
 

@@ -2,7 +2,9 @@
 
 use fosse_collections::{Change, Collection, Field, Record, RecordAddress};
 use fosse_source::Source;
+use fosse_wire::beside::{FromBeside, ToBeside};
 use fosse_wire::cache::{self, FromCache, LeaveCause, PassCause, Terms, ToCache, Way};
+use fosse_wire::challenged::Challenged;
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
 use fosse_wire::cursor::Cursor;
@@ -194,6 +196,10 @@ pub fn messages() -> Vec<Vec<u8>> {
         all.push(bytes);
     }
     all.extend(of_tls(connection));
+    all.push(ToBeside::Ask { tag: 1, server: 2 }.encode());
+    all.push(ToBeside::Dialled { tag: 1, server: 2, outcome: Outcome::Connected, errno: 0 }.encode());
+    all.push(FromBeside::Reply { tag: 1, outcome: Outcome::Untrusted, errno: 129 }.encode());
+    all.push(FromBeside::Dial { tag: 1, server: 2 }.encode());
     all.push(ConnectRequest { tag: 1, server: 2 }.encode());
     all.push(Reply { tag: 1, outcome: Outcome::Connected, errno: 0 }.encode());
     all.push(ToChild::Drain.encode().to_vec());
@@ -221,7 +227,7 @@ fn facts() -> Vec<u8> {
 }
 
 /// What tls says of a client, and what it hears of its end.
-fn of_tls(connection: Connection) -> [Vec<u8>; 2] {
+fn of_tls(connection: Connection) -> [Vec<u8>; 3] {
     let facts = facts();
     let client = handshaken::Client {
         connection,
@@ -238,7 +244,8 @@ fn of_tls(connection: Connection) -> [Vec<u8>; 2] {
     let _ = handshaken::put(&mut bytes, &client);
     let mut ended = Vec::new();
     handshaken::encode_ended(&mut ended, &[handshaken::Ended { id: 1, how: handshaken::How::Clean }]);
-    [bytes, ended]
+    let challenged = Challenged::new(b"\x16\x03\x01\0\x05\x01\0\0\x01\0").map(Challenged::encode);
+    [bytes, ended, challenged.unwrap_or_default()]
 }
 
 /// What filters and the store say, one message after another.

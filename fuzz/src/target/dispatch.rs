@@ -98,6 +98,7 @@ fn settings(inspect_responses: bool) -> Dispatch {
             backup: false,
             health_number: None,
             address_number: None,
+            tls: false,
         }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,

@@ -1,6 +1,6 @@
 //! Images of certificates and keys: what decodes encodes to the same bytes again.
 
-use fosse_images::{Chains, Files, Keys};
+use fosse_images::{Chains, Files, Keys, LoadedChains};
 
 /// Decodes `data` as an image of chains, and looks for each of its names and for one below it.
 ///
@@ -8,12 +8,13 @@ use fosse_images::{Chains, Files, Keys};
 /// Where a promise is broken.
 pub fn chains(data: &[u8]) {
     let Ok(mut chains) = Chains::decode(data) else { return };
+    let loaded = LoadedChains::new(data).expect("what is decoded is loaded");
     for (name, number) in chains.names() {
-        let certificate = chains.certificates().get(*number as usize).expect("a name has a certificate");
-        assert!(chains.of_name(name).any(|found| found == certificate));
+        let certificate = loaded.certificates().get(*number as usize).expect("a name has a certificate");
+        assert!(loaded.of_name(name).any(|found| found == certificate));
         if let Some(below) = name.strip_prefix(b"*") {
             let host = [b"x", below].concat();
-            assert!(below.first() != Some(&b'.') || chains.of_name(&host).next().is_some());
+            assert!(below.first() != Some(&b'.') || loaded.of_name(&host).next().is_some());
         }
     }
     assert_eq!(chains.encode().expect("what was decoded is within its limits"), data);

@@ -51,7 +51,9 @@ fn config() -> WafFilter {
         rules_milliseconds_max: 60_000,
         ..WafProfile::default()
     };
-    let policies = (0..SITES).map(|number| WafPolicy { profile: u32::from(number), buffer_requests: false }).collect();
+    let policies = (0..SITES)
+        .map(|number| WafPolicy { profile: u32::from(number), buffer_requests: false, streams_calls: false })
+        .collect();
     let profiles = (0..SITES).map(profile).collect();
     WafFilter { policies, profiles, lane_held_bytes_max: 200, ..WafFilter::default() }
 }

@@ -64,7 +64,9 @@ fn config() -> WafFilter {
         inspect_responses: number != 3,
         ..WafProfile::default()
     };
-    let policies = (0..SITES).map(|number| WafPolicy { profile: u32::from(number), buffer_requests: false }).collect();
+    let policies = (0..SITES)
+        .map(|number| WafPolicy { profile: u32::from(number), buffer_requests: false, streams_calls: false })
+        .collect();
     let profiles = (0..SITES).map(profile).collect();
     WafFilter { policies, profiles, lane_held_bytes_max: 190_000, ..WafFilter::default() }
 }

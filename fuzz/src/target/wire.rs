@@ -2,8 +2,8 @@
 //! bytes again.
 
 use fosse_wire::{
-    Frame, Inbox, Kind, cache, channel, connect, encode, files, handshaken, launch, password, request, response,
-    signing, spool, start, store, verdict,
+    Frame, Inbox, Kind, beside, cache, challenged, channel, connect, encode, files, handshaken, launch, password,
+    request, response, signing, spool, start, store, verdict,
 };
 
 /// The ring: frames in any cut, each body through the decoder of its kind.
@@ -82,15 +82,8 @@ pub fn messages(data: &[u8]) {
         handshaken::encode_ended(&mut again, &ended);
         assert_eq!(again, bytes);
     }
-    if let Ok(connection) = files::NewConnection::decode(bytes, fds) {
-        assert_eq!(connection.encode(), bytes);
-    }
-    if let Ok(request) = connect::ConnectRequest::decode(bytes) {
-        assert_eq!(request.encode(), bytes);
-    }
-    if let Ok(reply) = connect::Reply::decode(bytes, fds) {
-        assert_eq!(reply.encode(), bytes);
-    }
+    connections(bytes, fds);
+    messages_of_connect(bytes, fds);
     if let Ok(message) = start::ToChild::decode(bytes, fds) {
         assert_eq!(start::ToChild::decode(&message.encode(), fds), Ok(message));
     }
@@ -99,6 +92,30 @@ pub fn messages(data: &[u8]) {
     }
     if let Ok(launch) = launch::Launch::decode(bytes) {
         assert_eq!(launch.encode().unwrap(), bytes);
+    }
+}
+
+fn connections(bytes: &[u8], fds: usize) {
+    if let Ok(connection) = files::NewConnection::decode(bytes, fds) {
+        assert_eq!(connection.encode(), bytes);
+    }
+    if let Ok(challenged) = challenged::Challenged::decode(bytes, fds) {
+        assert_eq!(challenged.encode(), bytes);
+    }
+}
+
+fn messages_of_connect(bytes: &[u8], fds: usize) {
+    if let Ok(message) = beside::ToBeside::decode(bytes, fds) {
+        assert_eq!(message.encode(), bytes);
+    }
+    if let Ok(message) = beside::FromBeside::decode(bytes, fds) {
+        assert_eq!(message.encode(), bytes);
+    }
+    if let Ok(request) = connect::ConnectRequest::decode(bytes) {
+        assert_eq!(request.encode(), bytes);
+    }
+    if let Ok(reply) = connect::Reply::decode(bytes, fds) {
+        assert_eq!(reply.encode(), bytes);
     }
 }
 

@@ -77,7 +77,14 @@ fn means(beginning: &str, text: &str) -> bool {
 /// Configurations that are checked and not served: what they need no machine of a test has.
 const ONLY_CHECKED: &[(&str, &str, &str)] = &[
     ("man/fosse-resolve.8", "servers = [\"app.internal", "there is no name server; bins/resolve/tests has some"),
+    ("man/fosse-connect-tls.8", "servers = [\"https://", "there is no such server; bins/connect-tls/tests has some"),
+    ("man/fosse.toml.5", "servers = [\"https://", "there is no such server; bins/connect-tls/tests has some"),
     ("man/fosse.toml.5", "servers = [\"app.internal", "there is no name server; bins/resolve/tests has some"),
+    (
+        "man/fosse-dispatch-h2.8",
+        "protocol = \"grpc\"",
+        "applications here speak HTTP/1.1; bins/dispatch-h2/tests has others",
+    ),
     ("man/fosse.toml.5", "freebind = true", "nobody can ask an address that is not there yet; bins/start/tests does"),
 ];
 

@@ -233,8 +233,19 @@ impl Edge {
     /// Where there is none for [`crate::WAIT_MAX`].
     #[must_use]
     pub fn process(&self, program: &str) -> Process {
-        let has_lane =
-            ["parse", "parse-h2", "waf-filter", "dispatch", "encode", "connect", "tls", "keys"].contains(&program);
+        let has_lane = [
+            "parse",
+            "parse-h2",
+            "waf-filter",
+            "dispatch",
+            "dispatch-h2",
+            "encode",
+            "connect",
+            "connect-tls",
+            "tls",
+            "keys",
+        ]
+        .contains(&program);
         let is_wanted = |process: &Process| process.program == program && process.lane.is_some() == has_lane;
         wait_for(program, || self.processes().into_iter().filter(is_wanted).max_by_key(|process| process.lane))
     }

@@ -22,6 +22,8 @@ const PACKAGES: &[&str] = &[
     "fosse-prober",
     "fosse-resolve",
     "fosse-parse-h2",
+    "fosse-connect-tls",
+    "fosse-dispatch-h2",
     "fosse-password",
     "fosse-config",
     "fosse-load",

@@ -19,7 +19,9 @@ fn harmless(name: &str, fate: &Fate, own: &str, others: &str) {
     let text = String::from_utf8_lossy(&fate.bytes);
     assert!(!text.contains(others), "{name}: got another client's bytes: {text}");
     let refused = text.starts_with("HTTP/1.1 503 ");
-    assert!(text.is_empty() || refused || text.contains(own), "{name}: {text}");
+    // A head may have gone on before what came behind it: it is cut then, and says so.
+    let is_cut = fate.reset && text.ends_with("\r\n\r\n");
+    assert!(text.is_empty() || refused || is_cut || text.contains(own), "{name}: {text}");
     assert!(!text.is_empty() || fate.reset, "{name}: an end without a word");
     assert!(!text.to_ascii_lowercase().contains("smuggled"), "{name}: {text}");
 }

@@ -11,6 +11,7 @@ const CONFIG: &str = "common/config/model";
 /// Chooses site and backend, for parse, dispatch and `fosse explain`.
 const ROUTING: &str = "common/config/routing";
 const ACCEPT: &str = "bins/accept";
+const ACME: &str = "bins/acme";
 const CACHE: &str = "bins/cache";
 /// Checks certificates.
 const CERTS: &str = "bins/certs";
@@ -29,6 +30,7 @@ const LOG: &str = "bins/log";
 const PASSWORD: &str = "bins/password";
 const PARSE: &str = "bins/parse";
 const TLS: &str = "bins/tls";
+const CONNECT_TLS: &str = "bins/connect-tls";
 const START: &str = "bins/start";
 const STATIC: &str = "bins/static";
 const WAF_FILTER: &str = "bins/waf-filter";
@@ -63,6 +65,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("top", "template", &[CONFIG]),
     ("top", "listen", &[CONFIG]),
     ("top", "certificate", &[CONFIG]),
+    ("top", "acme", &[CONFIG]),
     ("top", "tls", &[CONFIG]),
     ("top", "site", &[CONFIG]),
     ("top", "backend", &[CONFIG]),
@@ -110,6 +113,18 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[listen]]", "public_port", &[CONFIG]),
     ("[[certificate]]", "file", &[CERTS]),
     ("[[certificate]]", "key", &[CERTS]),
+    ("[[certificate]]", "acme", &[CERTS]),
+    ("[[certificate]]", "names", &[ACME]),
+    ("[[certificate]]", "key_type", &[CONFIG]),
+    ("[[acme]]", "name", &[ACME]),
+    ("[[acme]]", "directory", &[ACME]),
+    ("[[acme]]", "challenge", &[ACME]),
+    ("[[acme]]", "contact", &[ACME]),
+    ("[[acme]]", "agree_to_terms", &[CONFIG]),
+    ("[[acme]]", "ca_file", &[ACME]),
+    ("[[acme]]", "profile", &[ACME]),
+    ("[[acme]]", "key_id", &[ACME]),
+    ("[[acme]]", "key_file", &[ACME]),
     ("[tls]", "minimum_version", &[TLS]),
     ("[tls]", "ciphers", &[TLS]),
     ("[tls]", "groups", &[TLS]),
@@ -119,6 +134,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[site.tls]", "enabled", &[TLS]),
     ("[site.tls]", "minimum_version", &[TLS]),
     ("[site.tls]", "client_ca", &[CONFIG]),
+    ("[site.tls]", "client_crl", &[CONFIG]),
     ("[site.tls]", "redirect", &[CONFIG]),
     ("[site.tls]", "client_certificates", &[TLS]),
     ("[[listen]]", "freebind", &[START]),
@@ -336,6 +352,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[backend]]", "retry_budget_percent", &[DISPATCH]),
     ("[[backend]]", "retry_budget_min", &[DISPATCH]),
     ("[[backend]]", "buffer_requests", &[WAF_FILTER]),
+    ("[[backend]]", "protocol", &[DISPATCH]),
     ("[[backend]]", "proxy_protocol", &[DISPATCH, PROBER]),
     ("[[backend]]", "via", &[DISPATCH]),
     ("[[backend]]", "abort_on_close", &[PARSE]),
@@ -345,6 +362,11 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[backend.server]]", "address", &[CONNECT]),
     ("[[backend.server]]", "weight", &[DISPATCH]),
     ("[[backend.server]]", "backup", &[DISPATCH]),
+    ("[[backend]]", "tls", &[CONFIG]),
+    ("[backend.tls]", "ca_file", &[CONFIG]),
+    ("[backend.tls]", "server_name", &[CONNECT_TLS]),
+    ("[backend.tls]", "minimum_version", &[CONNECT_TLS]),
+    ("[backend.tls]", "verify", &[CONFIG]),
     ("[backend.health]", "path", &[PROBER]),
     ("[backend.health]", "method", &[PROBER]),
     ("[backend.health]", "host", &[PROBER]),

@@ -8,6 +8,7 @@ use fosse_tidy::source::code;
 use fosse_tidy::{File, files, none, read};
 
 const CONNECT: &str = "bins/connect";
+const CONNECT_TLS: &str = "bins/connect-tls";
 const DISPATCH: &str = "bins/dispatch";
 const PARSE: &str = "bins/parse";
 const PARSE_H2: &str = "bins/parse-h2";
@@ -24,7 +25,7 @@ const LIMITS: &[(&str, &str, &str, &[&str])] = &[
     ("[[backend]]", "queue_seconds", "Queue", &[DISPATCH]),
     ("[[backend]]", "pool_idle_seconds", "Pool", &[DISPATCH]),
     ("[site.forward_auth]", "decision_seconds", "Access", &[DISPATCH]),
-    ("[[backend]]", "connect_seconds", "Connect", &[CONNECT]),
+    ("[[backend]]", "connect_seconds", "Connect", &[CONNECT, CONNECT_TLS]),
     ("[[backend]]", "first_byte_seconds", "FirstByte", &[DISPATCH]),
     ("[[backend]]", "idle_seconds", "Idle", &[DISPATCH]),
 ];

@@ -73,12 +73,18 @@ const ALONE: &[(&str, &str)] = &[
     ("address_networks", NAMES),
     ("health.slow_start_seconds", COSTS),
     ("signed_links.keep_arguments", "nginx never takes them away"),
+    ("protocol", "bins/dispatch-h2 has servers of HTTP/2 and gRPC; what clients see is what those say"),
+    ("tls.ca_file", TRUST),
+    ("tls.server_name", TRUST),
+    ("tls.verify", TRUST),
 ];
 
 const WORD: &str = "a word of the configuration, which no client sees";
 const FIREWALL: &str = "the others have no firewall; the Core Rule Set's own tests are what rules are compared with";
 const TRUSTED: &str = "behind_real_proxies.rs has the proxies in front; others pass what a client says";
 const COSTS: &str = "what clients see is the same; bench has what it costs";
+const TRUST: &str =
+    "nginx believes every server where nothing is said; bins/connect-tls has those that are not to be believed";
 const NAMES: &str = "names are asked of a server that tests of fosse-resolve(8) play";
 
 /// Keys that others have as well, and that no row has yet. The list only gets shorter.
@@ -105,6 +111,7 @@ const OPEN: &[&str] = &[
     "target_bytes_max",
     "tls.client_ca",
     "tls.client_certificates",
+    "tls.client_crl",
     "tls.minimum_version",
     "tls.redirect",
 ];
@@ -121,7 +128,8 @@ fn named(title: &str, key: &str) -> String {
 
 fn known() -> BTreeSet<String> {
     let is_of_all = |title: &str| {
-        let of_all = ["[limits]", "[timeouts]", "[tls]", "[[listen]]", "[[certificate]]", "[[site.exclude]]"];
+        let of_all =
+            ["[limits]", "[timeouts]", "[tls]", "[[listen]]", "[[acme]]", "[[certificate]]", "[[site.exclude]]"];
         of_all.contains(&title) || !title.starts_with('[')
     };
     let tables = SECTIONS.iter().filter(|section| !is_of_all(section.title));

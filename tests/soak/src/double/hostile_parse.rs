@@ -63,6 +63,7 @@ pub fn settings() -> Dispatch {
             backup: false,
             health_number: None,
             address_number: None,
+            tls: false,
         }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
