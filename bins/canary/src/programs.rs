@@ -84,8 +84,10 @@ pub const ALL: &[Program] = &[
     Program::new(&fosse_tls::policy::POLICY, &[]),
     Program::new(&fosse_parse::policy::POLICY, &[]),
     Program::new(&fosse_parse_h2::policy::POLICY, &[]),
+    Program::new(&fosse_connect_tls::policy::POLICY, &[]),
     Program::new(&fosse_waf_filter::policy::POLICY, &[]),
     Program::new(&fosse_dispatch::policy::POLICY, &[]),
+    Program::new(&fosse_dispatch_h2::policy::POLICY, &[]),
     Program::new(&fosse_encode::policy::POLICY, &[]),
     Program {
         policy: &fosse_connect::policy::POLICY,
@@ -112,6 +114,7 @@ pub const ALL: &[Program] = &[
     Program::new(&fosse_status::policy::POLICY, &[]),
     Program::new(&fosse_store::policy::POLICY, &[]),
     Program::new(&fosse_prober::policy::POLICY, &[]),
+    Program::new(&fosse_acme::policy::POLICY, &[]),
     Program {
         policy: &fosse_resolve::policy::POLICY,
         exceptions: &[
@@ -135,6 +138,7 @@ pub const ALL: &[Program] = &[
     Program::new(&fosse_cache::policy::POLICY, &[]),
     Program::new(&fosse_keys::policy::POLICY, &[]),
     Program::new(&fosse_certs::policy::POLICY, &[]),
+    Program::new(&fosse_keygen::policy::POLICY, &[]),
     Program::new(&fosse_frames::policy::POLICY, &[]),
     Program::new(&fosse_config::policy::POLICY, &[]),
     Program {

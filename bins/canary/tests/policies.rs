@@ -76,11 +76,17 @@ fn no_program_has_the_calls_that_no_condition_makes_safe() {
         "clone3",
     ];
     // socketpair: both ends of it are its own (AF_UNIX, by a condition); one is for a process that
-    // serves files, or for a front, which gets the plaintext of a client over it. bind: of
-    // addresses that connections come from (IPv4 and IPv6, by the length); Landlock leaves it those
-    // without a port, and it has no listen.
-    const JOBS: &[(&str, &str)] =
-        &[("fosse-connect", "socketpair"), ("fosse-connect", "bind"), ("fosse-tls", "socketpair")];
+    // serves files, for a front or a dispatch, which gets the plaintext of a client or a server
+    // over it, or for an exchange with a server of HTTP/2. bind: of addresses that connections
+    // come from (IPv4 and IPv6, by the length); Landlock leaves it those without a port, and it
+    // has no listen.
+    const JOBS: &[(&str, &str)] = &[
+        ("fosse-connect", "socketpair"),
+        ("fosse-connect", "bind"),
+        ("fosse-connect-tls", "socketpair"),
+        ("fosse-dispatch-h2", "socketpair"),
+        ("fosse-tls", "socketpair"),
+    ];
     for program in ALL {
         for row in program.policy.syscalls.iter().filter(|row| !matches!(row.args, Args::Refuse(_))) {
             let (name, call) = (program.policy.program, row.call.name);

@@ -9,6 +9,7 @@ complete -c fosse -f -n __fish_use_subcommand -a sign -d 'make a link that signe
 complete -c fosse -f -n __fish_use_subcommand -a password -d 'make the line of a user for basic_auth'
 complete -c fosse -f -n __fish_use_subcommand -a reload -d 'put a changed configuration in force'
 complete -c fosse -f -n __fish_use_subcommand -a reopen -d 'open the log files again, after they were renamed'
+complete -c fosse -f -n __fish_use_subcommand -a certs -d 'show the certificates of a running edge, or have their files read again'
 complete -c fosse -f -n __fish_use_subcommand -a fmt -d 'write configurations in their one layout'
 complete -c fosse -f -n __fish_use_subcommand -a drain -d 'give a server no new clients'
 complete -c fosse -f -n __fish_use_subcommand -a ready -d 'give a server clients again that was drained'
@@ -42,6 +43,7 @@ complete -c fosse -n '__fish_seen_subcommand_from up' -l status-socket -r -F -d 
 complete -c fosse -n '__fish_seen_subcommand_from up' -l programs -r -F -d 'the programs of the edge [beside fosse, or /usr/libexec/fosse]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l dir -r -F -d 'directory of rule files, address lists and included files [that of the configuration]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l log-dir -r -F -d 'directory of the access and audit logs that a configuration names [/var/log/fosse]'
+complete -c fosse -n '__fish_seen_subcommand_from up' -l certificates-dir -r -F -d 'directory of certificates by ACME [/var/lib/fosse/certificates]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l ready-fd -x -d 'descriptor that gets a newline when all is ready'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l sandbox-strict -d 'refuse to run on a kernel that lacks a part of the sandbox'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l sandbox-trap -d 'for development: print the name of a forbidden system call'
@@ -52,6 +54,7 @@ complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_sub
 complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l programs -r -F -d 'the programs of the edge [beside fosse, or /usr/libexec/fosse]'
 complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l dir -r -F -d 'directory of rule files, address lists and included files [that of the configuration]'
 complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l log-dir -r -F -d 'directory of the access and audit logs that a configuration names [/var/log/fosse]'
+complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l certificates-dir -r -F -d 'directory of certificates by ACME [/var/lib/fosse/certificates]'
 complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l sandbox-strict -d 'refuse to run on a kernel that lacks a part of the sandbox'
 complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l sandbox-trap -d 'for development: print the name of a forbidden system call'
 complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l no-sandbox -d 'for debugging: no sandbox at all'
@@ -106,6 +109,11 @@ complete -c fosse -n '__fish_seen_subcommand_from reopen' -l dir -r -F -d 'direc
 complete -c fosse -n '__fish_seen_subcommand_from reopen' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from reopen' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from reopen' -F
+complete -c fosse -n '__fish_seen_subcommand_from certs' -l json -d 'as JSON'
+complete -c fosse -n '__fish_seen_subcommand_from certs' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from certs' -l dir -r -F -d 'directory of the files that this configuration includes [its own]'
+complete -c fosse -n '__fish_seen_subcommand_from certs' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
+complete -c fosse -n '__fish_seen_subcommand_from certs' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from fmt' -l check -d 'say which files have another layout, and change nothing'
 complete -c fosse -n '__fish_seen_subcommand_from fmt' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from fmt' -F
@@ -170,4 +178,4 @@ complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcomm
 complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcommand_from from' -F
 complete -c fosse -n '__fish_seen_subcommand_from version' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from help' -l completions -x -a 'bash zsh fish' -d 'print completions for a shell'
-complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit doctor explain sign password reload reopen fmt drain ready weight purge connections disconnect migrate rules version help'
+complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit doctor explain sign password reload reopen certs fmt drain ready weight purge connections disconnect migrate rules version help'
