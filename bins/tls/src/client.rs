@@ -7,6 +7,7 @@ use fosse_counters::tls as count;
 use fosse_deadlines::{Deadlines, Timer, after};
 use fosse_eventloop::{EventLoop, Interest};
 use fosse_hello::Hello;
+use fosse_records::{Output, Session};
 use fosse_settings::tls::TlsSettings;
 use fosse_source::Source;
 use fosse_wire::channel::Connection;
@@ -14,11 +15,11 @@ use fosse_wire::handshaken::How;
 use fosse_wire::request::Endpoint;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt};
+use rustls::server::UnbufferedServerConnection;
 use std::rc::Rc;
 
 use crate::limit::Limit;
 use crate::limits::{OUTPUT_BYTES_MAX, READ_BYTES_MAX};
-use crate::session::{Output, Session};
 use crate::set::Set;
 
 /// The parts that handlers of a client share.
@@ -105,7 +106,7 @@ pub(crate) struct Shaking {
     /// The set that it has begun with.
     #[expect(dead_code, reason = "it is there until the handshake ends: whoever drops the last one ends its keys")]
     pub(crate) set: Rc<Set>,
-    pub(crate) session: Session,
+    pub(crate) session: Session<UnbufferedServerConnection>,
     pub(crate) ja4: String,
     pub(crate) sni: Box<str>,
     /// The client has said that nothing more comes, in the same breath.
@@ -115,7 +116,7 @@ pub(crate) struct Shaking {
 /// A client whose handshake is done.
 #[derive(Debug)]
 pub(crate) struct Open {
-    pub(crate) session: Session,
+    pub(crate) session: Session<UnbufferedServerConnection>,
     /// Our end of the plaintext; `None` once it is over in both directions.
     pub(crate) plain: Option<Watched>,
     /// Plaintext that the front has not taken.

@@ -5,9 +5,11 @@ use std::rc::Rc;
 
 use fosse_counters::tls as count;
 use fosse_hello::{Hello, HelloError, ja4};
+use fosse_records::{Session, Taken};
 use fosse_wire::facts::{HandshakeFacts, KeptFacts};
 use fosse_wire::handshaken::Protocol;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
+use rustls::server::UnbufferedServerConnection;
 
 use crate::challenges::Challenges;
 use crate::client::{Client, Context, Open, Shaking, Stage, Step, Watched};
@@ -18,7 +20,6 @@ use crate::moving;
 use crate::opening::{self, Opening, Proxied};
 use crate::queue::Queue;
 use crate::refusal::{INAPPROPRIATE_FALLBACK, PLAIN_HTTP, PROTOCOL_VERSION, UNRECOGNIZED_NAME, alert, is_http};
-use crate::session::{Session, Taken};
 use crate::set::Sets;
 use crate::sources::Sources;
 
@@ -124,8 +125,8 @@ impl Handshakes {
         }
         let sni: Box<str> = hello.server_name.as_str().into();
         let config = self.sets.current.terms.of_name(&sni, client.record.listener);
-        let session = config.and_then(|config| Session::new(config).ok());
-        let Some(mut session) = session else { return refuse(context, count::FAILED) };
+        let session = config.and_then(|config| UnbufferedServerConnection::new(config).ok());
+        let Some(mut session) = session.map(Session::new) else { return refuse(context, count::FAILED) };
         let length = client.input.len();
         context.input[..length].copy_from_slice(&client.input);
         context.plain.clear();
@@ -220,7 +221,12 @@ fn shaken(client: &mut Client, taken: &Taken, length: usize, slot: u32, context:
 }
 
 /// Says what is known of a client whose handshake is done.
-fn handshaken(client: &Client, session: &Session, (sni, facts): (Box<str>, KeptFacts), plain: OwnedFd) -> Handshaken {
+fn handshaken(
+    client: &Client,
+    session: &Session<UnbufferedServerConnection>,
+    (sni, facts): (Box<str>, KeptFacts),
+    plain: OwnedFd,
+) -> Handshaken {
     let (version, cipher) = session.version();
     Handshaken {
         connection: client.record,
@@ -240,7 +246,7 @@ fn handshaken(client: &Client, session: &Session, (sni, facts): (Box<str>, KeptF
 }
 
 /// Returns what applications may hear of a client; `None` for one whose certificate cannot be read.
-fn facts(session: &Session, ja4: &str) -> Option<KeptFacts> {
+fn facts(session: &Session<UnbufferedServerConnection>, ja4: &str) -> Option<KeptFacts> {
     let mut bytes = Vec::new();
     match session.certificate() {
         Some(certificate) => Shown::of_der(certificate)?.encode(ja4, &mut bytes),

@@ -25,7 +25,6 @@ mod queue;
 mod refusal;
 mod relief;
 pub mod server;
-mod session;
 mod set;
 mod shutdown;
 mod sources;

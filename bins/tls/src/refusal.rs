@@ -15,9 +15,6 @@ pub(crate) const PROTOCOL_VERSION: u8 = 70;
 /// 7507).
 pub(crate) const INAPPROPRIATE_FALLBACK: u8 = 86;
 
-/// The alert for a failure of this end.
-pub(crate) const INTERNAL_ERROR: u8 = 80;
-
 /// Returns a fatal alert, as it is sent before there are keys (RFC 8446, section 6).
 pub(crate) const fn alert(code: u8) -> [u8; 7] {
     [21, 3, 3, 0, 2, 2, code]

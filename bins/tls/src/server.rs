@@ -10,6 +10,7 @@ use fosse_counters::tls as count;
 use fosse_deadlines::Deadlines;
 use fosse_eventloop::slab::{Key, Slab, token};
 use fosse_eventloop::{Event, EventLoop, Interest};
+use fosse_records::Output;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::tls::TlsSettings;
 use fosse_wire::channel::Connection;
@@ -24,7 +25,6 @@ use crate::keys::Keys;
 use crate::limit::Limit;
 use crate::limits::{HANDSHAKES_TURN_MAX, MESSAGES_TURN_MAX, READ_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::moving;
-use crate::session::Output;
 use crate::set::{Set, Sets, read_chains};
 
 const ACCEPT: u64 = token(1);

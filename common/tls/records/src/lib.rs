@@ -124,9 +124,10 @@ impl<S: Side> Session<S> {
         taken
     }
 
-    /// Puts the alert into the output that an error has left. Nothing more is read: rustls would
-    /// look at messages again that came with the one it has refused, and end the process.
+    /// Puts the alert into the output that an error has left.
     fn say_last(&mut self, output: &mut Output) {
+        // No longer than something waits: rustls would look at the messages behind the one that it
+        // has refused, and panics where their bytes are not there, or a second alert is due.
         while self.0.state().wants_write() {
             let Ok(state) = self.0.process(&mut []).state else { return };
             if !follow(state, output) {
