@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use fosse_counters::{Counters, connect_tls as count};
 use fosse_deadlines::{Deadlines, Timer};
-use fosse_eventloop::{EventLoop, Interest};
+use fosse_eventloop::{EventLoop, Interest, Watched};
 use fosse_records::{Output, Session};
 use rustix::io::Errno;
 use rustls::client::UnbufferedClientConnection;
@@ -12,7 +12,6 @@ use rustls::client::UnbufferedClientConnection;
 use crate::{
     limit::Limit,
     limits::{OUTPUT_BYTES_MAX, READ_BYTES_MAX},
-    socket::Watched,
 };
 
 /// The parts that handlers of a connection share.

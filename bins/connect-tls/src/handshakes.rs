@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_eventloop::Watched;
 use rustix::{
     io::Errno,
     net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt::set_socket_send_buffer_size},
@@ -11,7 +12,6 @@ use crate::{
     connection::{Connection, Context, Open, Stage, Step, Why},
     limits::{HANDSHAKE_BYTES_MAX, PLAIN_BUFFER_BYTES},
     moving,
-    socket::Watched,
     terms::Terms,
 };
 

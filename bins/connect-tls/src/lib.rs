@@ -11,7 +11,6 @@ mod moving;
 pub mod policy;
 mod refused;
 pub mod server;
-mod socket;
 mod terms;
 mod trust;
 

@@ -6,7 +6,7 @@ use fosse_counters::connect_tls as count;
 use fosse_deadlines::{Deadlines, after};
 use fosse_die::warning;
 use fosse_eventloop::{
-    Event, EventLoop,
+    Event, EventLoop, Watched,
     slab::{Key, Slab, token},
 };
 use fosse_images::{CHAINS_BYTES_MAX, Chains};
@@ -25,7 +25,6 @@ use crate::{
     limit::Limit,
     limits::{CONNECTIONS_COUNT_MAX, MESSAGES_TURN_MAX, READ_BYTES_MAX, RECORD_BYTES_MAX},
     moving, refused,
-    socket::Watched,
     terms::Terms,
 };
 

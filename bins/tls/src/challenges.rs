@@ -38,10 +38,10 @@ impl Challenges {
         // It lives on elsewhere, and would be reported here.
         client.socket.watch(event_loop, Interest::empty());
         // Its last words are those of fosse-acme, which closes it after an alert.
-        let _ = sockopt::set_socket_linger(&client.socket.fd, None);
+        let _ = sockopt::set_socket_linger(&client.socket, None);
         let message = Challenged::new(&client.input).zip(self.0.as_ref());
-        let sent = message
-            .map(|(message, channel)| fosse_fdpass::send(channel, &message.encode(), &[client.socket.fd.as_fd()]));
+        let sent =
+            message.map(|(message, channel)| fosse_fdpass::send(channel, &message.encode(), &[client.socket.as_fd()]));
         counters.add(if sent == Some(Ok(())) { count::CHALLENGED } else { count::REFUSED }, 1);
     }
 }

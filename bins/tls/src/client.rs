@@ -1,11 +1,9 @@
 //! One client: its sockets, what waits for either side, and how far it is.
 
-use std::os::fd::OwnedFd;
-
 use fosse_counters::Counters;
 use fosse_counters::tls as count;
 use fosse_deadlines::{Deadlines, Timer, after};
-use fosse_eventloop::{EventLoop, Interest};
+use fosse_eventloop::{EventLoop, Interest, Watched};
 use fosse_hello::Hello;
 use fosse_records::{Output, Session};
 use fosse_settings::tls::TlsSettings;
@@ -14,7 +12,7 @@ use fosse_wire::channel::Connection;
 use fosse_wire::handshaken::How;
 use fosse_wire::request::Endpoint;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt};
+use rustix::net::sockopt;
 use rustls::server::UnbufferedServerConnection;
 use std::rc::Rc;
 
@@ -34,55 +32,6 @@ pub(crate) struct Context {
     pub(crate) plain: Vec<u8>,
     /// Records for a client.
     pub(crate) output: Output,
-}
-
-/// A socket, and what epoll knows of it.
-#[derive(Debug)]
-pub(crate) struct Watched {
-    pub(crate) fd: OwnedFd,
-    token: u64,
-    armed: Interest,
-}
-
-impl Watched {
-    /// Takes over a descriptor that nothing watches yet.
-    pub(crate) const fn new(fd: OwnedFd, token: u64) -> Self {
-        Self { fd, token, armed: Interest::empty() }
-    }
-
-    /// Sets the token of its events, before any is watched for.
-    pub(crate) const fn set_token(&mut self, token: u64) {
-        self.token = token;
-    }
-
-    /// Watches it for what is wanted now, where that has changed.
-    pub(crate) fn watch(&mut self, event_loop: &EventLoop, wanted: Interest) {
-        event_loop.rearm(&self.fd, self.token, &mut self.armed, wanted);
-    }
-
-    /// Sends what goes without waiting. Returns the number of bytes; `None` where nobody is there
-    /// to take them.
-    pub(crate) fn send(&self, bytes: &[u8]) -> Option<usize> {
-        match send(&self.fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            Ok(sent) => Some(sent),
-            Err(Errno::AGAIN | Errno::INTR) => Some(0),
-            Err(_) => None,
-        }
-    }
-
-    /// Receives what is there: `Ok(0)` is the end.
-    pub(crate) fn receive(&self, to: &mut [u8]) -> Result<usize, Errno> {
-        recv(&self.fd, to, RecvFlags::DONTWAIT).map(|(length, _)| length)
-    }
-}
-
-impl Watched {
-    /// Returns whether the other end has gone. What it has said may be all there is to come: an end
-    /// is seen only where nothing is before it.
-    pub(crate) fn is_over(&self) -> bool {
-        let peeked = recv(&self.fd, &mut [0; 1][..], RecvFlags::DONTWAIT | RecvFlags::PEEK);
-        !matches!(peeked, Ok((1.., _)) | Err(Errno::AGAIN | Errno::INTR))
-    }
 }
 
 /// The progress of a client.
@@ -306,8 +255,8 @@ impl Client {
         }
         self.is_shut = true;
         // If the kernel refuses, the client sees a reset: never a part that looks whole.
-        let _ = sockopt::set_socket_linger(&self.socket.fd, None);
-        if shutdown(&self.socket.fd, Shutdown::Write).is_err() {
+        let _ = sockopt::set_socket_linger(&self.socket, None);
+        if self.socket.shut().is_err() {
             return Step::Gone;
         }
         self.start(slot, Limit::Linger, context);
@@ -352,7 +301,7 @@ impl Client {
             open.front_knows = true;
             // Where this fails the front is gone, which is heard of.
             if let Some(plain) = &open.plain {
-                let _ = shutdown(&plain.fd, Shutdown::Write);
+                let _ = plain.shut();
             }
         }
     }

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use fosse_counters::tls as count;
+use fosse_eventloop::Watched;
 use fosse_hello::{Hello, HelloError, ja4};
 use fosse_records::{Session, Taken};
 use fosse_wire::facts::{HandshakeFacts, KeptFacts};
@@ -12,7 +13,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 use rustls::server::UnbufferedServerConnection;
 
 use crate::challenges::Challenges;
-use crate::client::{Client, Context, Open, Shaking, Stage, Step, Watched};
+use crate::client::{Client, Context, Open, Shaking, Stage, Step};
 use crate::client_certificate::Shown;
 use crate::front::Handshaken;
 use crate::limits::{HANDSHAKE_BYTES_MAX, PLAIN_BUFFER_BYTES};

@@ -9,7 +9,7 @@ use fosse_counters::STREAM_CONNECTION;
 use fosse_counters::tls as count;
 use fosse_deadlines::Deadlines;
 use fosse_eventloop::slab::{Key, Slab, token};
-use fosse_eventloop::{Event, EventLoop, Interest};
+use fosse_eventloop::{Event, EventLoop, Interest, Watched};
 use fosse_records::Output;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::tls::TlsSettings;
@@ -18,7 +18,7 @@ use fosse_wire::start::{ToChild, ToStart};
 
 use crate::PROGRAM;
 use crate::challenges::Challenges;
-use crate::client::{Client, Context, Stage, Step, Watched};
+use crate::client::{Client, Context, Stage, Step};
 use crate::fronts::{Fronts, Which};
 use crate::handshakes::Handshakes;
 use crate::keys::Keys;

@@ -23,6 +23,7 @@
 mod events;
 pub mod slab;
 mod timestamp;
+mod watched;
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -35,6 +36,7 @@ use rustix::{
 pub use events::{Event, Events};
 pub use rustix::event::epoll::EventFlags as Interest;
 pub use timestamp::Timestamp;
+pub use watched::Watched;
 
 /// Polls without waiting before a sleep. Each yields the core to a peer of the lane; more than a
 /// few gain nothing.
