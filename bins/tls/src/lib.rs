@@ -1,7 +1,7 @@
 //! fosse-tls: ends TLS in front of a lane.
 //!
 //! A [`server`] has the turns. A client goes from `opening` (PROXY header, first message) over the
-//! `queue` of those that wait for a handshake to a `session`, and once that is done `moving`
+//! `queue` of those that wait for a handshake to a session of records, then `moving`
 //! carries its records. `keys` signs and `certificates` says with what, `terms` has what sites ask
 //! of a handshake, `set` has all three of a set of certificates, `fronts` are those who get the
 //! plaintext.
